@@ -1,0 +1,1 @@
+"""From crops, labels and subjects to batches: manifests, folds, augmentation, loaders."""

@@ -1,0 +1,1 @@
+"""From predictions to numbers: metrics, protocols, baselines, cross-validation, reports."""

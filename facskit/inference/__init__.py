@@ -1,0 +1,1 @@
+"""From pixels to answers: the recogniser a deployed product needs, and its overlays."""

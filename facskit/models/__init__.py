@@ -1,0 +1,1 @@
+"""From tensor to tensor: networks and their weight files; no loss, no data, no recipe."""
