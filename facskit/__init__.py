@@ -17,12 +17,11 @@ from typing import TYPE_CHECKING
 
 from facskit.action_units import ActionUnit, ActionUnitSet
 from facskit.errors import CheckpointError, DatasetError, FacskitError, MediaError, RecipeError
+from facskit.version import __version__
 
 if TYPE_CHECKING:
     from facskit.inference.recognition import Recognition
     from facskit.inference.recognizer import Recognizer
-
-__version__ = "0.1.0"
 
 __all__ = [
     "ActionUnit",

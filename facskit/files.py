@@ -1,0 +1,54 @@
+"""Writing files so that they are never half-written: one place for a rule that every writer in facskit keeps."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+__all__ = ["PART_PATTERN", "atomic_path", "write_text"]
+
+PART_PATTERN = ".part-*"
+"""What unfinished files are called; one that is left behind by a kill may be deleted."""
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Give the name of an unfinished file; when the block ends well, it becomes the file.
+
+    At any moment the old or the new content is there in full, even if the machine stops. The unfinished file lies in
+    the same folder, which is made if it is missing, and has the same ending; if the block fails, it is deleted.
+
+    Args:
+        path: The file to write or replace.
+
+    Yields:
+        Where to write the content.
+
+    Raises:
+        OSError: The folder can't be written to, or the disk is full.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f"{PART_PATTERN[:-1]}{path.stem}-", suffix=path.suffix)
+    os.close(handle)
+    part = Path(name)
+    try:
+        yield part
+        with part.open("rb+") as file:
+            os.fsync(file.fileno())
+        part.chmod(0o644)
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a UTF-8 text file by `atomic_path`.
+
+    Args:
+        path: The file to write or replace.
+        text: Its new content.
+    """
+    with atomic_path(path) as part:
+        part.write_text(text, encoding="utf-8")

@@ -1,0 +1,74 @@
+"""From a model's config to the model, and the config's plain form that weight files store."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from typing import Any
+
+from facskit.models.compact_network import CompactConfig, CompactNetwork
+from facskit.models.layers import FaceNetwork
+from facskit.models.vision_transformer import VisionTransformer, ViTConfig
+
+__all__ = ["ModelConfig", "build_model", "config_from_dict", "config_to_dict"]
+
+ModelConfig = ViTConfig | CompactConfig
+"""Every network there is; the `kind` field tells which."""
+
+
+def build_model(config: ModelConfig, num_outputs: int) -> FaceNetwork:
+    """Build a network with fresh weights.
+
+    Args:
+        config: Which network, and its shape.
+        num_outputs: Logits to return, one per action unit.
+
+    Returns:
+        The network in training mode.
+
+    Raises:
+        ValueError: `num_outputs` isn't positive.
+    """
+    if num_outputs < 1:
+        raise ValueError(f"num_outputs must be at least 1, got {num_outputs}")
+    match config:
+        case ViTConfig():
+            return VisionTransformer(config, num_outputs)
+        case CompactConfig():
+            return CompactNetwork(config, num_outputs)
+
+
+def config_to_dict(config: ModelConfig) -> dict[str, object]:
+    """Return a config as JSON-ready values, `kind` included."""
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(config).items()}
+
+
+def config_from_dict(values: Mapping[str, object]) -> ModelConfig:
+    """Read back what `config_to_dict` wrote; every field must be there, with its type, and nothing else.
+
+    Args:
+        values: Field name -> value.
+
+    Raises:
+        ValueError: The kind is unknown, a field is missing, unknown, of another type or out of range.
+    """
+    known: dict[str, type[ModelConfig]] = {"vit": ViTConfig, "compact": CompactConfig}
+    kind = values.get("kind")
+    if not isinstance(kind, str) or kind not in known:
+        raise ValueError(f"model kind must be one of {', '.join(known)}, got {kind!r}")
+    config_type = known[kind]
+    defaults = config_to_dict(config_type())
+    names = {field.name for field in fields(config_type)}
+    if set(values) != names:
+        different = ", ".join(sorted(set(values) ^ names))
+        raise ValueError(f"a {kind} model has the fields {', '.join(sorted(names))}; missing or unknown: {different}")
+    for name, value in values.items():
+        expected = type(defaults[name])
+        if type(value) is not expected and not (expected is float and type(value) is int):
+            raise ValueError(f"model field {name} must be of type {expected.__name__}, got {value!r}")
+        if isinstance(value, list) and any(type(entry) is not int for entry in value):
+            raise ValueError(f"model field {name} must list whole numbers, got {value!r}")
+    arguments: dict[str, Any] = {name: _frozen(value) for name, value in values.items()}
+    return config_type(**arguments)
+
+
+def _frozen(value: object) -> object:
+    return tuple(value) if isinstance(value, list) else value

@@ -1,0 +1,253 @@
+"""The pieces the networks are made of, and the contract every network keeps: `FaceNetwork`."""
+
+import math
+from abc import ABC, abstractmethod
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+__all__ = [
+    "LAYER_NORM_EPSILON",
+    "MLP",
+    "Attention",
+    "Block",
+    "DropPath",
+    "FaceNetwork",
+    "PatchEmbedding",
+    "resize_positions",
+    "sincos_positions",
+]
+
+LAYER_NORM_EPSILON = 1e-6
+"""Added to the variance in every layer norm, as in the published models; torch's own default is ten times larger."""
+
+
+class FaceNetwork(nn.Module, ABC):
+    """A network from aligned face crops to one logit per action unit, in two steps an objective can take apart.
+
+    `forward(images)` is always `head(features(images))`, so an objective may attach further heads to the features.
+    """
+
+    dim: int
+    """Length of the feature vector."""
+    image_size: int
+    """Side of the square crops, in pixels."""
+    head: nn.Linear
+    """Linear classifier on the features, one output per action unit."""
+
+    @abstractmethod
+    def features(self, images: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch dim"]:
+        """Describe each crop by one vector.
+
+        Args:
+            images: Normalised crops.
+
+        Raises:
+            ValueError: The crops aren't of the size the network was built for.
+        """
+
+    @abstractmethod
+    def layer_ids(self) -> dict[str, int]:
+        """Number the layer each parameter belongs to: 0 next to the pixels, the largest next to the logits."""
+
+    def forward(self, images: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch aus"]:
+        """Return one logit per action unit; a sigmoid makes it a probability.
+
+        Args:
+            images: Normalised crops.
+
+        Raises:
+            ValueError: The crops aren't of the size the network was built for.
+        """
+        logits: Tensor = self.head(self.features(images))
+        return logits
+
+    def check_size(self, images: Float[Tensor, "batch 3 height width"]) -> None:
+        """Refuse crops of another size.
+
+        Raises:
+            ValueError: Height or width differ from `image_size`.
+        """
+        height, width = images.shape[-2:]
+        if (height, width) != (self.image_size, self.image_size):
+            size = self.image_size
+            raise ValueError(f"this network takes crops of {size} x {size} px, got {width} x {height} px")
+
+
+class PatchEmbedding(nn.Module):
+    """Cuts a square image into patches and projects each to a token.
+
+    Args:
+        patch_size: Side of a patch in pixels.
+        dim: Length of a token.
+    """
+
+    def __init__(self, patch_size: int, dim: int) -> None:
+        super().__init__()
+        self.proj = nn.Conv2d(3, dim, kernel_size=patch_size, stride=patch_size)
+        # Xavier for the linear map over a flattened patch; for the four-dimensional kernel torch counts other fans.
+        nn.init.xavier_uniform_(self.proj.weight.flatten(1))
+        if self.proj.bias is not None:
+            nn.init.zeros_(self.proj.bias)
+
+    def forward(self, images: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch patches dim"]:
+        """Return the tokens row by row."""
+        tokens: Tensor = self.proj(images)
+        return tokens.flatten(2).transpose(1, 2)
+
+
+class Attention(nn.Module):
+    """Multi-head self-attention with a bias on queries, keys and values.
+
+    Args:
+        dim: Length of a token.
+        heads: Number of heads; divides `dim`.
+    """
+
+    def __init__(self, dim: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.qkv = nn.Linear(dim, 3 * dim)
+        self.proj = nn.Linear(dim, dim)
+
+    def forward(self, tokens: Float[Tensor, "batch tokens dim"]) -> Float[Tensor, "batch tokens dim"]:
+        """Let every token look at every other."""
+        qkv: Tensor = self.qkv(tokens)
+        batch, length, _ = tokens.shape
+        query, key, value = qkv.view(batch, length, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        mixed = functional.scaled_dot_product_attention(query, key, value)
+        projected: Tensor = self.proj(mixed.transpose(1, 2).flatten(2))
+        return projected
+
+
+class MLP(nn.Module):
+    """Two linear layers with an exact GELU between them, applied to each token.
+
+    Args:
+        dim: Length of a token.
+        hidden: Width between the layers.
+    """
+
+    def __init__(self, dim: int, hidden: int) -> None:
+        super().__init__()
+        self.fc1 = nn.Linear(dim, hidden)
+        self.fc2 = nn.Linear(hidden, dim)
+
+    def forward(self, tokens: Float[Tensor, "batch tokens dim"]) -> Float[Tensor, "batch tokens dim"]:
+        """Transform each token on its own."""
+        transformed: Tensor = self.fc2(functional.gelu(self.fc1(tokens)))
+        return transformed
+
+
+class DropPath(nn.Module):
+    """Drops a residual branch for whole samples while training, and scales the kept ones so the mean stays.
+
+    Args:
+        rate: Probability of dropping, in [0, 1).
+    """
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        self.rate = rate
+
+    def forward(self, branch: Float[Tensor, "batch *rest"]) -> Float[Tensor, "batch *rest"]:
+        """Return the branch, zeroed for the samples drawn."""
+        if not self.training or self.rate == 0.0:
+            return branch
+        shape = (branch.shape[0],) + (1,) * (branch.ndim - 1)
+        kept = torch.empty(shape, dtype=branch.dtype, device=branch.device).bernoulli_(1.0 - self.rate)
+        return branch * kept / (1.0 - self.rate)
+
+    def extra_repr(self) -> str:
+        """Show the rate when the network is printed."""
+        return f"rate={self.rate:.3f}"
+
+
+class Block(nn.Module):
+    """One pre-norm transformer block: attention, then MLP, each on a residual branch with drop path.
+
+    Args:
+        dim: Length of a token.
+        heads: Number of attention heads.
+        mlp_ratio: Hidden width of the MLP as a multiple of `dim`.
+        drop_path: Probability of dropping a branch.
+    """
+
+    def __init__(self, dim: int, heads: int, mlp_ratio: float = 4.0, drop_path: float = 0.0) -> None:
+        super().__init__()
+        self.norm1 = nn.LayerNorm(dim, eps=LAYER_NORM_EPSILON)
+        self.attn = Attention(dim, heads)
+        self.norm2 = nn.LayerNorm(dim, eps=LAYER_NORM_EPSILON)
+        self.mlp = MLP(dim, int(dim * mlp_ratio))
+        self.drop_path = DropPath(drop_path)
+
+    def forward(self, tokens: Float[Tensor, "batch tokens dim"]) -> Float[Tensor, "batch tokens dim"]:
+        """Refine the tokens."""
+        tokens = tokens + self.drop_path(self.attn(self.norm1(tokens)))
+        refined: Tensor = tokens + self.drop_path(self.mlp(self.norm2(tokens)))
+        return refined
+
+
+def sincos_positions(dim: int, grid: int, class_token: bool) -> Float[Tensor, "1 tokens dim"]:
+    """Fixed two-dimensional sine-cosine position embeddings of a square grid.
+
+    Computed in float64 and returned in float32, as the published checkpoints hold them. A token at column x and row y
+    is [sin(x w), cos(x w), sin(y w), cos(y w)]: the column comes first.
+
+    Args:
+        dim: Length of a token; a multiple of 4.
+        grid: Patches along one side.
+        class_token: Whether a row of zeros for the class token comes first.
+
+    Returns:
+        The embeddings, tokens row by row.
+
+    Raises:
+        ValueError: `dim` is no multiple of 4.
+
+    Paper:
+        w_i = 10000^(-i / (dim / 4)), i = 0 .. dim / 4 - 1 (FMAE, as in MAE).
+    """
+    if dim % 4:
+        raise ValueError(f"dim must be a multiple of 4 for sine-cosine positions, got {dim}")
+    frequencies = 10000.0 ** (-np.arange(dim // 4) / (dim / 4))
+    rows, columns = np.divmod(np.arange(grid * grid), grid)
+    angles = [np.outer(coordinate, frequencies) for coordinate in (columns, rows)]
+    positions = np.concatenate([function(angle) for angle in angles for function in (np.sin, np.cos)], axis=1)
+    if class_token:
+        positions = np.concatenate([np.zeros((1, dim)), positions])
+    return torch.from_numpy(positions.astype(np.float32)).unsqueeze(0)
+
+
+def resize_positions(
+    positions: Float[Tensor, "1 tokens dim"], grid: int, class_token: bool = True
+) -> Float[Tensor, "1 new_tokens dim"]:
+    """Bring position embeddings to another grid, so weights of one image size serve another.
+
+    The class token's embedding stays; the others are laid out as a square, interpolated bicubically (corners not
+    aligned) and read row by row again.
+
+    Args:
+        positions: Embeddings of a square grid.
+        grid: Patches along one side of the new grid.
+        class_token: Whether the first embedding belongs to a class token.
+
+    Returns:
+        Embeddings of the new grid; the same values when the grid doesn't change.
+
+    Raises:
+        ValueError: The embeddings don't belong to a square grid.
+    """
+    extra = int(class_token)
+    patches = positions.shape[1] - extra
+    side = math.isqrt(patches)
+    if side * side != patches:
+        raise ValueError(f"positions of a square grid are needed, got {patches} patches")
+    if side == grid:
+        return positions
+    square = positions[:, extra:].transpose(1, 2).reshape(1, -1, side, side)
+    resized = functional.interpolate(square, size=(grid, grid), mode="bicubic", align_corners=False)
+    return torch.cat([positions[:, :extra], resized.flatten(2).transpose(1, 2)], dim=1)

@@ -1,0 +1,46 @@
+"""Configs to models and to plain values and back."""
+
+from typing import Any
+
+import pytest
+
+from facskit.models.build import ModelConfig, build_model, config_from_dict, config_to_dict
+from facskit.models.compact_network import CompactConfig, CompactNetwork
+from facskit.models.vision_transformer import VisionTransformer, ViTConfig
+
+COMPACT = CompactConfig(image_size=16, widths=(8, 8), depths=(1, 1), places=2, place_dim=2)
+VIT = ViTConfig(image_size=16, patch_size=8, dim=8, depth=1, heads=2)
+
+
+@pytest.mark.parametrize(("config", "kind"), [(COMPACT, CompactNetwork), (VIT, VisionTransformer)])
+def test_each_config_builds_its_network(config: ModelConfig, kind: type[object]) -> None:
+    model = build_model(config, 3)
+
+    assert isinstance(model, kind)
+    assert model.head.out_features == 3
+    assert model.head.in_features == model.dim
+
+
+@pytest.mark.parametrize("config", [COMPACT, VIT])
+def test_configs_survive_the_way_through_plain_values(config: ModelConfig) -> None:
+    assert config_from_dict(config_to_dict(config)) == config
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"kind": "resnet"}, "model kind must be one of vit, compact, got 'resnet'"),
+        ({"colour": 1}, "a vit model has the fields .*; missing or unknown: colour"),
+        ({"dim": "8"}, "model field dim must be of type int, got '8'"),
+        ({"dim": True}, "model field dim must be of type int, got True"),
+        ({"dim": 6}, "dim must be a multiple of 4 and of heads 2, got 6"),
+    ],
+)
+def test_wrong_values_are_refused(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        config_from_dict(config_to_dict(VIT) | change)
+
+
+def test_a_model_without_outputs_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"^num_outputs must be at least 1, got 0$"):
+        build_model(VIT, 0)

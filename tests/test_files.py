@@ -1,0 +1,28 @@
+"""Files appear whole or not at all."""
+
+from pathlib import Path
+
+import pytest
+
+from facskit.files import PART_PATTERN, atomic_path, write_text
+
+
+def test_a_file_appears_with_its_whole_content_and_its_folder_is_made(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "table.csv"
+    with atomic_path(path) as part:
+        assert part.suffix == ".csv"
+        assert part.match(PART_PATTERN)
+        part.write_text("a,b\n")
+        assert not path.exists()
+    assert path.read_text() == "a,b\n"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_failure_leaves_the_old_content_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    write_text(path, "old")
+    with pytest.raises(RuntimeError, match="disk on fire"), atomic_path(path) as part:
+        part.write_text("ne")
+        raise RuntimeError("disk on fire")
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
