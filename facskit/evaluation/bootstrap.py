@@ -1,0 +1,207 @@
+"""How sure a macro F1 is: confidence intervals that draw subjects, not images.
+
+Frames of one person resemble each other, so resampling frames would make any number look certain. A resample draws as
+many subjects per fold as there are, with replacement; all images of a drawn subject come along. The score is the
+headline's: F1 per action unit (AU) and fold, mean over folds, seeds and AUs. Intervals are percentiles, which are too
+narrow when there are fewer than about 20 subjects.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from facskit.errors import DatasetError
+from facskit.evaluation.counts import Counts, count
+from facskit.evaluation.cross_validation import defined_mean
+from facskit.evaluation.predictions import Predictions
+
+__all__ = ["BootstrapConfig", "DifferenceInterval", "Interval", "bootstrap_difference", "bootstrap_macro_f1"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BootstrapConfig:
+    """How subjects are resampled."""
+
+    resamples: int = 2000
+    """How many times subjects are drawn."""
+    level: float = 0.95
+    """Share of resamples inside the interval."""
+    seed: int = 0
+    """Seed of the draws: the same seed gives the same interval."""
+
+    def __post_init__(self) -> None:
+        """Refuse too few resamples and impossible levels."""
+        if self.resamples < 100:
+            raise ValueError(f"resamples is {self.resamples}; expected at least 100")
+        if not 0 < self.level < 1:
+            raise ValueError(f"level is {self.level}; expected a share between 0 and 1")
+        if self.seed < 0:
+            raise ValueError(f"seed is {self.seed}; expected 0 or more")
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A score with its confidence interval."""
+
+    estimate: float
+    """Score of the data themselves."""
+    low: float
+    """Lower end."""
+    high: float
+    """Upper end."""
+    level: float
+    """Share of resamples between the ends."""
+    num_subjects: int
+    """Subjects that were resampled."""
+
+    def __str__(self) -> str:
+        """Return the score and its interval with three decimals."""
+        interval = f"{self.level:.0%} interval {self.low:.3f} to {self.high:.3f}"
+        return f"{self.estimate:.3f} ({interval}, {self.num_subjects} subjects)"
+
+
+@dataclass(frozen=True)
+class DifferenceInterval(Interval):
+    """A difference of two models' scores on the same images, with its confidence interval."""
+
+    share_not_above_zero: float
+    """Share of resamples in which the second model is not better; below 0.025 the gain is unlikely to be chance."""
+
+
+def _subject_counts(
+    predictions: Predictions, fold: int, seed: int, subjects: list[str]
+) -> Int[np.ndarray, "counts subjects aus"]:
+    """Return true positives, false positives, false negatives and true negatives of each subject."""
+    run = predictions.run(fold, seed)
+    decisions = run.decisions
+    per_subject = []
+    for subject in subjects:
+        rows = run.subjects == subject
+        counts = count(run.labels[rows], decisions[rows])
+        per_subject.append([counts.true_positive, counts.false_positive, counts.false_negative, counts.true_negative])
+    return np.array(per_subject, dtype=np.int64).transpose(1, 0, 2)
+
+
+def _subjects_by_fold(predictions: Predictions) -> dict[int, list[str]]:
+    folds = {
+        fold: sorted(set(predictions.subjects[predictions.folds == fold].tolist()))
+        for fold in sorted({fold for fold, _ in predictions.runs})
+    }
+    for fold, subjects in folds.items():
+        if len(subjects) < 2:
+            raise DatasetError(
+                f"fold {fold} has {len(subjects)} subject; resampling subjects needs at least 2 in every fold"
+            )
+    return folds
+
+
+def _draws(folds: dict[int, list[str]], config: BootstrapConfig) -> dict[int, Int[np.ndarray, "draws subjects"]]:
+    """Return how often each subject of each fold is drawn; the first draw is the data themselves."""
+    generator = np.random.default_rng(config.seed)
+    return {
+        fold: np.concatenate(
+            [
+                np.ones((1, len(subjects)), dtype=np.int64),
+                generator.multinomial(len(subjects), np.full(len(subjects), 1 / len(subjects)), config.resamples),
+            ]
+        )
+        for fold, subjects in folds.items()
+    }
+
+
+def _macro_f1(
+    predictions: Predictions, folds: dict[int, list[str]], draws: dict[int, Int[np.ndarray, "draws subjects"]]
+) -> Float[np.ndarray, "draws"]:
+    """Return the macro F1 of every draw."""
+    seeds = sorted({seed for _, seed in predictions.runs})
+    by_seed = []
+    for seed in seeds:
+        by_fold = []
+        for fold, subjects in folds.items():
+            tallies = np.einsum("ds,csa->cda", draws[fold], _subject_counts(predictions, fold, seed, subjects))
+            by_fold.append(Counts(*tallies).f1(predictions.protocol.undefined_f1_value))
+        by_seed.append(defined_mean(np.stack(by_fold), axis=0))
+    return defined_mean(defined_mean(np.stack(by_seed), axis=0), axis=1)
+
+
+def _ends(values: Float[np.ndarray, "draws"], level: float) -> tuple[float, float]:
+    if np.isnan(values[0]):
+        raise DatasetError("the macro F1 is not defined, because no action unit is present or predicted")
+    low, high = np.nanquantile(values[1:], [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def bootstrap_macro_f1(predictions: Predictions, config: BootstrapConfig | None = None) -> Interval:
+    """Return the macro F1 of a (cross-)validation with its confidence interval over subjects.
+
+    Args:
+        predictions: One or more runs; every seed must have every fold.
+        config: How to resample; the default when not given.
+
+    Raises:
+        DatasetError: A fold has fewer than two subjects, or no F1 is defined.
+    """
+    config = config or BootstrapConfig()
+    folds = _subjects_by_fold(predictions)
+    values = _macro_f1(predictions, folds, _draws(folds, config))
+    low, high = _ends(values, config.level)
+    return Interval(float(values[0]), low, high, config.level, sum(map(len, folds.values())))
+
+
+def bootstrap_difference(
+    first: Predictions, second: Predictions, config: BootstrapConfig | None = None
+) -> DifferenceInterval:
+    """Return how much better the second model's macro F1 is, with a confidence interval over subjects.
+
+    Both models are scored on the same draws of subjects. That is far sharper than two separate intervals: what is hard
+    about a person is hard for both models.
+
+    Args:
+        first: Predictions of the model to compare with.
+        second: Predictions of the other model, on the same images in the same folds; seeds may differ.
+        config: How to resample; the default when not given.
+
+    Raises:
+        DatasetError: The two don't score the same labels, or a fold has fewer than two subjects.
+    """
+    config = config or BootstrapConfig()
+    _check_same_labels(first, second)
+    folds = _subjects_by_fold(first)
+    draws = _draws(folds, config)
+    difference = _macro_f1(second, folds, draws) - _macro_f1(first, folds, draws)
+    low, high = _ends(difference, config.level)
+    return DifferenceInterval(
+        estimate=float(difference[0]),
+        low=low,
+        high=high,
+        level=config.level,
+        num_subjects=sum(map(len, folds.values())),
+        share_not_above_zero=float(np.mean(difference[1:] <= 0)),
+    )
+
+
+def _check_same_labels(first: Predictions, second: Predictions) -> None:
+    if first.action_units != second.action_units:
+        raise DatasetError(
+            f"can't compare predictions of {first.action_units} with predictions of {second.action_units}"
+        )
+    images = [_labels_by_image(predictions) for predictions in (first, second)]
+    for (fold, image), truth in images[0].items():
+        if images[1].get((fold, image)) != truth:
+            raise DatasetError(f"{image} of fold {fold} is missing in the second predictions or has other labels there")
+    if len(images[0]) != len(images[1]):
+        fold, image = next(key for key in images[1] if key not in images[0])
+        raise DatasetError(f"{image} of fold {fold} is missing in the first predictions")
+
+
+def _labels_by_image(predictions: Predictions) -> dict[tuple[int, str], tuple[str, bytes]]:
+    """Return subject and labels of every image of every fold, which are the same for all seeds."""
+    rows = zip(
+        predictions.folds.tolist(),
+        predictions.names.tolist(),
+        predictions.subjects.tolist(),
+        predictions.labels,
+        strict=True,
+    )
+    return {(fold, name): (subject, labels.tobytes()) for fold, name, subject, labels in rows}

@@ -1,0 +1,158 @@
+"""Scores of a cross-validation: folds x seeds, with their spread.
+
+The headline is the field's standard: each score per action unit (AU) and fold, then the mean over the folds, then over
+the AUs. Scores of all folds' predictions pooled differ from it (they mix folds with different models and base rates)
+and are kept as an extra.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Float
+
+from facskit.action_units import ActionUnitSet
+from facskit.errors import DatasetError
+from facskit.evaluation.baselines import Baselines, baselines
+from facskit.evaluation.counts import divide
+from facskit.evaluation.metrics import AUScores, MacroMean, macro_mean
+from facskit.evaluation.predictions import Predictions
+
+__all__ = ["CrossValidationResult", "Spread", "defined_mean"]
+
+
+def defined_mean(values: Float[np.ndarray, "..."], axis: int | tuple[int, ...]) -> Float[np.ndarray, "..."]:
+    """Return the mean of the entries that are not NaN; NaN where there is none."""
+    defined = ~np.isnan(values)
+    return divide(np.where(defined, values, 0.0).sum(axis=axis), defined.sum(axis=axis))
+
+
+def _deviation(values: Float[np.ndarray, "runs"]) -> float:
+    """Return the sample standard deviation (n - 1); NaN with fewer than two defined values."""
+    defined = values[~np.isnan(values)]
+    return float(defined.std(ddof=1)) if defined.size > 1 else float("nan")
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A macro mean and how much it varies."""
+
+    mean: MacroMean
+    """Mean over folds, seeds and AUs."""
+    over_folds: float
+    """Standard deviation between folds of the macro mean (each the mean of its seeds); NaN for one fold."""
+    over_seeds: float
+    """Standard deviation between seeds of the macro mean (each the mean of its folds); NaN for one seed."""
+
+    def __str__(self) -> str:
+        """Return the mean with the deviations there are."""
+        parts = [str(self.mean)]
+        parts += [
+            f"± {deviation:.3f} over {what}"
+            for what, deviation in (("folds", self.over_folds), ("seeds", self.over_seeds))
+            if not np.isnan(deviation)
+        ]
+        return " ".join(parts)
+
+
+@dataclass(frozen=True, eq=False)
+class CrossValidationResult:
+    """Every run's scores, and the means a paper would print."""
+
+    predictions: Predictions
+    """All runs' test predictions."""
+
+    def __post_init__(self) -> None:
+        """Refuse an empty result and a grid of folds and seeds with holes."""
+        runs = self.predictions.runs
+        if not runs:
+            raise DatasetError("a cross-validation result needs predictions, got none")
+        missing = [(fold, seed) for fold in self.folds for seed in self.seeds if (fold, seed) not in runs]
+        if missing:
+            fold, seed = missing[0]
+            raise DatasetError(f"fold {fold} of seed {seed} is missing; expected every fold for every seed")
+
+    @property
+    def action_units(self) -> ActionUnitSet:
+        """What the AU axis of every array means."""
+        return self.predictions.action_units
+
+    @cached_property
+    def folds(self) -> list[int]:
+        """Fold numbers, ascending."""
+        return sorted({fold for fold, _ in self.predictions.runs})
+
+    @cached_property
+    def seeds(self) -> list[int]:
+        """Seeds, ascending."""
+        return sorted({seed for _, seed in self.predictions.runs})
+
+    @cached_property
+    def scores(self) -> dict[tuple[int, int], AUScores]:
+        """Scores of each run by (fold, seed)."""
+        return {(fold, seed): self.predictions.run(fold, seed).scores() for fold, seed in self.predictions.runs}
+
+    def values(self, metric: str) -> Float[np.ndarray, "folds seeds aus"]:
+        """Return one metric of every run and AU."""
+        return np.stack(
+            [np.stack([self.scores[fold, seed].per_au(metric) for seed in self.seeds]) for fold in self.folds]
+        )
+
+    def mean(self, metric: str) -> Float[np.ndarray, "aus"]:
+        """Return a metric per AU: the mean over folds, then over seeds, of the runs where it is defined."""
+        return defined_mean(defined_mean(self.values(metric), axis=0), axis=0)
+
+    def macro(self, metric: str) -> Spread:
+        """Return a metric's mean over folds, seeds and AUs with its standard deviations."""
+        values = self.values(metric)
+        by_fold = defined_mean(defined_mean(values, axis=1), axis=1)
+        by_seed = defined_mean(defined_mean(values, axis=0), axis=1)
+        return Spread(macro_mean(self.mean(metric)), _deviation(by_fold), _deviation(by_seed))
+
+    @cached_property
+    def pooled(self) -> AUScores:
+        """Scores of all folds' predictions taken together; with several seeds, of all of them at once."""
+        return self.predictions.scores()
+
+    @cached_property
+    def num_present(self) -> Float[np.ndarray, "aus"]:
+        """Present labels per AU in the test parts of all folds, each image counted once."""
+        first = self.seeds[0]
+        present: Float[np.ndarray, "aus"] = np.sum(
+            [self.scores[fold, first].num_present for fold in self.folds], axis=0, dtype=float
+        )
+        return present
+
+    @cached_property
+    def base_rate(self) -> Float[np.ndarray, "aus"]:
+        """Share of present labels per AU in the test parts of all folds."""
+        first = self.seeds[0]
+        known = np.sum([self.scores[fold, first].num_known for fold in self.folds], axis=0, dtype=float)
+        return divide(self.num_present, known)
+
+    @cached_property
+    def baselines(self) -> Baselines:
+        """F1 that needs no model: per fold, then the mean, like the model's own F1.
+
+        The training base rate of a fold is that of the other folds' test parts. With one fold the test rate stands in.
+        """
+        first = self.seeds[0]
+        per_fold = [self._fold_baselines(fold, first) for fold in self.folds]
+        means = {
+            name: defined_mean(np.stack([getattr(one, name) for one in per_fold]), axis=0)
+            for name in ("all_positive", "prior", "majority")
+        }
+        return Baselines(action_units=self.action_units, from_training=per_fold[0].from_training, **means)
+
+    def _fold_baselines(self, fold: int, seed: int) -> Baselines:
+        test = self.scores[fold, seed]
+        others = [self.scores[other, seed] for other in self.folds if other != fold]
+        if not others:
+            return baselines(self.action_units, test.base_rate)
+        present = np.sum([other.num_present for other in others], axis=0, dtype=float)
+        known = np.sum([other.num_known for other in others], axis=0, dtype=float)
+        return baselines(self.action_units, test.base_rate, divide(present, known))
+
+    def __str__(self) -> str:
+        """Return one line: runs, macro F1 and its spread."""
+        return f"{len(self.folds)} folds x {len(self.seeds)} seeds: macro F1 {self.macro('f1')}"

@@ -1,0 +1,286 @@
+"""Result tables: one `Report` that prints as Markdown, as JSON and in the terminal, with the same numbers.
+
+A report never shows an F1 alone. Beside it stand what needs no model (the F1 of always saying "present", the F1 of
+guessing at the training rate), how often the action unit (AU) occurs, and under the table how the number was made.
+"""
+
+import json
+import math
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from rich.table import Table
+
+from facskit.errors import DatasetError
+from facskit.evaluation.bootstrap import BootstrapConfig, Interval, bootstrap_macro_f1
+from facskit.evaluation.cross_validation import CrossValidationResult, Spread, defined_mean
+from facskit.evaluation.metrics import METRICS, macro_mean
+from facskit.evaluation.predictions import Predictions
+from facskit.evaluation.published import published_f1
+from facskit.evaluation.thresholds import sweep_thresholds
+from facskit.files import write_text
+
+__all__ = ["Column", "Report", "build_report", "write_report"]
+
+_MISSING = "–"
+
+
+@dataclass(frozen=True, eq=False)
+class Column:
+    """One column of numbers: an entry per AU and their mean."""
+
+    title: str
+    """Heading with its unit."""
+    values: Float[np.ndarray, "aus"]
+    """Entry per AU; NaN where there is none."""
+    mean: float
+    """Entry of the last row; NaN where a mean has no meaning."""
+    decimals: int = 1
+    """Decimals shown."""
+    strong: bool = False
+    """Whether this is what the table is about."""
+
+    def cells(self) -> list[str]:
+        """Return the entries as text, the mean last."""
+        numbers = [*self.values.tolist(), self.mean]
+        return [_MISSING if math.isnan(number) else f"{number:,.{self.decimals}f}" for number in numbers]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Report:
+    """A result table with its title, its protocol and its footnotes."""
+
+    title: str
+    """What was scored."""
+    result: CrossValidationResult
+    """The scores."""
+    interval: Interval | None
+    """Confidence interval of the macro F1 over subjects, if there is one."""
+    published: list[Column] = field(default_factory=list)
+    """F1 from papers."""
+    notes: list[str] = field(default_factory=list)
+    """Sentences under the table, after the headline and the protocol."""
+
+    @property
+    def columns(self) -> list[Column]:
+        """The columns of numbers, left to right."""
+        result, baselines = self.result, self.result.baselines
+        optimistic = " (optimistic)" if result.predictions.protocol.optimistic else ""
+        support = Column("Support", result.num_present, float(result.num_present.sum()), decimals=0)
+        return [
+            support,
+            _percent("Base rate %", result.base_rate),
+            _percent(f"F1 %{optimistic}", result.mean("f1"), strong=True),
+            _percent("ROC-AUC %", result.mean("roc_auc")),
+            _percent("AP %", result.mean("average_precision")),
+            _percent("All-present F1 %", baselines.all_positive),
+            _percent("Guess F1 %", baselines.prior),
+            *self.published,
+        ]
+
+    @property
+    def headline(self) -> str:
+        """The macro F1 with everything that says how sure it is."""
+        spread = self.result.macro("f1")
+        if math.isnan(spread.mean.value):
+            return "Macro F1 is not defined: no AU is present or predicted."
+        parts = [f"Macro F1 {_points(spread.mean.value)} %"]
+        if self.interval:
+            low, high = _points(self.interval.low), _points(self.interval.high)
+            subjects = f"bootstrap over {self.interval.num_subjects} subjects"
+            parts.append(f"{self.interval.level:.0%} interval {low} to {high} ({subjects})")
+        num_folds, num_seeds = len(self.result.folds), len(self.result.seeds)
+        if num_folds > 1:
+            parts.append(f"standard deviation between {num_folds} folds {_points(spread.over_folds)}")
+        if num_seeds > 1:
+            parts.append(f"standard deviation between {num_seeds} seeds {_points(spread.over_seeds)}")
+        if num_folds > 1:
+            parts.append(f"{_points(self.result.pooled.macro('f1').value)} % on all folds pooled")
+        if spread.mean.num_aus < spread.mean.total_aus:
+            parts.append(f"over the {spread.mean.num_aus} of {spread.mean.total_aus} AUs where F1 is defined")
+        return "; ".join(parts) + "."
+
+    def _rows(self) -> list[list[str]]:
+        units = self.result.action_units
+        names = [[unit.code, unit.name] for unit in units] + [["Mean", ""]]
+        cells = zip(*(column.cells() for column in self.columns), strict=True)
+        rows = [[*name, *row] for name, row in zip(names, cells, strict=True)]
+        rows[-1][2] = f"{rows[-1][2]} in all"
+        return rows
+
+    def _footnotes(self) -> list[str]:
+        return [self.headline, self.result.predictions.protocol.stamp, *self.notes]
+
+    def to_markdown(self) -> str:
+        """Return the report as Markdown, its table aligned for reading as plain text too."""
+        header = ["AU", "Name", *(column.title for column in self.columns)]
+        strong = [False, False, *(column.strong for column in self.columns)]
+        rows = [
+            [
+                f"**{cell}**" if cell and (bold or row[0] == "Mean") else cell
+                for cell, bold in zip(row, strong, strict=True)
+            ]
+            for row in self._rows()
+        ]
+        widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
+        rule = [f"{'-' * (width - (i > 1))}{':' if i > 1 else ''}" for i, width in enumerate(widths)]
+
+        def line(cells: list[str]) -> str:
+            padded = [
+                cell.rjust(w) if i > 1 else cell.ljust(w) for i, (cell, w) in enumerate(zip(cells, widths, strict=True))
+            ]
+            return f"| {' | '.join(padded)} |"
+
+        table = "\n".join([line(header), line(rule), *map(line, rows)])
+        footnotes = "\n".join(f"- {note}" for note in self._footnotes())
+        return f"# {self.title}\n\n{table}\n\n{footnotes}\n"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return every number as plain values: fractions, None where undefined."""
+        result = self.result
+        units = result.action_units.codes
+        spreads = {metric: result.macro(metric) for metric in METRICS}
+        return {
+            "title": self.title,
+            "protocol": {**asdict(result.predictions.protocol), "stamp": result.predictions.protocol.stamp},
+            "folds": result.folds,
+            "seeds": result.seeds,
+            "macro": {metric: _spread(spread) for metric, spread in spreads.items()},
+            "macro_f1_interval": asdict(self.interval) if self.interval else None,
+            "macro_f1_pooled": _number(result.pooled.macro("f1").value),
+            "per_au": {metric: _by_au(units, result.mean(metric)) for metric in METRICS},
+            "support": _by_au(units, result.num_present),
+            "baselines_f1": {
+                name: _by_au(units, getattr(result.baselines, name)) for name in ("all_positive", "prior", "majority")
+            },
+            "runs": [
+                {
+                    "fold": fold,
+                    "seed": seed,
+                    "macro_f1": _number(scores.macro("f1").value),
+                    "f1": _by_au(units, scores.f1),
+                }
+                for (fold, seed), scores in result.scores.items()
+            ],
+            "published_f1": {column.title: _by_au(units, column.values / 100) for column in self.published},
+            "notes": self.notes,
+            "model": dict(result.predictions.model),
+        }
+
+    def to_json(self) -> str:
+        """Return `to_dict` as indented JSON text."""
+        return json.dumps(self.to_dict(), indent=2, ensure_ascii=False) + "\n"
+
+    def to_table(self) -> Table:
+        """Return the table for the terminal, its footnotes as the caption."""
+        table = Table(title=self.title, caption="\n".join(self._footnotes()), caption_justify="left")
+        table.add_column("AU", no_wrap=True)
+        table.add_column("Name", no_wrap=True, overflow="ellipsis")
+        for column in self.columns:
+            table.add_column(column.title, justify="right", style="bold" if column.strong else None)
+        for row in self._rows()[:-1]:
+            table.add_row(*row)
+        table.add_section()
+        table.add_row(*self._rows()[-1], style="bold")
+        return table
+
+
+def _percent(title: str, fractions: Float[np.ndarray, "aus"], *, strong: bool = False) -> Column:
+    return Column(title, 100 * fractions, 100 * macro_mean(fractions).value, strong=strong)
+
+
+def _points(fraction: float) -> str:
+    return f"{100 * fraction:.1f}"
+
+
+def _number(value: float) -> float | None:
+    return None if math.isnan(value) else float(value)
+
+
+def _by_au(codes: tuple[str, ...], values: Float[np.ndarray, "aus"]) -> dict[str, float | None]:
+    return {code: _number(value) for code, value in zip(codes, values.tolist(), strict=True)}
+
+
+def _spread(spread: Spread) -> dict[str, float | int | None]:
+    return {
+        "mean": _number(spread.mean.value),
+        "num_aus": spread.mean.num_aus,
+        "standard_deviation_over_folds": _number(spread.over_folds),
+        "standard_deviation_over_seeds": _number(spread.over_seeds),
+    }
+
+
+def _interval(predictions: Predictions, bootstrap: BootstrapConfig | None) -> tuple[Interval | None, list[str]]:
+    """Return the confidence interval, or a note that says why there is none."""
+    if bootstrap is None:
+        return None, []
+    try:
+        return bootstrap_macro_f1(predictions, bootstrap), []
+    except DatasetError as error:
+        return None, [f"No confidence interval: {error}."]
+
+
+def _published(predictions: Predictions, dataset: str | None) -> tuple[list[Column], list[str]]:
+    """Return the columns from papers, and a note for each that says why it is not like for like."""
+    columns, notes = [], []
+    for entry in published_f1(dataset) if dataset else []:
+        units = predictions.action_units
+        title = f"{entry.method} F1 %"
+        columns.append(Column(title, 100 * entry.per_au(units), 100 * entry.mean_for(units)))
+        notes.append(f"{entry.method} F1: from {entry.source}, under {entry.warning}.")
+    return columns, notes
+
+
+def build_report(
+    predictions: Predictions,
+    *,
+    title: str,
+    dataset: str | None = None,
+    bootstrap: BootstrapConfig | None = BootstrapConfig(),  # noqa: B008  (frozen)
+) -> Report:
+    """Score predictions into a report.
+
+    Args:
+        predictions: One run or a whole cross-validation.
+        title: What was scored, for the heading.
+        dataset: Data set whose published F1 are shown beside: "BP4D", "BP4D+" or "DISFA"; without it none are.
+        bootstrap: How the confidence interval is made; None for none.
+
+    Raises:
+        DatasetError: There are no predictions, a seed lacks a fold, or no paper's numbers are known for the data set.
+    """
+    result = CrossValidationResult(predictions)
+    interval, why_not = _interval(predictions, bootstrap)
+    columns, sources = _published(predictions, dataset)
+    notes = [*why_not, *_meanings(result), *sources]
+    if columns and not predictions.protocol.optimistic:
+        notes.append(_paper_style(predictions))
+    return Report(title=title, result=result, interval=interval, published=columns, notes=notes)
+
+
+def _meanings(result: CrossValidationResult) -> list[str]:
+    rate = "training" if result.baselines.from_training else "test"
+    return [
+        'All-present F1: always saying "present". An F1 that is not above it shows no skill.',
+        f'Guess F1: saying "present" at random, as often as in the {rate} labels. AP: average precision, whose chance '
+        "level is the base rate; that of ROC-AUC is 50 %.",
+    ]
+
+
+def _paper_style(predictions: Predictions) -> str:
+    """Return a sentence with the macro F1 that FMAE-IAT's way of choosing the threshold would print."""
+    runs = [predictions.run(fold, seed) for fold, seed in predictions.runs]
+    f1 = np.stack([sweep_thresholds(run.labels, run.probabilities).f1_at_shared for run in runs])
+    macro = macro_mean(defined_mean(f1, axis=0)).value
+    return f"Optimistic, for comparison only: macro F1 {_points(macro)} % with the best threshold on each test fold."
+
+
+def write_report(report: Report, folder: Path) -> tuple[Path, Path]:
+    """Write `results.md` and `results.json` into a folder, each atomically, and return their paths."""
+    paths = folder / "results.md", folder / "results.json"
+    for path, text in zip(paths, (report.to_markdown(), report.to_json()), strict=True):
+        write_text(path, text)
+    return paths
