@@ -1,0 +1,90 @@
+"""Drawing on pictures for people: text, boxes, dots and bars, with a font that is always there.
+
+Positions are pixels; colours are (red, green, blue), 0 to 255.
+"""
+
+from functools import lru_cache
+
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image, ImageDraw, ImageFont
+
+__all__ = ["Canvas", "Colour", "Rectangle", "text_width"]
+
+Colour = tuple[int, int, int]
+"""Red, green and blue, 0 to 255."""
+Rectangle = tuple[float, float, float, float]
+"""Left, top, right, bottom in pixels."""
+
+
+@lru_cache(maxsize=64)
+def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.load_default(size)
+
+
+def text_width(text: str, size: float) -> float:
+    """Return how wide a line of text is, in pixels.
+
+    Args:
+        text: The line.
+        size: Height of the font in pixels.
+    """
+    return float(_font(max(1, round(size))).getlength(text))
+
+
+class Canvas:
+    """A picture to draw on.
+
+    Args:
+        width: Width in pixels.
+        height: Height in pixels.
+        background: Colour of the empty canvas.
+    """
+
+    def __init__(self, width: int, height: int, background: Colour = (255, 255, 255)) -> None:
+        self._image = Image.new("RGB", (width, height), background)
+        self._draw = ImageDraw.Draw(self._image)
+
+    def paste(self, image: UInt8[np.ndarray, "height width 3"], size: tuple[int, int] | None = None) -> None:
+        """Put a picture into the top left corner.
+
+        Args:
+            image: The picture.
+            size: Width and height to resize it to; its own when left out.
+        """
+        picture = Image.fromarray(np.ascontiguousarray(image))
+        if size is not None and size != picture.size:
+            picture = picture.resize(size, Image.Resampling.LANCZOS)
+        self._image.paste(picture, (0, 0))
+
+    def rectangle(self, edges: Rectangle, colour: Colour, radius: float = 0.0) -> None:
+        """Fill a rectangle, with rounded corners if wished; an empty one draws nothing."""
+        if edges[2] > edges[0] and edges[3] > edges[1]:
+            self._draw.rounded_rectangle(edges, radius=radius, fill=colour)
+
+    def frame(self, edges: Rectangle, colour: Colour, width: float) -> None:
+        """Draw the outline of a rectangle with rounded corners, `width` pixels thick."""
+        radius = min(edges[2] - edges[0], edges[3] - edges[1]) * 0.06
+        self._draw.rounded_rectangle(edges, radius=radius, outline=colour, width=max(1, round(width)))
+
+    def dot(self, x: float, y: float, radius: float, colour: Colour) -> None:
+        """Fill a circle."""
+        self._draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=colour)
+
+    def text(self, x: float, middle: float, text: str, size: float, colour: Colour) -> None:
+        """Write one line of text.
+
+        Args:
+            x: Left edge.
+            middle: Vertical middle of the line.
+            text: The line.
+            size: Height of the font.
+            colour: Its colour.
+        """
+        font = _font(max(1, round(size)))
+        anchor = "lm" if isinstance(font, ImageFont.FreeTypeFont) else None
+        self._draw.text((x, middle), text, fill=colour, font=font, anchor=anchor)
+
+    def pixels(self) -> UInt8[np.ndarray, "height width 3"]:
+        """Return what was drawn."""
+        return np.array(self._image, dtype=np.uint8)

@@ -1,0 +1,293 @@
+"""Photographs: decode, encode, warp, find. The only module that knows codecs, EXIF rotation and colour orders.
+
+Everywhere else an image is `uint8` RGB with shape (height, width, 3). Pixel positions have their origin at the centre
+of the top-left pixel, x to the right and y downwards, so that a picture spans -0.5 to width - 0.5.
+"""
+
+import io
+import struct
+import warnings
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from jaxtyping import Float, Shaped, UInt8
+from PIL import Image
+
+from facskit.errors import MediaError
+from facskit.files import atomic_path
+
+__all__ = [
+    "IMAGE_SUFFIXES",
+    "MAX_PIXELS",
+    "VIDEO_SUFFIXES",
+    "decode_image",
+    "encode_jpeg",
+    "find_media",
+    "is_video",
+    "read_image",
+    "warp",
+    "write_image",
+]
+
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm"})
+"""File endings taken for photographs when a folder is searched."""
+VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv"})
+"""File endings taken for videos."""
+MAX_PIXELS = 150_000_000
+"""Larger pictures are refused before they are unpacked: a few kilobytes can claim to be gigapixels."""
+
+_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM")
+_EXPECTED = "expected a JPEG, PNG, WebP, BMP, TIFF or GIF photograph"
+_SIGNATURES = (b"\xff\xd8", b"\x89PNG\r\n\x1a\n", b"II*\0", b"MM\0*", b"GIF8")
+_ORIENTATION_TAG = 0x0112
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+# Pillow's readers raise all of these for broken files: SyntaxError for PNG chunks, LookupError for TIFF tags, and more
+_FORMAT_FAULTS = (SyntaxError, ValueError, TypeError, LookupError, EOFError, struct.error, zlib.error)
+_DECODER_FAULTS = (OSError, OverflowError, MemoryError, Image.DecompressionBombError, *_FORMAT_FAULTS)
+
+
+def read_image(path: Path) -> UInt8[np.ndarray, "height width 3"]:
+    """Read a photograph as it should be seen: upright, RGB, 8 bits, transparency on white.
+
+    Args:
+        path: The file.
+
+    Returns:
+        The picture.
+
+    Raises:
+        MediaError: The file is missing, empty, no photograph, cut short, damaged or absurdly large.
+    """
+    path = Path(path)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        reason = "is a folder" if path.is_dir() else (error.strerror or "unreadable").lower()
+        raise MediaError(f"{path}: can't open it ({reason}); {_EXPECTED}") from error
+    return decode_image(data, str(path))
+
+
+def decode_image(data: bytes, name: str) -> UInt8[np.ndarray, "height width 3"]:
+    """Decode a photograph from memory; see `read_image`.
+
+    Args:
+        data: The encoded file.
+        name: What to call it in errors.
+
+    Returns:
+        The picture.
+
+    Raises:
+        MediaError: The data is empty, no photograph, cut short, damaged or absurdly large.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow warns about size and odd metadata; size is checked below
+            picture = Image.open(io.BytesIO(data), formats=_FORMATS)
+    except _DECODER_FAULTS as error:
+        raise MediaError(f"{name}: found {_describe(data)}, {_EXPECTED}") from error
+    width, height = picture.size
+    if width * height > MAX_PIXELS:
+        limit = MAX_PIXELS // 1_000_000
+        raise MediaError(f"{name}: found a picture of {width} x {height} pixels, expected at most {limit} megapixels")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            picture.load()
+            pixels = _to_rgb(_turn_upright(picture))
+    except _DECODER_FAULTS as error:
+        kind = picture.format or "picture"
+        raise MediaError(f"{name}: found a damaged or cut-short {kind} file, expected a complete one") from error
+    return pixels
+
+
+def _describe(data: bytes) -> str:
+    if not data:
+        return "an empty file"
+    if data[4:8] == b"ftyp":
+        return "a HEIC photograph or a video" if data[8:11] in {b"hei", b"mif", b"msf", b"avi"} else "a video"
+    if data.startswith(_SIGNATURES) or (data[:4] == b"RIFF" and data[8:12] == b"WEBP"):
+        return "a photograph that is damaged or cut short"
+    head = data[:512]
+    is_text = b"\0" not in head and sum(byte >= 32 or byte in b"\t\r\n" for byte in head) > 0.95 * len(head)
+    return "text" if is_text else "data in an unknown format"
+
+
+def _turn_upright(picture: Image.Image) -> Image.Image:
+    try:
+        orientation = picture.getexif().get(_ORIENTATION_TAG)
+    except _DECODER_FAULTS:  # damaged metadata doesn't spoil the pixels
+        return picture
+    method = _UPRIGHT.get(orientation) if isinstance(orientation, int) else None
+    return picture if method is None else picture.transpose(method)
+
+
+def _to_rgb(picture: Image.Image) -> UInt8[np.ndarray, "height width 3"]:
+    if picture.mode.startswith(("I", "F")):
+        grey = _to_eight_bits(np.asarray(picture))
+        return np.repeat(grey[..., None], 3, axis=2)
+    if picture.has_transparency_data:
+        picture = picture.convert("RGBA")
+        white = Image.new("RGBA", picture.size, "white")
+        picture = Image.alpha_composite(white, picture)
+    return np.array(picture.convert("RGB"), dtype=np.uint8)
+
+
+def _to_eight_bits(values: Shaped[np.ndarray, "height width"]) -> UInt8[np.ndarray, "height width"]:
+    """Scale 16-bit integers by 1/257, 32-bit integers by their largest value, and floats from 0..1 or 0..255."""
+    levels = np.nan_to_num(values.astype(np.float64))
+    peak = float(levels.max(initial=0.0))
+    full = (1.0 if peak <= 1 else 255.0) if values.dtype.kind == "f" else max(65535.0, peak)
+    scale = 255 / full
+    return np.clip(np.rint(levels * scale), 0, 255).astype(np.uint8)
+
+
+def encode_jpeg(image: UInt8[np.ndarray, "height width 3"], quality: int = 92) -> bytes:
+    """Encode an image as JPEG.
+
+    Args:
+        image: The picture.
+        quality: JPEG quality, 1 to 100.
+
+    Returns:
+        The file's bytes.
+    """
+    return _encode(image, "JPEG", quality)
+
+
+def _encode(image: UInt8[np.ndarray, "height width 3"], kind: str, quality: int) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(image)).save(buffer, format=kind, quality=quality)
+    return buffer.getvalue()
+
+
+def write_image(path: Path, image: UInt8[np.ndarray, "height width 3"]) -> None:
+    """Write an image; the format follows the file's ending. The file appears complete or not at all.
+
+    Args:
+        path: Where to write; its folder is made when missing.
+        image: The picture.
+
+    Raises:
+        MediaError: The ending is no writable image format, or the file can't be written.
+    """
+    path = Path(path)
+    kind = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP"}.get(path.suffix.lower())
+    if kind is None:
+        raise MediaError(f"{path}: found the ending {path.suffix!r}, expected .jpg, .png or .webp to write an image")
+    data = _encode(image, kind, 92)
+    try:
+        with atomic_path(path) as part:
+            part.write_bytes(data)
+    except OSError as error:
+        raise MediaError(f"{path}: can't write the image ({(error.strerror or 'failed').lower()})") from error
+
+
+def warp(
+    image: UInt8[np.ndarray, "height width 3"],
+    matrix: Float[np.ndarray, "2 3"],
+    size: int | tuple[int, int],
+    fill: int = 127,
+) -> UInt8[np.ndarray, "out_height out_width 3"]:
+    """Resample an image through an affine map, averaging over source pixels when it shrinks.
+
+    Args:
+        image: The source picture.
+        matrix: Maps source pixel positions (x, y, 1) to output pixel positions.
+        size: Output side, or (width, height), in pixels.
+        fill: Grey level of output pixels outside the source.
+
+    Returns:
+        The warped picture.
+
+    Raises:
+        ValueError: The map flattens the plane.
+    """
+    width, height = (size, size) if isinstance(size, int) else size
+    zoom = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
+    if not np.isfinite(zoom) or zoom < 1e-9:
+        raise ValueError(f"matrix must map the plane one to one, its zoom is {zoom}")
+    left, top, right, bottom = _source_window(matrix, (width, height), image.shape[:2])
+    if right <= left or bottom <= top:
+        return np.full((height, width, 3), fill, np.uint8)
+    window = np.ascontiguousarray(image[top:bottom, left:right])
+    offset = np.array([left, top], np.float64)
+    shrink = np.ones(2)
+    if zoom < 0.8:  # bilinear sampling looks at four pixels only: average first, so that detail doesn't alias
+        wanted = tuple(max(1, round(side * zoom * 1.25)) for side in (right - left, bottom - top))
+        shrink = np.array(wanted) / (right - left, bottom - top)
+        window = cv2.resize(window, wanted, interpolation=cv2.INTER_AREA)
+    # window pixel p comes from source pixel (p + 0.5) / shrink - 0.5 + offset
+    to_output = np.column_stack([matrix[:, :2] / shrink, matrix[:, :2] @ (0.5 / shrink - 0.5 + offset) + matrix[:, 2]])
+    warped = cv2.warpAffine(
+        window,
+        to_output,
+        (width, height),
+        flags=cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=(fill, fill, fill),
+    )
+    return np.asarray(warped, dtype=np.uint8)
+
+
+def _source_window(
+    matrix: Float[np.ndarray, "2 3"], size: tuple[int, int], shape: tuple[int, ...]
+) -> tuple[int, int, int, int]:
+    """Return the part of the source (left, top, right, bottom) that the output looks at, with a margin."""
+    width, height = size
+    corners = np.array([[-1, -1], [width, -1], [-1, height], [width, height]], np.float64)
+    source = (corners - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2]).T
+    margin = 2 + 2 / float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
+    low = np.floor(source.min(axis=0) - margin)
+    high = np.ceil(source.max(axis=0) + margin)
+    left, top = (int(max(0, value)) for value in low)
+    right, bottom = (int(min(limit, value)) for limit, value in zip((shape[1], shape[0]), high, strict=True))
+    return left, top, right, bottom
+
+
+def is_video(path: Path) -> bool:
+    """Tell from its ending whether a file is a video."""
+    return path.suffix.lower() in VIDEO_SUFFIXES
+
+
+def find_media(paths: Sequence[Path]) -> list[Path]:
+    """List photographs and videos: files as given, folders searched to the bottom in sorted order.
+
+    Args:
+        paths: Files and folders. A file given by name is taken whatever its ending.
+
+    Returns:
+        Each file once, in the order of `paths`.
+
+    Raises:
+        MediaError: A path doesn't exist, or a folder holds no photograph or video.
+    """
+    found: dict[Path, None] = {}
+    for path in map(Path, paths):
+        if path.is_dir():
+            files = sorted(
+                file
+                for file in path.rglob("*")
+                if file.suffix.lower() in IMAGE_SUFFIXES | VIDEO_SUFFIXES
+                and not any(part.startswith(".") for part in file.relative_to(path).parts)
+                and file.is_file()
+            )
+            if not files:
+                raise MediaError(f"{path}: found no photograph or video in this folder, expected at least one")
+            found.update(dict.fromkeys(files))
+        elif path.exists():
+            found[path] = None
+        else:
+            raise MediaError(f"{path}: found nothing there, expected a photograph, a video or a folder")
+    return list(found)

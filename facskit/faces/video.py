@@ -1,0 +1,211 @@
+"""Videos, one frame at a time: memory use doesn't grow with length, and timestamps come from the file."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+
+import av
+import av.container
+import av.video.frame
+import av.video.stream
+import numpy as np
+from jaxtyping import UInt8
+
+from facskit.errors import MediaError
+from facskit.files import atomic_path
+
+__all__ = ["Frame", "VideoInfo", "VideoWriter", "frames", "video_info"]
+
+_EXPECTED = "expected a video such as MP4, MOV, AVI, MKV or WebM"
+_CLOCK = 90_000
+_TIME_BASE = Fraction(1, _CLOCK)  # fine enough for any frame rate
+
+
+@dataclass(frozen=True, slots=True)
+class VideoInfo:
+    """What a video's header says."""
+
+    width: int
+    """Width in pixels, as shown (after rotation)."""
+    height: int
+    """Height in pixels, as shown (after rotation)."""
+    fps: float
+    """Mean number of frames per second."""
+    frames: int | None
+    """Number of frames; None when the header doesn't say. An estimate where the header gives only the duration."""
+    duration_s: float | None
+    """Length in seconds; None when the header doesn't say."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """One picture of a video."""
+
+    index: int
+    """Number of the frame in the video, from 0; skipped frames count."""
+    timestamp: float
+    """Seconds from the video's start, from the file's own clock, so a variable frame rate does no harm."""
+    image: UInt8[np.ndarray, "height width 3"]
+    """The picture, upright, RGB."""
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[tuple[av.container.InputContainer, av.video.stream.VideoStream]]:
+    """Open a video and its first picture stream."""
+    if not path.is_file():
+        raise MediaError(f"{path}: found no file there, {_EXPECTED}")
+    if path.stat().st_size == 0:
+        raise MediaError(f"{path}: found an empty file, {_EXPECTED}")
+    try:
+        container = av.open(str(path))
+    except (av.FFmpegError, OSError, ValueError) as error:
+        raise MediaError(f"{path}: found no readable video in it (damaged or cut short?), {_EXPECTED}") from error
+    with container:
+        if not container.streams.video:
+            raise MediaError(f"{path}: found no picture stream in it, {_EXPECTED}")
+        stream = container.streams.video[0]
+        stream.thread_type = "AUTO"
+        yield container, stream
+
+
+def video_info(path: Path) -> VideoInfo:
+    """Read a video's header and, for its rotation, its first frame.
+
+    Args:
+        path: The video.
+
+    Returns:
+        Size, frame rate and length.
+
+    Raises:
+        MediaError: The file is missing, no video, or damaged.
+    """
+    path = Path(path)
+    height, width = next(frames(path)).image.shape[:2]
+    with _open(path) as (container, stream):
+        duration = None
+        if stream.duration is not None and stream.time_base is not None:
+            duration = float(stream.duration * stream.time_base)
+        elif container.duration is not None:
+            duration = container.duration / av.time_base
+        fps = _rate(stream)
+        count = stream.frames or (round(duration * fps) if duration else None)
+        return VideoInfo(width=width, height=height, fps=fps, frames=count, duration_s=duration)
+
+
+def _rate(stream: av.video.stream.VideoStream) -> float:
+    rate = stream.average_rate or stream.guessed_rate
+    return float(rate) if rate else 25.0
+
+
+def frames(path: Path, every: int = 1) -> Iterator[Frame]:
+    """Decode a video frame by frame; only one frame is in memory at a time.
+
+    Args:
+        path: The video.
+        every: Give every n-th frame, starting with the first.
+
+    Yields:
+        The frames in the order they are shown.
+
+    Raises:
+        MediaError: The file is missing, no video, damaged, or ends in the middle of a frame.
+        ValueError: `every` is below 1.
+    """
+    if every < 1:
+        raise ValueError(f"every must be at least 1, got {every}")
+    path = Path(path)
+    index = -1
+    with _open(path) as (container, stream):
+        start: float | None = None
+        fps = _rate(stream)
+        try:
+            for index, picture in enumerate(container.decode(stream)):
+                time = picture.time if picture.time is not None else index / fps
+                start = time if start is None else start
+                if index % every == 0:
+                    yield Frame(index, time - start, _upright(picture))
+        except (av.FFmpegError, OSError) as error:
+            raise MediaError(
+                f"{path}: found damaged data after {index + 1} good frames, expected a complete video"
+            ) from error
+    if index < 0:
+        raise MediaError(f"{path}: found no picture in it (damaged or cut short?), {_EXPECTED}")
+
+
+def _upright(picture: av.video.frame.VideoFrame) -> UInt8[np.ndarray, "height width 3"]:
+    """Convert to RGB and undo the camera's rotation; the file gives it in degrees, counted counter-clockwise."""
+    image = picture.to_ndarray(format="rgb24")
+    quarter_turns = round(picture.rotation / 90) % 4
+    return np.ascontiguousarray(np.rot90(image, quarter_turns)) if quarter_turns else image
+
+
+class VideoWriter:
+    """Writes frames into an MP4 file that appears complete or not at all; use it as a context manager.
+
+    Args:
+        path: The file to write; must end in `.mp4`.
+        fps: Clock of the file in frames per second; frames may come at any of its ticks.
+
+    Raises:
+        MediaError: The ending is not `.mp4`, or writing fails.
+    """
+
+    def __init__(self, path: Path, fps: float) -> None:
+        self.path = Path(path)
+        if self.path.suffix.lower() != ".mp4":
+            raise MediaError(f"{path}: found the ending {self.path.suffix!r}, expected .mp4 to write a video")
+        self._atomic = atomic_path(self.path)
+        try:
+            self._container = av.open(str(self._atomic.__enter__()), mode="w", options={"movflags": "+faststart"})
+        except OSError as error:
+            raise MediaError(f"{path}: can't write the video ({(error.strerror or 'failed').lower()})") from error
+        self._fps = fps
+        self._stream: av.video.stream.VideoStream | None = None
+        self._last_tick = -1
+
+    def write(self, image: UInt8[np.ndarray, "height width 3"], timestamp: float) -> None:
+        """Append a frame.
+
+        Args:
+            image: The picture; all frames share the size of the first. An odd last row or column is cut off.
+            timestamp: Seconds from the start; later than the frame before.
+        """
+        height, width = (side // 2 * 2 for side in image.shape[:2])  # the 4:2:0 pixel format halves the colours
+        if self._stream is None:
+            self._stream = self._start(width, height)
+        picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(image[:height, :width]), format="rgb24")
+        tick = max(self._last_tick + 1, round(timestamp * _CLOCK))
+        picture.pts, picture.time_base = tick, _TIME_BASE
+        self._last_tick = tick
+        self._container.mux(self._stream.encode(picture))
+
+    def _start(self, width: int, height: int) -> av.video.stream.VideoStream:
+        rate = Fraction(self._fps).limit_denominator(1001)
+        if "libx264" in av.codecs_available:
+            stream = self._container.add_stream("libx264", rate=rate, options={"crf": "18", "preset": "veryfast"})
+        else:
+            stream = self._container.add_stream("mpeg4", rate=rate, options={"qscale": "3"})
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        stream.codec_context.time_base = _TIME_BASE
+        return stream
+
+    def __enter__(self) -> "VideoWriter":
+        """Return the writer itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Finish the file and move it into place, or remove it after an error."""
+        try:
+            if kind is None and self._stream is not None:
+                self._container.mux(self._stream.encode())
+            self._container.close()
+        except BaseException as failure:
+            self._atomic.__exit__(type(failure), failure, failure.__traceback__)
+            raise
+        self._atomic.__exit__(kind, error, trace)

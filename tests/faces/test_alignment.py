@@ -1,0 +1,182 @@
+"""Crops put the face where the recipe says."""
+
+import re
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from jaxtyping import Float
+
+from facskit.faces.alignment import (
+    TEMPLATE,
+    BoxCrop,
+    CropRecipe,
+    EyeSimilarityCrop,
+    WholeImage,
+    box_of,
+    crop_matrix,
+    five_points,
+    invert,
+    recipe_from_dict,
+    recipe_to_dict,
+    transform_points,
+)
+from facskit.faces.images import warp
+
+Points = Float[np.ndarray, "5 2"]
+
+
+def face(eye_distance: float = 60.0, tilt: float = 0.0, middle: tuple[float, float] = (200.0, 150.0)) -> Points:
+    """The mean face, `tilt` radians clockwise, with the point between its eyes at `middle`."""
+    turn = np.array([[np.cos(tilt), -np.sin(tilt)], [np.sin(tilt), np.cos(tilt)]])
+    points: Points = TEMPLATE @ turn.T * eye_distance + middle
+    return points
+
+
+def matrix_of(recipe: CropRecipe, landmarks: Points) -> Float[np.ndarray, "2 3"]:
+    return crop_matrix(recipe, landmarks=landmarks, box=None, image_size=(400, 300))
+
+
+@pytest.mark.parametrize("tilt", [0.0, 0.5, -1.2])
+@pytest.mark.parametrize("eye_distance", [8.0, 60.0, 700.0])
+def test_the_mean_face_lands_on_the_template(tilt: float, eye_distance: float) -> None:
+    recipe = EyeSimilarityCrop(size=100)
+    landed = transform_points(matrix_of(recipe, face(eye_distance, tilt)), face(eye_distance, tilt))
+    np.testing.assert_allclose(landed[1] - landed[0], (40.0, 0.0), atol=1e-6)  # 100 px / (2 x 1.25)
+    np.testing.assert_allclose((landed[0] + landed[1]) / 2, (49.5, 49.5 - 0.55 * 40), atol=1e-6)
+    np.testing.assert_allclose(landed, (TEMPLATE - [0, 0.55]) * 40 + 49.5, atol=1e-6)
+
+
+def test_the_fit_is_a_similarity_with_the_least_weighted_error() -> None:
+    rng = np.random.default_rng(0)
+    points = face(tilt=0.2) + rng.normal(0, 4, (5, 2))
+    matrix = matrix_of(EyeSimilarityCrop(), points)
+    rotation = matrix[:, :2]
+    np.testing.assert_allclose(rotation @ rotation.T, np.eye(2) * np.linalg.det(rotation), atol=1e-12)
+    target = (TEMPLATE - [0, 0.55]) * (112 / 2.5) + 55.5
+
+    def error(candidate: Float[np.ndarray, "2 3"]) -> float:
+        total = 0.0
+        for weight, point, aim in zip((1.0, 1.0, 0.5, 0.25, 0.25), points, target, strict=True):
+            total += weight * float(np.sum((candidate[:, :2] @ point + candidate[:, 2] - aim) ** 2))
+        return total
+
+    best = error(matrix)
+    for _ in range(200):
+        a, b, x, y = rng.normal(0, 1e-3, 4)
+        nudge = np.array([[a, -b, x * 100], [b, a, y * 100]])
+        assert error(matrix + nudge) >= best
+
+
+def scale_of(points: Points) -> float:
+    return float(np.sqrt(np.linalg.det(matrix_of(EyeSimilarityCrop(), points)[:, :2])))
+
+
+def test_expressions_hardly_change_the_scale() -> None:
+    neutral = face()
+    jaw_dropped, smiling = neutral.copy(), neutral.copy()
+    jaw_dropped[3:, 1] += 0.12 * 60
+    smiling[3, 0] -= 0.1 * 60
+    smiling[4, 0] += 0.1 * 60
+    assert abs(scale_of(jaw_dropped) / scale_of(neutral) - 1) < 0.05
+    assert abs(scale_of(smiling) / scale_of(neutral) - 1) < 0.05
+
+
+def test_a_turned_head_is_not_blown_up() -> None:
+    turned = face()
+    turned[:, 0] = (turned[:, 0] - 200) * np.cos(np.radians(40)) + 200
+    turned[2, 0] += 0.35 * 60  # the nose sticks out to the side
+    by_eyes_alone = 1 / np.cos(np.radians(40))
+    assert scale_of(turned) / scale_of(face()) < 1 + 0.5 * (by_eyes_alone - 1)
+
+
+def test_invert_goes_back() -> None:
+    points = face(tilt=0.4)
+    matrix = matrix_of(EyeSimilarityCrop(), points)
+    np.testing.assert_allclose(transform_points(invert(matrix), transform_points(matrix, points)), points, atol=1e-9)
+
+
+def test_warp_puts_a_dot_where_the_matrix_says() -> None:
+    points = face(tilt=0.3)
+    image = np.zeros((300, 400, 3), np.uint8)
+    x, y = (int(value) for value in np.rint(points[1]))
+    image[y - 3 : y + 4, x - 3 : x + 4] = 255
+    matrix = matrix_of(EyeSimilarityCrop(), points)
+    crop = warp(image, matrix, 112, fill=0)[..., 0].astype(float)
+    rows, columns = np.mgrid[:112, :112]
+    centre = (crop * columns).sum() / crop.sum(), (crop * rows).sum() / crop.sum()
+    np.testing.assert_allclose(centre, transform_points(matrix, np.array([[x, y]], np.float64))[0], atol=0.2)
+
+
+def test_box_crop_adds_its_margin_and_stays_square() -> None:
+    box = np.array([10.0, 20.0, 50.0, 100.0])
+    matrix = crop_matrix(BoxCrop(size=224, margin=0.05), landmarks=None, box=box, image_size=(1, 1))
+    # the longer side is 80, so the crop is 88 wide around (30, 60)
+    corners = transform_points(invert(matrix), np.array([[-0.5, -0.5], [223.5, 223.5]]))
+    np.testing.assert_allclose(corners, [[-14, 16], [74, 104]], atol=1e-9)
+
+
+def test_whole_image_fills_the_crop() -> None:
+    matrix = crop_matrix(WholeImage(size=50), landmarks=None, box=None, image_size=(200, 100))
+    corners = transform_points(matrix, np.array([[-0.5, -0.5], [199.5, 99.5]]))
+    np.testing.assert_allclose(corners, [[-0.5, -0.5], [49.5, 49.5]], atol=1e-9)
+
+
+def test_what_a_recipe_needs_must_be_there() -> None:
+    with pytest.raises(ValueError, match="five-point crop needs five landmarks, got none"):
+        crop_matrix(EyeSimilarityCrop(), landmarks=None, box=None, image_size=(1, 1))
+    with pytest.raises(ValueError, match="box crop needs a box, got none"):
+        crop_matrix(BoxCrop(), landmarks=None, box=None, image_size=(1, 1))
+    with pytest.raises(ValueError, match="five landmarks must be finite and apart"):
+        matrix_of(EyeSimilarityCrop(), np.zeros((5, 2)))
+    with pytest.raises(ValueError, match="five landmarks must be finite and apart"):
+        matrix_of(EyeSimilarityCrop(), np.full((5, 2), np.nan))
+
+
+def test_sixty_eight_landmarks_reduce_to_five_and_a_box() -> None:
+    landmarks = np.random.default_rng(1).uniform(0, 100, (68, 2))
+    five = five_points(landmarks)
+    np.testing.assert_allclose(five[0], sum(landmarks[36:42]) / 6)
+    np.testing.assert_allclose(five[1], sum(landmarks[42:48]) / 6)
+    np.testing.assert_array_equal(five[2:], landmarks[[30, 48, 54]])
+    assert box_of(landmarks).tolist() == [*landmarks.min(axis=0), *landmarks.max(axis=0)]
+
+
+def test_template_is_the_mean_heads() -> None:
+    from importlib.resources import files
+
+    head = files("facskit").joinpath("assets/head/ict_facekit_light.npz")
+    with np.load(str(head)) as arrays:
+        frontal = arrays["vertices"][arrays["landmarks68"]][:, :2].astype(np.float64)
+    five = five_points(frontal) * (1, -1)
+    middle = (five[0] + five[1]) / 2
+    np.testing.assert_allclose((five - middle) / np.linalg.norm(five[1] - five[0]), TEMPLATE, atol=2e-3)
+
+
+@pytest.mark.parametrize("recipe", [EyeSimilarityCrop(size=96, half_side=1.4), BoxCrop(margin=0.2), WholeImage()])
+def test_recipes_survive_storage(recipe: CropRecipe) -> None:
+    assert recipe_from_dict(recipe_to_dict(recipe)) == recipe
+
+
+BAD_RECIPES: list[tuple[dict[str, object], str]] = [
+    ({"kind": "circle"}, "kind must be one of five-point, box, none, got 'circle'"),
+    ({}, "kind must be one of five-point, box, none, got None"),
+    ({"kind": "box", "half_side": 1.0}, "'box' has no key 'half_side'; expected kind, size, margin"),
+    ({"kind": "box", "size": "224"}, "key 'size' must be of type int, got '224'"),
+    ({"kind": "box", "size": True}, "key 'size' must be of type int, got True"),
+    ({"kind": "none", "size": 4}, "size must be from 16 to 4096 pixels, got 4"),
+    ({"kind": "five-point", "half_side": 0}, "half_side must be from 0.3 to 10 eye distances, got 0.0"),
+    ({"kind": "five-point", "drop": 9.0}, "drop must be from -2 to 2 eye distances, got 9.0"),
+    ({"kind": "box", "margin": -1.0}, "margin must be from -0.4 to 5 box sides, got -1.0"),
+]
+
+
+@pytest.mark.parametrize(("values", "sentence"), BAD_RECIPES)
+def test_bad_recipes_are_refused(values: dict[str, object], sentence: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(sentence)):
+        recipe_from_dict(values)
+
+
+def test_kinds_differ() -> None:
+    kinds = sorted([EyeSimilarityCrop().kind, BoxCrop().kind, WholeImage().kind])
+    assert all(first != second for first, second in pairwise(kinds))
