@@ -1,0 +1,1 @@
+"""Speed claims as commands that print a ratio."""

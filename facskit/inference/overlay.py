@@ -1,0 +1,187 @@
+"""Recognitions drawn for people: a box and five dots on each face, and a panel of bars per face next to the picture."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import UInt8
+
+from facskit.action_units import ActionUnitSet
+from facskit.faces.canvas import Canvas, Colour, Rectangle, text_width
+from facskit.inference.recognition import Recognition
+
+__all__ = ["OverlayConfig", "draw"]
+
+_FACE_COLOURS: tuple[Colour, ...] = (
+    (0, 114, 178),
+    (213, 94, 0),
+    (0, 158, 115),
+    (204, 121, 167),
+    (230, 159, 0),
+    (86, 180, 233),
+)  # Okabe and Ito's palette, which colour-blind people can tell apart
+_PAPER: Colour = (255, 255, 255)
+_INK: Colour = (33, 37, 41)
+_FAINT: Colour = (134, 142, 150)
+_TRACK: Colour = (233, 236, 239)
+_QUIET_BAR: Colour = (173, 181, 189)
+_ROW = 1.5  # height of a row in font sizes
+
+
+@dataclass(frozen=True, kw_only=True)
+class OverlayConfig:
+    """How the overlay looks."""
+
+    panels: int | None = None
+    """Number of panels to keep room for; None makes one per face. Fix it for a video, whose frames must be equal in
+    size: faces beyond it get a box only."""
+    action_units: ActionUnitSet | None = None
+    """Action units to keep room for in frames without a face; needed when `panels` is fixed."""
+    least_side: int = 640
+    """Smaller pictures are enlarged until their longer side has this many pixels, so that the text can be read."""
+
+    def __post_init__(self) -> None:
+        """Check every limit."""
+        if self.panels is not None and self.panels < 0:
+            raise ValueError(f"panels must be 0 or more, got {self.panels}")
+        if self.panels and self.action_units is None:
+            raise ValueError(f"action_units must be given when room is kept for {self.panels} panels")
+        if not 1 <= self.least_side <= 4096:
+            raise ValueError(f"least_side must be from 1 to 4096 pixels, got {self.least_side}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    font: float
+    columns: int
+    rows: int
+    panel: tuple[float, float]
+    below: bool
+    name_width: float
+
+    @property
+    def extent(self) -> tuple[int, int]:
+        """Width and height of all panels together."""
+        return math.ceil(self.columns * self.panel[0]), math.ceil(self.rows * self.panel[1])
+
+
+def draw(
+    image: UInt8[np.ndarray, "height width 3"],
+    recognitions: Sequence[Recognition],
+    config: OverlayConfig | None = None,
+) -> UInt8[np.ndarray, "out_height out_width 3"]:
+    """Draw recognitions: each face framed, its action units in a strip added on the right, or below a wide picture.
+
+    Args:
+        image: The picture.
+        recognitions: Its faces, in the order the panels should have.
+        config: How it looks.
+
+    Returns:
+        The picture with the strip, enlarged when it was small; the picture alone when there is nothing to show.
+    """
+    config = config or OverlayConfig()
+    height, width = image.shape[:2]
+    zoom = max(1.0, config.least_side / max(height, width))
+    shown = (round(width * zoom), round(height * zoom))
+    panels = len(recognitions) if config.panels is None else config.panels
+    units = recognitions[0].action_units if recognitions else config.action_units
+    layout = _plan(units, panels, shown) if units and panels else None
+    canvas = Canvas(*_canvas_size(shown, layout), _PAPER)
+    canvas.paste(image, shown)
+    thickness = max(2.0, max(shown) / 320)
+    for face in recognitions:
+        _mark(canvas, face, zoom, thickness)
+    if layout is not None:
+        corner = (0, shown[1]) if layout.below else (shown[0], 0)
+        for place, face in enumerate(recognitions[:panels]):
+            row, column = divmod(place, layout.columns)
+            _panel(canvas, face, layout, (corner[0] + column * layout.panel[0], corner[1] + row * layout.panel[1]))
+    return canvas.pixels()
+
+
+def _canvas_size(shown: tuple[int, int], layout: _Layout | None) -> tuple[int, int]:
+    if layout is None:
+        return shown
+    width, height = layout.extent
+    if layout.below:
+        return max(shown[0], width), shown[1] + height
+    return shown[0] + width, max(shown[1], height)
+
+
+def _plan(units: ActionUnitSet, panels: int, shown: tuple[int, int]) -> _Layout:
+    """Place the panels so that their text is legible at the picture's size.
+
+    Several faces in a wide picture go below it, as many in a row as fit. Otherwise the panels stand on the right, in as
+    few columns as keep the font at a legible size.
+    """
+    width, height = shown
+    rows = len(units) + 2.2
+    largest, smallest = max(11.0, 0.028 * max(shown)), max(10.0, 0.014 * max(shown))
+    if panels > 1 and width > 1.5 * height:
+        sizes = [float(size) for size in range(round(0.7 * largest), round(0.85 * smallest) - 1, -1)]
+        font = next((size for size in sizes if panels * _panel_width(units, size) <= width), sizes[-1])
+        columns = max(1, int(width / _panel_width(units, font)))
+        return _layout(units, font, panels, min(columns, panels), below=True)
+    for columns in range(1, panels + 1):
+        font = min(largest, height / (math.ceil(panels / columns) * rows * _ROW))
+        if font >= smallest:
+            break
+    return _layout(units, float(int(max(font, math.ceil(smallest)))), panels, columns, below=False)
+
+
+def _layout(units: ActionUnitSet, font: float, panels: int, columns: int, *, below: bool) -> _Layout:
+    panel = (_panel_width(units, font), (len(units) + 2.2) * _ROW * font)
+    return _Layout(font, columns, math.ceil(panels / columns), panel, below, _name_width(units, font))
+
+
+def _name_width(units: ActionUnitSet, font: float) -> float:
+    return max(text_width(unit.name, font) for unit in units)
+
+
+def _panel_width(units: ActionUnitSet, font: float) -> float:
+    return text_width("AU12", font) + _name_width(units, font) + (2.2 + 7 + 3.6) * font
+
+
+def _colour(face: Recognition) -> Colour:
+    return _FACE_COLOURS[face.face_id % len(_FACE_COLOURS)]
+
+
+def _mark(canvas: Canvas, face: Recognition, zoom: float, thickness: float) -> None:
+    left, top, right, bottom = (float((edge + 0.5) * zoom) for edge in face.box)
+    canvas.frame((left, top, right, bottom), _colour(face), thickness)
+    radius = max(1.5, 0.012 * (right - left))
+    for x, y in (face.landmarks + 0.5) * zoom:
+        canvas.dot(float(x), float(y), 1.5 * radius, _PAPER)
+        canvas.dot(float(x), float(y), radius, _colour(face))
+    tag, size = str(face.face_id), 7 * thickness
+    width = text_width(tag, size) + 0.8 * size
+    canvas.rectangle((left, top - 1.3 * size, left + width, top), _colour(face), radius=0.25 * size)
+    canvas.text(left + 0.4 * size, top - 0.65 * size, tag, size, _PAPER)
+
+
+def _panel(canvas: Canvas, face: Recognition, layout: _Layout, corner: tuple[float, float]) -> None:
+    """Draw one face's title and a row per action unit: code, name, bar with the threshold's outcome, probability."""
+    font, (left, top) = layout.font, corner
+    x = left + 0.8 * font
+    middle = top + 1.1 * font
+    canvas.rectangle((x, middle - 0.45 * font, x + 0.9 * font, middle + 0.45 * font), _colour(face), 0.2 * font)
+    title = f"face {face.face_id}" + (f"   {face.timestamp:.2f} s" if face.timestamp else "")
+    canvas.text(x + 1.4 * font, middle, title, font, _INK)
+    name_x = x + text_width("AU12", font) + 0.6 * font
+    bar_x = name_x + layout.name_width + 0.8 * font
+    units = zip(face.action_units, face.probabilities.tolist(), face.decisions.tolist(), strict=True)
+    for number, (unit, probability, active) in enumerate(units):
+        middle = top + (1.9 + number + 0.4) * _ROW * font
+        ink = _INK if active else _FAINT
+        if active:
+            stripe: Rectangle = (left + 0.3 * font, middle - 0.5 * font, left + 0.5 * font, middle + 0.5 * font)
+            canvas.rectangle(stripe, _colour(face))
+        canvas.text(x, middle, unit.code, font, ink)
+        canvas.text(name_x, middle, unit.name, font, ink)
+        high, low = middle - 0.32 * font, middle + 0.32 * font
+        canvas.rectangle((bar_x, high, bar_x + 7 * font, low), _TRACK, 0.3 * font)
+        length = max(0.65, 7 * probability) * font
+        canvas.rectangle((bar_x, high, bar_x + length, low), _colour(face) if active else _QUIET_BAR, 0.3 * font)
+        canvas.text(bar_x + 7.6 * font, middle, f"{probability:.2f}", font, ink)

@@ -1,0 +1,75 @@
+"""Overlays as files: a JPEG for each photograph, an MP4 for each video."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from facskit.action_units import ActionUnitSet
+from facskit.errors import RecipeError
+from facskit.faces.images import write_image
+from facskit.faces.video import VideoWriter
+from facskit.inference.overlay import OverlayConfig, draw
+from facskit.inference.recognition import RecognizedFrame
+
+__all__ = ["OverlayFolder"]
+
+_VIDEO_PANELS = 2
+
+
+class OverlayFolder:
+    """A folder of overlays; `portrait.png` becomes `portrait_overlay.jpg`, the next `portrait` gets a number.
+
+    Args:
+        folder: Where the files go; made with the first file.
+        action_units: What the recogniser recognises.
+
+    Raises:
+        RecipeError: There is a file in the folder's place.
+    """
+
+    def __init__(self, folder: Path, action_units: ActionUnitSet) -> None:
+        self.folder = folder
+        self._action_units = action_units
+        self._taken: set[str] = set()
+        if folder.exists() and not folder.is_dir():
+            raise RecipeError(f"{folder}: found a file, expected a folder for the overlays")
+
+    def write_photo(self, file: Path, frame: RecognizedFrame) -> None:
+        """Draw and write a photograph's overlay.
+
+        Args:
+            file: The photograph, for the name.
+            frame: Its recognitions.
+
+        Raises:
+            MediaError: The overlay can't be written.
+        """
+        write_image(self._place(file, ".jpg"), draw(frame.image, frame.faces))
+
+    @contextmanager
+    def video(self, file: Path, fps: float) -> Iterator[Callable[[RecognizedFrame], None]]:
+        """Open a video's overlay and give the function that appends a frame; after an error no file remains.
+
+        Args:
+            file: The video, for the name.
+            fps: Frames per second.
+
+        Raises:
+            MediaError: The overlay can't be written.
+        """
+        config = OverlayConfig(panels=_VIDEO_PANELS, action_units=self._action_units)
+        with VideoWriter(self._place(file, ".mp4"), fps) as writer:
+
+            def append(frame: RecognizedFrame) -> None:
+                faces = sorted(frame.faces, key=lambda face: face.face_id)  # so that panels don't swap places
+                writer.write(draw(frame.image, faces, config), frame.timestamp)
+
+            yield append
+
+    def _place(self, file: Path, suffix: str) -> Path:
+        name, number = f"{file.stem}_overlay", 1
+        while name in self._taken:
+            number += 1
+            name = f"{file.stem}_overlay_{number}"
+        self._taken.add(name)
+        return self.folder / f"{name}{suffix}"

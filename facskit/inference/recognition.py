@@ -1,0 +1,87 @@
+"""What recognition answers: the action units of one face, and all faces of one picture or video frame."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Float32, UInt8
+
+from facskit.action_units import ActionUnit, ActionUnitSet
+
+__all__ = ["Recognition", "RecognizedFrame"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Recognition:
+    """The action units of one face."""
+
+    source: str
+    """File the face is from; empty for an image given as an array."""
+    frame: int = 0
+    """Number of the frame in its video, from 0; 0 for a photograph."""
+    timestamp: float = 0.0
+    """Seconds from the video's start; 0 for a photograph."""
+    face_id: int
+    """In a video, an id that stays with the face; in a photograph, 0 for the largest face, then 1, and so on."""
+    box: Float[np.ndarray, "4"]
+    """Left, top, right and bottom of the face in pixels."""
+    confidence: float
+    """How sure the detector is that this is a face, 0 to 1."""
+    landmarks: Float[np.ndarray, "5 2"]
+    """Eyes, nose tip and mouth corners, (x, y) in pixels, the one on the image's left first."""
+    action_units: ActionUnitSet
+    """Which action unit each probability is for."""
+    probabilities: Float32[np.ndarray, " aus"]
+    """Probability that each action unit is present. It is no intensity."""
+    decisions: Bool[np.ndarray, " aus"]
+    """Whether each action unit counts as present: its probability reaches the weight file's threshold for it."""
+
+    def __post_init__(self) -> None:
+        """Check that the parts fit together."""
+        expected = (len(self.action_units),)
+        for name in ("probabilities", "decisions"):
+            found = getattr(self, name).shape
+            if found != expected:
+                raise ValueError(f"{name} must have shape {expected}, one per action unit, got {found}")
+        if not ((self.probabilities >= 0) & (self.probabilities <= 1)).all():
+            raise ValueError(f"probabilities must be from 0 to 1, got {self.probabilities.tolist()}")
+        if not 0 <= self.confidence <= 1:
+            raise ValueError(f"confidence must be from 0 to 1, got {self.confidence}")
+        if self.frame < 0 or self.face_id < 0:
+            raise ValueError(f"frame and face_id must be 0 or more, got {self.frame} and {self.face_id}")
+
+    @property
+    def present(self) -> tuple[ActionUnit, ...]:
+        """The action units that count as present, in column order."""
+        return tuple(unit for unit, decision in zip(self.action_units, self.decisions, strict=True) if decision)
+
+    def probability(self, unit: ActionUnit | str | int) -> float:
+        """Return the probability of one action unit.
+
+        Args:
+            unit: The unit, or any spelling of it such as `AU12` or 12.
+
+        Raises:
+            ValueError: The unit is unknown or not among those recognised.
+        """
+        return float(self.probabilities[self.action_units.index(unit)])
+
+    def __str__(self) -> str:
+        """Return one line for people: the face and its present action units with their probabilities."""
+        units = ", ".join(f"{unit.code} {unit.name.lower()} {self.probability(unit):.2f}" for unit in self.present)
+        return f"face {self.face_id}: {units or 'no action unit'}"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RecognizedFrame:
+    """One photograph or video frame with all its faces; without any when none was found."""
+
+    source: str
+    """File the picture is from; empty for an image given as an array."""
+    frame: int
+    """Number of the frame in its video, from 0; 0 for a photograph."""
+    timestamp: float
+    """Seconds from the video's start; 0 for a photograph."""
+    image: UInt8[np.ndarray, "height width 3"]
+    """The picture itself."""
+    faces: tuple[Recognition, ...]
+    """The faces, largest first."""

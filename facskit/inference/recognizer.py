@@ -1,0 +1,262 @@
+"""From a picture or video to action units: detect, track, crop, normalise, run the network, decide."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from importlib.resources import files
+from itertools import islice
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float32, Shaped, UInt8
+from torch import nn
+
+from facskit.errors import CheckpointError
+from facskit.faces.alignment import crop_matrix
+from facskit.faces.detection import CenterFace, CenterFaceConfig, Face, FaceDetector
+from facskit.faces.images import is_video, read_image, warp
+from facskit.faces.normalization import normalize
+from facskit.faces.tracking import FaceTracker, TrackerConfig
+from facskit.faces.video import Frame, frames
+from facskit.inference.recognition import Recognition, RecognizedFrame
+from facskit.models.checkpoints import CheckpointInfo, load_checkpoint
+
+__all__ = ["Device", "Recognizer", "RecognizerConfig", "packaged_weights"]
+
+Device = Literal["auto", "cpu", "cuda", "mps"]
+"""Where the network runs; `auto` takes a graphics processor when there is one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecognizerConfig:
+    """How pictures and videos are looked at; what the network needs to see comes from the weight file."""
+
+    faces: Literal["all", "largest"] = "all"
+    """Which faces of a picture to recognise."""
+    batch_size: int = 16
+    """Crops the network sees at once, and video frames held in memory."""
+    photo_detection: CenterFaceConfig = field(default_factory=CenterFaceConfig)
+    """How faces are looked for in photographs."""
+    video_detection: CenterFaceConfig = field(default_factory=lambda: CenterFaceConfig(max_side=480, second_look=False))
+    """How faces are looked for in video frames: every frame, so at a lower resolution."""
+    tracking: TrackerConfig = field(default_factory=TrackerConfig)
+    """When two faces of a video are the same."""
+
+    def __post_init__(self) -> None:
+        """Check every limit."""
+        if self.batch_size < 1:
+            raise ValueError(f"batch_size must be at least 1, got {self.batch_size}")
+
+
+class Recognizer:
+    """Recognises the action units of every face in photographs and videos.
+
+    Args:
+        model: Network from normalised crops (batch, 3, size, size) to logits (batch, aus).
+        info: What the weight file says about it: action units, crop recipe, normalisation, thresholds.
+        config: How pictures and videos are looked at.
+        device: Where the network runs.
+        detector: Finds the faces, in photographs and videos; CenterFace as in `config` when left out.
+
+    Example:
+        ```python
+        recognizer = Recognizer.from_checkpoint("packaged")
+        for face in recognizer.recognize("portrait.jpg"):
+            print(face)
+        ```
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        info: CheckpointInfo,
+        config: RecognizerConfig | None = None,
+        *,
+        device: Device = "auto",
+        detector: FaceDetector | None = None,
+    ) -> None:
+        self.info = info
+        self.config = config or RecognizerConfig()
+        self.device = _choose_device(device)
+        self._model = model.eval().to(self.device)
+        self._thresholds = np.array(info.thresholds, np.float32)
+        self._photo_detector = detector or CenterFace(self.config.photo_detection)
+        self._video_detector = detector or CenterFace(self.config.video_detection)
+
+    @classmethod
+    def from_checkpoint(
+        cls,
+        weights: str | Path = "packaged",
+        device: Device = "auto",
+        config: RecognizerConfig | None = None,
+    ) -> "Recognizer":
+        """Load a weight file.
+
+        Args:
+            weights: `packaged`, the name of other weights that come with facskit, or the path of a weight file.
+            device: Where the network runs.
+            config: How pictures and videos are looked at.
+
+        Returns:
+            The recogniser.
+
+        Raises:
+            CheckpointError: The weights don't exist, are damaged, or the device isn't there.
+        """
+        model, info = load_checkpoint(find_weights(weights))
+        return cls(model, info, config, device=device)
+
+    def recognize(self, image: Shaped[np.ndarray, "..."] | str | Path) -> list[Recognition]:
+        """Recognise the faces of one photograph.
+
+        Args:
+            image: The path of a photograph, or its RGB pixels.
+
+        Returns:
+            One recognition per face, largest face first; an empty list when there is none.
+
+        Raises:
+            MediaError: The file can't be read as a photograph.
+            ValueError: The array isn't uint8 RGB.
+        """
+        if not isinstance(image, np.ndarray):
+            return list(self._recognize_photo(read_image(Path(image)), str(image)).faces)
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+            found = f"{image.dtype} with shape {image.shape}"
+            raise ValueError(f"image must be uint8 RGB with shape (height, width, 3), got {found}")
+        return list(self._recognize_photo(image, "").faces)
+
+    def recognize_video(self, path: str | Path, every: int = 1) -> Iterator[Recognition]:
+        """Recognise the faces of a video frame by frame, in memory that doesn't grow with its length.
+
+        Args:
+            path: The video.
+            every: Look at every n-th frame.
+
+        Yields:
+            One recognition per face and frame, with frame number, timestamp and an id that stays with the face. Frames
+            without a face yield nothing; `recognize_file` gives them too.
+
+        Raises:
+            MediaError: The file can't be read as a video, or is damaged further on.
+        """
+        for frame in self._recognize_frames(Path(path), every):
+            yield from frame.faces
+
+    def recognize_file(self, path: str | Path, every: int = 1) -> Iterator[RecognizedFrame]:
+        """Recognise a photograph or a video, told apart by the file's ending, and keep the pictures.
+
+        Args:
+            path: The file.
+            every: Look at every n-th frame of a video.
+
+        Yields:
+            One result for a photograph, one per frame for a video, those without faces included.
+
+        Raises:
+            MediaError: The file can't be read.
+        """
+        path = Path(path)
+        if is_video(path):
+            yield from self._recognize_frames(path, every)
+        else:
+            yield self._recognize_photo(read_image(path), str(path))
+
+    def _recognize_photo(self, image: UInt8[np.ndarray, "height width 3"], source: str) -> RecognizedFrame:
+        faces = self._select(self._photo_detector.detect(image))
+        probabilities = self._probabilities([self._crop(image, face) for face in faces])
+        found = _Found(Frame(0, 0.0, image), faces, list(range(len(faces))))
+        return self._answer(source, found, probabilities)
+
+    def _recognize_frames(self, path: Path, every: int) -> Iterator[RecognizedFrame]:
+        tracker = FaceTracker(self.config.tracking)
+        stream = frames(path, every)
+        while batch := list(islice(stream, self.config.batch_size)):
+            found = []
+            for frame in batch:
+                faces = self._video_detector.detect(frame.image)
+                ids = tracker.update(faces)
+                chosen = self._select(faces)
+                found.append(_Found(frame, chosen, ids[: len(chosen)]))
+            crops = [self._crop(item.frame.image, face) for item in found for face in item.faces]
+            probabilities = self._probabilities(crops)
+            first = 0
+            for item in found:
+                last = first + len(item.faces)
+                yield self._answer(str(path), item, probabilities[first:last])
+                first = last
+
+    def _select(self, faces: list[Face]) -> list[Face]:
+        return faces[:1] if self.config.faces == "largest" else faces
+
+    def _crop(self, image: UInt8[np.ndarray, "height width 3"], face: Face) -> Float32[np.ndarray, "3 size size"]:
+        height, width = image.shape[:2]
+        recipe = self.info.crop
+        matrix = crop_matrix(recipe, landmarks=face.landmarks, box=face.box, image_size=(width, height))
+        return normalize(warp(image, matrix, recipe.size), self.info.normalization)
+
+    @torch.inference_mode()
+    def _probabilities(self, crops: Sequence[Float32[np.ndarray, "3 size size"]]) -> Float32[np.ndarray, "faces aus"]:
+        rows = [np.zeros((0, len(self.info.action_units)), np.float32)]
+        for start in range(0, len(crops), self.config.batch_size):
+            batch = torch.from_numpy(np.stack(crops[start : start + self.config.batch_size])).to(self.device)
+            rows.append(torch.sigmoid(self._model(batch).float()).cpu().numpy())
+        return np.concatenate(rows)
+
+    def _answer(self, source: str, found: "_Found", probabilities: Float32[np.ndarray, "faces aus"]) -> RecognizedFrame:
+        frame = found.frame
+        recognitions = tuple(
+            Recognition(
+                source=source,
+                frame=frame.index,
+                timestamp=frame.timestamp,
+                face_id=face_id,
+                box=face.box,
+                confidence=face.score,
+                landmarks=face.landmarks,
+                action_units=self.info.action_units,
+                probabilities=row,
+                decisions=row >= self._thresholds,
+            )
+            for face, face_id, row in zip(found.faces, found.ids, probabilities, strict=True)
+        )
+        return RecognizedFrame(
+            source=source, frame=frame.index, timestamp=frame.timestamp, image=frame.image, faces=recognitions
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Found:
+    frame: Frame
+    faces: list[Face]
+    ids: list[int]
+
+
+def _choose_device(device: Device) -> torch.device:
+    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if device == "auto":
+        device = next(name for name in ("cuda", "mps", "cpu") if available[name])
+    if not available[device]:
+        raise CheckpointError(f"the weights can't be put on the device {device!r}: this computer has none; try 'cpu'")
+    return torch.device(device)
+
+
+def packaged_weights() -> dict[str, Path]:
+    """Return the weight files that come with facskit, by name; the default one is `packaged`, or the only one."""
+    folder = Path(str(files("facskit"))) / "assets" / "weights"
+    return {path.stem: path for path in sorted(folder.glob("*.safetensors"))}
+
+
+def find_weights(weights: str | Path) -> Path:
+    """Find weights by name, or take the text as a path when it looks like one."""
+    text = str(weights)
+    if isinstance(weights, Path) or text.endswith(".safetensors") or "/" in text or "\\" in text:
+        return Path(weights)
+    known = packaged_weights()
+    if text == "packaged" and len(known) == 1:
+        return next(iter(known.values()))
+    if text not in known:
+        names = ", ".join(known) or "none"
+        raise CheckpointError(f"no weights called {text!r} come with facskit (there are: {names}); give a file's path")
+    return known[text]

@@ -1,0 +1,168 @@
+"""Recognitions as table rows: CSV, JSON Lines or Parquet, written row by row and visible only when complete.
+
+One row per face and frame. `frame` counts from 0, `timestamp` is in seconds, `AU01` is a probability (never `AU01_r`,
+which elsewhere means a 0 to 5 intensity), `AU01_c` the 0 or 1 decision. A frame without a face keeps one row with
+`success` 0 and empty face and AU cells; zeros would read as "no action unit".
+"""
+
+import csv
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TextIO
+
+import polars
+
+from facskit.action_units import ActionUnitSet
+from facskit.errors import RecipeError
+from facskit.files import atomic_path
+from facskit.inference.recognition import Recognition, RecognizedFrame
+
+__all__ = ["SUFFIXES", "TableWriter", "column_names", "rows_of", "to_dataframe"]
+
+SUFFIXES = (".csv", ".jsonl", ".parquet")
+"""Table formats, by file ending."""
+
+_KEYS = {
+    "input": polars.String,
+    "frame": polars.Int64,
+    "face_id": polars.Int64,
+    "timestamp": polars.Float64,
+    "confidence": polars.Float64,
+    "success": polars.Int64,
+    "FaceRectX": polars.Float64,
+    "FaceRectY": polars.Float64,
+    "FaceRectWidth": polars.Float64,
+    "FaceRectHeight": polars.Float64,
+}
+
+Row = dict[str, str | int | float | None]
+
+
+def _schema(action_units: ActionUnitSet) -> dict[str, Any]:
+    probabilities = [(code, polars.Float64) for code in action_units.codes]
+    decisions = [(f"{code}_c", polars.Int64) for code in action_units.codes]
+    return dict([*_KEYS.items(), *probabilities, *decisions])
+
+
+def column_names(action_units: ActionUnitSet) -> list[str]:
+    """Return the columns in order: keys, box, probabilities (`AU01`), decisions (`AU01_c`)."""
+    return list(_schema(action_units))
+
+
+def _row(face: Recognition) -> Row:
+    left, top, right, bottom = (float(edge) for edge in face.box)
+    row: Row = {
+        "input": face.source,
+        "frame": face.frame,
+        "face_id": face.face_id,
+        "timestamp": round(face.timestamp, 4),
+        "confidence": round(face.confidence, 4),
+        "success": 1,
+        "FaceRectX": round(left, 2),
+        "FaceRectY": round(top, 2),
+        "FaceRectWidth": round(right - left, 2),
+        "FaceRectHeight": round(bottom - top, 2),
+    }
+    codes = face.action_units.codes
+    row |= {code: round(float(value), 4) for code, value in zip(codes, face.probabilities, strict=True)}
+    row |= {f"{code}_c": int(value) for code, value in zip(codes, face.decisions, strict=True)}
+    return row
+
+
+def rows_of(frame: RecognizedFrame, action_units: ActionUnitSet) -> list[Row]:
+    """Return the rows of one photograph or video frame.
+
+    Args:
+        frame: The frame; without faces it still gives one row.
+        action_units: The columns to write.
+
+    Returns:
+        One row per face, each with every column.
+    """
+    if frame.faces:
+        return [_row(face) for face in frame.faces]
+    empty: Row = dict.fromkeys(column_names(action_units))
+    known: Row = {"input": frame.source, "frame": frame.frame, "timestamp": round(frame.timestamp, 4), "success": 0}
+    return [empty | known]
+
+
+def to_dataframe(recognitions: Iterable[Recognition]) -> polars.DataFrame:
+    """Put recognitions into one table, one row each.
+
+    Args:
+        recognitions: From one recogniser, so with the same action units.
+
+    Returns:
+        The table; without any column when there is no recognition.
+
+    Raises:
+        ValueError: The recognitions have different action units.
+    """
+    faces = list(recognitions)
+    if not faces:
+        return polars.DataFrame()
+    if any(face.action_units != faces[0].action_units for face in faces):
+        raise ValueError("recognitions in one table must have the same action units")
+    return polars.DataFrame([_row(face) for face in faces], schema=_schema(faces[0].action_units))
+
+
+class TableWriter:
+    """Writes rows to a file that appears under its name only when it is complete; use it as a context manager.
+
+    Args:
+        path: The table; its ending says the format: `.csv`, `.jsonl` or `.parquet`.
+        action_units: The columns.
+
+    Raises:
+        RecipeError: The ending is none of these, or the folder can't be written to.
+    """
+
+    def __init__(self, path: Path, action_units: ActionUnitSet) -> None:
+        self.path = Path(path)
+        self.rows = 0
+        self._action_units = action_units
+        self._kind = self.path.suffix.lower()
+        if self._kind not in SUFFIXES:
+            raise RecipeError(f"{path}: found the ending {self.path.suffix!r}, expected {', '.join(SUFFIXES)}")
+        self._atomic = atomic_path(self.path)
+        try:
+            self._part = self._atomic.__enter__()
+            self._file: TextIO = self._part.open("w", encoding="utf-8", newline="")
+        except OSError as error:
+            raise RecipeError(f"{path}: can't write the table ({(error.strerror or 'failed').lower()})") from error
+        self._csv = csv.DictWriter(self._file, column_names(action_units), lineterminator="\n")
+        if self._kind != ".jsonl":
+            self._csv.writeheader()
+
+    def write(self, frame: RecognizedFrame) -> None:
+        """Append the rows of one photograph or video frame."""
+        for row in rows_of(frame, self._action_units):
+            if self._kind == ".jsonl":
+                self._file.write(json.dumps(row, ensure_ascii=False) + "\n")
+            else:
+                self._csv.writerow(row)
+            self.rows += 1
+
+    def __enter__(self) -> "TableWriter":
+        """Return the writer itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Move the finished table into place, or remove it after an error."""
+        try:
+            self._file.close()
+            if kind is None and self._kind == ".parquet":
+                self._convert_to_parquet()
+        except BaseException as failure:
+            self._atomic.__exit__(type(failure), failure, failure.__traceback__)
+            raise
+        self._atomic.__exit__(kind, error, trace)
+
+    def _convert_to_parquet(self) -> None:
+        """Stream the rows, so far kept as CSV, into a Parquet file; a Parquet file can't grow row by row."""
+        with atomic_path(self._part) as columns:
+            polars.scan_csv(self._part, schema=_schema(self._action_units)).sink_parquet(columns)

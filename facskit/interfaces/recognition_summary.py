@@ -1,0 +1,83 @@
+"""The short answer `facskit recognize` prints: who was found, and which action units they show."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from facskit.action_units import ActionUnit
+from facskit.inference.recognition import Recognition, RecognizedFrame
+
+__all__ = ["Summary"]
+
+_MOST_LINES = 30
+_LEAST_SHARE = 0.05
+
+
+@dataclass
+class _Line:
+    """One face of one file."""
+
+    first: Recognition
+    frames: int = 0
+    present: Counter[ActionUnit] = field(default_factory=Counter)
+
+
+class Summary:
+    """Counts frames, faces and present action units while recognition runs."""
+
+    def __init__(self) -> None:
+        self.frames = 0
+        self._frames_of: Counter[str] = Counter()
+        self._without_face: Counter[str] = Counter()
+        self._lines: dict[tuple[str, int], _Line] = {}
+
+    def add(self, frame: RecognizedFrame) -> None:
+        """Count one photograph or video frame."""
+        self.frames += 1
+        self._frames_of[frame.source] += 1
+        if not frame.faces:
+            self._without_face[frame.source] += 1
+        for face in frame.faces:
+            line = self._lines.setdefault((face.source, face.face_id), _Line(face))
+            line.frames += 1
+            line.present.update(face.present)
+
+    def print(self, console: Console) -> None:
+        """Print one row per face and a closing sentence."""
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for column in ("Input", "Face", "Action units"):
+            table.add_column(column, overflow="fold")
+        for line in list(self._lines.values())[:_MOST_LINES]:
+            table.add_row(escape(Path(line.first.source).name), str(line.first.face_id), _describe(line))
+        if self._lines:
+            console.print(table, soft_wrap=False)
+        if len(self._lines) > _MOST_LINES:
+            console.print(f"[dim]... and {len(self._lines) - _MOST_LINES} more faces[/]")
+        for source, count in list(self._without_face.items())[:_MOST_LINES]:
+            is_photo = self._frames_of[source] == 1
+            where = "" if is_photo else f" in {count} {_plural('frame', count)}"
+            console.print(f"{escape(Path(source).name)}: no face found{where}")
+        faces, files = len(self._lines), len(self._frames_of)
+        pictures = f" ({self.frames} frames)" if self.frames != files else ""
+        console.print(f"{faces} {_plural('face', faces)} in {files} {_plural('file', files)}{pictures}.")
+
+
+def _plural(word: str, count: int) -> str:
+    return word if count == 1 else f"{word}s"
+
+
+def _describe(line: _Line) -> str:
+    """List what one face shows: probabilities when seen once, shares of its frames in a video."""
+    if line.frames == 1:
+        parts = [
+            f"[bold]{unit.code}[/] {unit.name.lower()} {line.first.probability(unit):.2f}"
+            for unit in line.first.present
+        ]
+        return ", ".join(parts) or "[dim]none[/]"
+    shares = [(unit, count / line.frames) for unit, count in line.present.most_common()]
+    parts = [f"[bold]{unit.code}[/] {unit.name.lower()} {share:.0%}" for unit, share in shares if share >= _LEAST_SHARE]
+    return f"{', '.join(parts) or '[dim]none[/]'} [dim]of {line.frames} frames[/]"

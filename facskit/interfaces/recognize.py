@@ -1,0 +1,156 @@
+"""`facskit recognize`: photographs, folders and videos in; a table, pictures and a short answer out.
+
+A file that can't be read doesn't stop the others: the table is written for the good ones, each bad one gets a sentence
+at the end, and the exit code is 1. When no file could be read, nothing is written.
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from facskit.errors import MediaError, RecipeError
+from facskit.faces.images import find_media, is_video
+from facskit.faces.video import video_info
+from facskit.inference.overlay_files import OverlayFolder
+from facskit.inference.recognition import RecognizedFrame
+from facskit.inference.recognizer import Device, Recognizer, RecognizerConfig
+from facskit.inference.tables import SUFFIXES, TableWriter
+from facskit.interfaces.recognition_summary import Summary
+
+__all__ = ["RecognizeConfig", "main", "recognize"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecognizeConfig:
+    """Action units of every face in photographs, folders and videos."""
+
+    inputs: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="INPUT ...")]
+    """Photographs, videos, and folders to search for them."""
+    output: Annotated[Path | None, tyro.conf.arg(aliases=("-o",))] = None
+    """Table with one row per face and frame: .csv, .jsonl or .parquet. AU01 is a probability, AU01_c the decision;
+    frames count from 0; a picture without a face has one row with success 0 and empty cells."""
+    overlay: Path | None = None
+    """Folder for pictures and videos with boxes and bars drawn in."""
+    weights: str = "packaged"
+    """Name of weights that come with facskit, or path of a weight file."""
+    device: Device = "auto"
+    """Where the network runs."""
+    faces: Literal["all", "largest"] = "all"
+    """Which faces of a picture to recognise."""
+    every: int = 1
+    """Look at every n-th frame of a video."""
+
+    def __post_init__(self) -> None:
+        """Check every limit."""
+        if not self.inputs:
+            raise RecipeError("found no input, expected at least one photograph, video or folder")
+        if self.every < 1:
+            raise RecipeError(f"--every must be at least 1, got {self.every}")
+        if self.output is not None and self.output.suffix.lower() not in SUFFIXES:
+            raise RecipeError(f"{self.output}: found the ending {self.output.suffix!r}, expected {', '.join(SUFFIXES)}")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Parse the command's words and run it; return the exit code."""
+    return recognize(tyro.cli(RecognizeConfig, args=list(arguments), prog="facskit recognize"))
+
+
+def recognize(config: RecognizeConfig, recognizer: Recognizer | None = None) -> int:
+    """Recognise every input, write what was asked for, and print a summary.
+
+    Args:
+        config: What to do.
+        recognizer: Does it; loaded from the configured weights when left out.
+
+    Returns:
+        The exit code: 0, or 1 when some inputs could not be read.
+
+    Raises:
+        CheckpointError: The weights can't be loaded.
+        MediaError: A path doesn't exist, a folder is empty, or no input could be read.
+        RecipeError: The table can't be written there.
+    """
+    files = find_media(config.inputs)
+    if recognizer is None:
+        recognizer = Recognizer.from_checkpoint(config.weights, config.device, RecognizerConfig(faces=config.faces))
+    units = recognizer.info.action_units
+    summary = Summary()
+    failures = []
+    with ExitStack() as stack:
+        sinks: list[Callable[[RecognizedFrame], None]] = [summary.add]
+        if config.output is not None:
+            sinks.append(stack.enter_context(TableWriter(config.output, units)).write)
+        overlays = OverlayFolder(config.overlay, units) if config.overlay is not None else None
+        progress = stack.enter_context(_progress())
+        for file in progress.track(files, description="files"):
+            try:
+                _recognize_one(file, config.every, recognizer, sinks, overlays, progress)
+            except MediaError as error:
+                failures.append(str(error))
+        if not summary.frames:  # raised in here, so that no table appears
+            raise MediaError("\n".join(failures))
+    _report(config, summary)
+    _complain(failures, len(files))
+    return 1 if failures else 0
+
+
+def _progress() -> Progress:
+    """Make the progress bar: on the error stream, only where a person looks, and gone at the end."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+
+
+def _recognize_one(
+    file: Path,
+    every: int,
+    recognizer: Recognizer,
+    sinks: Sequence[Callable[[RecognizedFrame], None]],
+    overlays: OverlayFolder | None,
+    progress: Progress,
+) -> None:
+    """Send each frame of one file to every sink and into its overlay."""
+    if not is_video(file):
+        for frame in recognizer.recognize_file(file):
+            for sink in sinks:
+                sink(frame)
+            if overlays is not None:
+                overlays.write_photo(file, frame)
+        return
+    info = video_info(file)
+    total = None if info.frames is None else -(-info.frames // every)
+    task = progress.add_task(escape(file.name), total=total)
+    with nullcontext() if overlays is None else overlays.video(file, info.fps / every) as video:
+        for frame in recognizer.recognize_file(file, every):
+            for sink in sinks:
+                sink(frame)
+            if video is not None:
+                video(frame)
+            progress.advance(task)
+    progress.remove_task(task)
+
+
+def _report(config: RecognizeConfig, summary: Summary) -> None:
+    out = Console(highlight=False, soft_wrap=True)
+    summary.print(out)
+    if config.output is not None:
+        out.print(f"Table: {escape(str(config.output))}")
+    else:
+        out.print("[dim]Every probability as a table: add --output result.csv[/]")
+    if config.overlay is not None:
+        out.print(f"Overlays: {escape(str(config.overlay))}")
+
+
+def _complain(failures: Sequence[str], files: int) -> None:
+    errors = Console(stderr=True, highlight=False, soft_wrap=True)
+    for failure in failures:
+        errors.print(f"[bold red]facskit:[/] {escape(failure)}")
+    if failures:
+        errors.print(f"[bold red]facskit:[/] {len(failures)} of {files} files could not be read; the others are done")

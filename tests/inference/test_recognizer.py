@@ -1,0 +1,145 @@
+"""Detect, track, crop, recognise, with parts simple enough to know the answer."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from jaxtyping import Shaped
+
+from facskit.errors import CheckpointError, MediaError
+from facskit.faces.images import write_image
+from facskit.faces.video import VideoWriter
+from facskit.inference import recognizer as recognizer_module
+from facskit.inference.recognizer import Recognizer, RecognizerConfig
+from facskit.models.build import build_model
+from facskit.models.checkpoints import save_checkpoint
+from tests.faces.portraits import LANDMARKS, portrait
+from tests.inference.fakes import THRESHOLDS, Ramp, info, picture, recognizer
+
+SIGMOIDS = 1 / (1 + np.exp(-np.linspace(-2, 2, 8)))
+
+
+def test_every_face_of_a_photograph_largest_first() -> None:
+    faces = recognizer().recognize(picture((10, 20, 30), (80, 40, 60)))
+    assert [face.face_id for face in faces] == [0, 1]
+    np.testing.assert_allclose(faces[0].box, [80, 39.5, 140, 99.5])
+    for face in faces:
+        np.testing.assert_allclose(face.probabilities, SIGMOIDS, atol=1e-6)
+        np.testing.assert_array_equal(face.decisions, SIGMOIDS >= THRESHOLDS)
+        assert (face.frame, face.timestamp, face.source, face.confidence) == (0, 0.0, "", 0.9)
+
+
+def test_the_largest_face_only() -> None:
+    faces = recognizer(RecognizerConfig(faces="largest")).recognize(picture((10, 20, 30), (80, 40, 60)))
+    assert [round(float(face.box[0])) for face in faces] == [80]
+
+
+def test_no_face_is_an_empty_list() -> None:
+    assert recognizer().recognize(picture()) == []
+
+
+def test_photographs_are_read_from_paths(tmp_path: Path) -> None:
+    write_image(tmp_path / "a.png", picture((10, 20, 30)))
+    (face,) = recognizer().recognize(str(tmp_path / "a.png"))
+    assert face.source == str(tmp_path / "a.png")
+    with pytest.raises(MediaError, match=r"gone\.png: can't open it"):
+        recognizer().recognize(tmp_path / "gone.png")
+
+
+@pytest.mark.parametrize("image", [np.zeros((9, 9), np.uint8), np.zeros((9, 9, 4), np.uint8), np.zeros((9, 9, 3))])
+def test_arrays_of_another_kind_are_refused(image: Shaped[np.ndarray, "..."]) -> None:
+    with pytest.raises(ValueError, match=r"image must be uint8 RGB with shape \(height, width, 3\), got .* with shape"):
+        recognizer().recognize(image)
+
+
+def test_flipped_and_sliced_arrays_are_taken() -> None:
+    (face,) = recognizer().recognize(picture((10, 20, 30))[:, ::-1])
+    assert round(float(face.box[2])) == 190
+
+
+@pytest.fixture
+def video(tmp_path: Path) -> Path:
+    """A face walks right for 20 frames with a gap in frames 8 and 9; a second one appears in frame 12."""
+    path = tmp_path / "clip.mp4"
+    with VideoWriter(path, 10.0) as writer:
+        for number in range(20):
+            blocks = [] if number in {8, 9} else [(10 + 3 * number, 40, 50)]
+            writer.write(picture(*blocks, *([(150, 10, 40)] if number >= 12 else [])), number / 10)
+    return path
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 64])
+def test_a_video_keeps_ids_times_and_order(video: Path, batch_size: int) -> None:
+    faces = list(recognizer(RecognizerConfig(batch_size=batch_size)).recognize_video(video))
+    first = [face.frame for face in faces if face.face_id == 0]
+    assert first == [number for number in range(20) if number not in {8, 9}]
+    assert [face.frame for face in faces if face.face_id == 1] == list(range(12, 20))
+    assert {face.face_id for face in faces} == {0, 1}
+    assert [face.frame for face in faces] == sorted(face.frame for face in faces)
+    np.testing.assert_allclose([face.timestamp for face in faces], [face.frame / 10 for face in faces], atol=1e-3)
+
+
+def test_frames_without_a_face_are_given_too(video: Path) -> None:
+    seen = list(recognizer().recognize_file(video))
+    assert [frame.frame for frame in seen] == list(range(20))
+    assert [frame.frame for frame in seen if not frame.faces] == [8, 9]
+    assert all(frame.image.shape == (120, 200, 3) for frame in seen)
+    every_fifth = list(recognizer().recognize_file(video, every=5))
+    assert [frame.frame for frame in every_fifth] == [0, 5, 10, 15]
+
+
+def test_a_video_is_read_as_it_is_needed(video: Path) -> None:
+    network = Ramp()
+    stream = Recognizer(network, info(), RecognizerConfig(batch_size=2), device="cpu").recognize_file(video)
+    next(stream)
+    assert sum(network.batches) <= 2
+
+
+def test_crops_are_batched() -> None:
+    network = Ramp()
+    blocks = [(left, 20, 20) for left in range(2, 190, 25)]
+    fake = recognizer(RecognizerConfig(batch_size=3))
+    fake._model = network
+    assert len(fake.recognize(picture(*blocks))) == 8
+    assert network.batches == [3, 3, 2]
+
+
+def test_a_checkpoint_recognises_a_portrait(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    described = info()
+    with_size = type(described.model)(image_size=32)
+    described = type(described)(**{**vars(described), "model": with_size})
+    save_checkpoint(tmp_path / "tiny.safetensors", build_model(described.model, 8), described)
+    loaded = Recognizer.from_checkpoint(tmp_path / "tiny.safetensors", device="cpu")
+    (face,) = loaded.recognize(portrait("grace_hopper"))
+    assert np.abs(face.landmarks - LANDMARKS["grace_hopper"]).max() < 10
+    assert face.probabilities.shape == (8,)
+    again = Recognizer.from_checkpoint(str(tmp_path / "tiny.safetensors"), device="cpu")
+    np.testing.assert_array_equal(again.recognize(portrait("grace_hopper"))[0].probabilities, face.probabilities)
+
+
+def packaged(*names: str) -> Callable[[], dict[str, Path]]:
+    return lambda: {name: Path(f"/nowhere/{name}.safetensors") for name in names}
+
+
+def test_weights_are_found_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    find = recognizer_module.find_weights
+    monkeypatch.setattr(recognizer_module, "packaged_weights", packaged("packaged", "big"))
+    assert find("packaged").name == "packaged.safetensors"
+    assert find("big").name == "big.safetensors"
+    assert find("folder/own.safetensors") == Path("folder/own.safetensors")
+    with pytest.raises(
+        CheckpointError, match=r"no weights called 'huge' come with facskit \(there are: packaged, big\)"
+    ):
+        find("huge")
+    monkeypatch.setattr(recognizer_module, "packaged_weights", packaged("only"))
+    assert find("packaged").name == "only.safetensors"
+
+
+def test_a_missing_device_is_named() -> None:
+    if torch.cuda.is_available():
+        pytest.skip("this computer has a CUDA device")
+    with pytest.raises(CheckpointError, match="device 'cuda': this computer has none"):
+        Recognizer(Ramp(), info(), device="cuda")

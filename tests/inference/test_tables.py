@@ -1,0 +1,93 @@
+"""Rows, and files that are complete or not there."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import polars
+import pytest
+
+from facskit.action_units import DISFA_8, DISFA_12
+from facskit.errors import RecipeError
+from facskit.inference.recognition import RecognizedFrame
+from facskit.inference.tables import TableWriter, column_names, rows_of, to_dataframe
+from tests.inference.fakes import picture, recognition
+
+KEYS = ["input", "frame", "face_id", "timestamp", "confidence", "success"]
+KEYS += ["FaceRectX", "FaceRectY", "FaceRectWidth", "FaceRectHeight"]
+
+
+def frame(number: int, faces: int) -> RecognizedFrame:
+    found = tuple(recognition(face_id, frame=number, timestamp=number / 25) for face_id in range(faces))
+    return RecognizedFrame(source="photo.jpg", frame=number, timestamp=number / 25, image=picture(), faces=found)
+
+
+def test_columns_are_keys_then_probabilities_then_decisions() -> None:
+    codes = list(DISFA_8.codes)
+    assert column_names(DISFA_8) == KEYS + codes + [f"{code}_c" for code in codes]
+    assert not any(name.endswith("_r") for name in column_names(DISFA_8))
+
+
+def test_a_face_becomes_a_row() -> None:
+    first, second = rows_of(frame(3, 2), DISFA_8)
+    assert [first[key] for key in KEYS] == ["photo.jpg", 3, 0, 0.12, 0.9, 1, 20.0, 30.0, 60.0, 80.0]
+    assert (second["face_id"], first["AU12"], first["AU12_c"], first["AU04_c"]) == (1, 0.7143, 1, 0)
+
+
+def test_a_frame_without_a_face_keeps_a_row_of_empty_cells() -> None:
+    (row,) = rows_of(frame(7, 0), DISFA_8)
+    assert (row["input"], row["frame"], row["timestamp"], row["success"]) == ("photo.jpg", 7, 0.28, 0)
+    assert all(
+        row[name] is None for name in column_names(DISFA_8) if name not in {"input", "frame", "timestamp", "success"}
+    )
+
+
+def test_every_format_holds_the_same(tmp_path: Path) -> None:
+    for suffix in ("csv", "jsonl", "parquet"):
+        with TableWriter(tmp_path / "deep" / f"table.{suffix}", DISFA_8) as table:
+            for number in range(3):
+                table.write(frame(number, faces=number))
+        assert table.rows == 4
+    text = (tmp_path / "deep" / "table.csv").read_text()
+    assert text.splitlines()[1].startswith("photo.jpg,0,,0.0,,0,,,")
+    csv = polars.read_csv(tmp_path / "deep" / "table.csv")
+    parquet = polars.read_parquet(tmp_path / "deep" / "table.parquet")
+    lines = [json.loads(line) for line in (tmp_path / "deep" / "table.jsonl").read_text().splitlines()]
+    assert csv.columns == parquet.columns == list(lines[0]) == column_names(DISFA_8)
+    assert csv.rows() == parquet.rows() == [tuple(line.values()) for line in lines]
+    assert sorted(path.name for path in (tmp_path / "deep").iterdir()) == ["table.csv", "table.jsonl", "table.parquet"]
+
+
+def test_an_error_leaves_the_old_table(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text("old")
+
+    def interrupted() -> None:
+        with TableWriter(path, DISFA_8) as table:
+            table.write(frame(0, 1))
+            raise RuntimeError("stop")
+
+    with pytest.raises(RuntimeError, match="stop"):
+        interrupted()
+    assert path.read_text() == "old"
+    assert [file.name for file in tmp_path.iterdir()] == ["table.csv"]
+
+
+def test_wrong_endings_and_places_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(
+        RecipeError, match=r"table\.xlsx: found the ending '\.xlsx', expected \.csv, \.jsonl, \.parquet"
+    ):
+        TableWriter(tmp_path / "table.xlsx", DISFA_8)
+    (tmp_path / "file").touch()
+    with pytest.raises(RecipeError, match=r"can't write the table \((not a directory|file exists)\)"):
+        TableWriter(tmp_path / "file" / "table.csv", DISFA_8)
+
+
+def test_dataframe() -> None:
+    table = to_dataframe([recognition(0), recognition(1)])
+    assert table.columns == column_names(DISFA_8)
+    assert table["face_id"].to_list() == [0, 1]
+    np.testing.assert_allclose(table["AU26"], [1.0, 1.0])
+    assert to_dataframe([]).is_empty()
+    with pytest.raises(ValueError, match="must have the same action units"):
+        to_dataframe([recognition(), recognition(action_units=DISFA_12)])

@@ -1,0 +1,123 @@
+"""The recognize command, with a recogniser whose answers are known."""
+
+from pathlib import Path
+
+import polars
+import pytest
+
+from facskit.errors import MediaError, RecipeError
+from facskit.faces.images import read_image, write_image
+from facskit.faces.video import VideoWriter
+from facskit.interfaces import recognize as command
+from facskit.interfaces.recognize import RecognizeConfig, main, recognize
+from tests.inference.fakes import picture, recognizer
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Two photographs, one without a face, and a video of four frames, the last without a face."""
+    media = tmp_path / "media"
+    write_image(media / "group.png", picture((10, 20, 30), (80, 40, 60)))
+    write_image(media / "nobody.png", picture())
+    with VideoWriter(media / "walk.mp4", 10.0) as writer:
+        for number in range(4):
+            writer.write(picture((10 + number, 20, 50)) if number < 3 else picture(), number / 10)
+    return media
+
+
+def spoil(folder: Path) -> None:
+    whole = (folder / "group.png").read_bytes()
+    (folder / "broken.png").write_bytes(whole[: len(whole) // 2])
+    (folder / "letter.jpg").write_text("this is no photograph")
+
+
+def run(*inputs: Path, output: Path | None = None, overlay: Path | None = None) -> int:
+    return recognize(RecognizeConfig(inputs=inputs, output=output, overlay=overlay), recognizer())
+
+
+def test_photographs_and_videos_become_one_table(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = folder.parent / "result.csv"
+    assert run(folder, output=table) == 0
+    rows = polars.read_csv(table)
+    assert [Path(name).name for name in rows["input"]] == ["group.png"] * 2 + ["nobody.png"] + ["walk.mp4"] * 4
+    assert rows["frame"].to_list() == [0, 0, 0, 0, 1, 2, 3]
+    assert rows["face_id"].to_list() == [0, 1, None, 0, 0, 0, None]
+    assert rows["success"].to_list() == [1, 1, 0, 1, 1, 1, 0]
+    assert rows["AU26"].null_count() == rows["AU26_c"].null_count() == 2
+    printed = capsys.readouterr()
+    assert "3 faces in 3 files (6 frames)." in printed.out.replace("\n", " ")
+    assert f"Table: {table}" in printed.out
+    assert "nobody.png: no face found\n" in printed.out
+    assert "walk.mp4: no face found in 1 frame\n" in printed.out
+    assert "AU25" in printed.out
+    assert printed.err == ""
+
+
+def test_overlays_are_written(folder: Path) -> None:
+    overlays = folder.parent / "pictures"
+    assert run(folder, overlay=overlays) == 0
+    names = sorted(path.name for path in overlays.iterdir())
+    assert names == ["group_overlay.jpg", "nobody_overlay.jpg", "walk_overlay.mp4"]
+    assert read_image(overlays / "group_overlay.jpg").shape[0] > 480
+
+
+def test_bad_files_among_good_ones_are_reported_and_the_rest_is_done(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spoil(folder)
+    table = folder.parent / "result.parquet"
+    assert run(folder, output=table) == 1
+    assert polars.read_parquet(table).height == 7
+    printed = capsys.readouterr()
+    assert "broken.png: found a damaged or cut-short PNG file, expected a complete one" in printed.err
+    assert "letter.jpg: found text, expected a JPEG" in printed.err
+    assert "2 of 5 files could not be read" in printed.err
+
+
+def test_nothing_is_written_when_nothing_can_be_read(folder: Path) -> None:
+    spoil(folder)
+    out, overlays = folder.parent / "result.csv", folder.parent / "pictures"
+    with pytest.raises(MediaError, match=r"letter\.jpg: found text, expected a JPEG.*photograph$"):
+        run(folder / "letter.jpg", output=out, overlay=overlays)
+    with pytest.raises(MediaError, match=r"(?s)broken\.png: .*letter\.jpg: "):
+        run(folder / "broken.png", folder / "letter.jpg", output=out)
+    assert not out.exists()
+    assert sorted(path.name for path in folder.parent.iterdir()) == ["media"]
+
+
+def test_wrong_inputs_are_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(MediaError, match="found no photograph or video in this folder"):
+        run(tmp_path)
+    with pytest.raises(MediaError, match=r"gone\.jpg: found nothing there"):
+        run(tmp_path / "gone.jpg")
+    with pytest.raises(RecipeError, match="found no input, expected at least one photograph, video or folder"):
+        RecognizeConfig(inputs=())
+    with pytest.raises(RecipeError, match="--every must be at least 1, got 0"):
+        RecognizeConfig(inputs=(tmp_path,), every=0)
+    with pytest.raises(RecipeError, match=r"table\.xlsx: found the ending '\.xlsx', expected \.csv"):
+        RecognizeConfig(inputs=(tmp_path,), output=Path("table.xlsx"))
+
+
+def test_without_a_table_the_answer_is_printed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(folder / "group.png") == 0
+    printed = capsys.readouterr().out
+    assert "AU25 lips part 0.81" in " ".join(printed.split())
+    assert "add --output result.csv" in printed
+    assert "2 faces in 1 file." in printed
+
+
+def test_words_become_options(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[RecognizeConfig] = []
+    monkeypatch.setattr(command, "recognize", lambda config: seen.append(config) or 7)  # type: ignore[func-returns-value]
+    assert main([str(folder), "b.mp4", "-o", "x.csv", "--overlay", "pics", "--faces", "largest", "--every", "5"]) == 7
+    wanted = {"output": Path("x.csv"), "overlay": Path("pics"), "faces": "largest", "every": 5}
+    assert seen == [RecognizeConfig(inputs=(folder, Path("b.mp4")), **wanted)]  # type: ignore[arg-type]
+
+
+def test_help_names_every_option(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["--help"])
+    assert stopped.value.code == 0
+    printed = capsys.readouterr().out
+    for option in ("--output", "-o", "--overlay", "--weights", "--device", "--faces", "--every"):
+        assert option in printed
