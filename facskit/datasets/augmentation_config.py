@@ -1,0 +1,157 @@
+"""How much training crops vary: one setting for all random changes, and the presets that recipes start from."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = ["AugmentationConfig"]
+
+_LIMITS = {
+    "rotation": (0.0, 180.0),
+    "stretch": (0.0, 1.0),
+    "shift": (0.0, 0.5),
+    "brightness": (0.0, 1.0),
+    "contrast": (0.0, 2.0),
+    "gamma": (0.0, 2.0),
+    "colour_gain": (0.0, 2.0),
+    "shade": (0.0, 1.0),
+    "shrink": (1.0, 20.0),
+    "noise": (0.0, 128.0),
+    "erase_count": (0, 20),
+}
+_RANGE_LIMITS = {
+    "scale": (0.1, 10.0),
+    "window_area": (0.01, 1.0),
+    "blur": (0.0005, 0.2),
+    "jpeg_quality": (1, 100),
+    "erase_area": (0.0001, 0.9),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class AugmentationConfig:
+    """How much training crops vary; the defaults change nothing.
+
+    Lengths are fractions of the crop's side, so that one setting means the same at 112 and at 224 pixels. Fields with
+    two numbers are ranges; a field that ends in `_chance` is a probability, and the field beside it is how strong the
+    change then is.
+    """
+
+    flip_chance: float = 0.0
+    """Probability of a mirror image."""
+    rotation: float = 0.0
+    """Largest turn in the image plane, degrees to either side."""
+    scale: tuple[float, float] = (1.0, 1.0)
+    """Range of enlargements, uniform in the logarithm."""
+    stretch: float = 0.0
+    """Largest change of width against height, as a logarithm: 0.1 makes the face up to 10 % wider or narrower."""
+    shift: float = 0.0
+    """Largest movement across and down, as a fraction of the side."""
+    window_area: tuple[float, float] | None = None
+    """Range of areas for a random window inside the crop (`RandomResizedCrop`); None takes the whole crop. Its aspect
+    lies between 3:4 and 4:3, uniform in the logarithm, and it is stretched to the whole side."""
+    brightness: float = 0.0
+    """Largest amount added to all colours, as a fraction of white, to either side."""
+    contrast: float = 0.0
+    """Largest logarithm of the factor around mid grey, to either side."""
+    gamma: float = 0.0
+    """Largest logarithm of the exponent of the tone curve, to either side."""
+    colour_gain: float = 0.0
+    """Largest logarithm of each colour's own factor, to either side: the tint of the light."""
+    grey_chance: float = 0.0
+    """Probability of losing the colours."""
+    shade_chance: float = 0.0
+    """Probability of a smooth light and shadow across the face."""
+    shade: float = 0.5
+    """Depth of that shadow: factors are drawn from 1 - shade to 1 + shade / 2."""
+    blur_chance: float = 0.0
+    """Probability of a blur, half of them out of focus and half in motion."""
+    blur: tuple[float, float] = (0.004, 0.015)
+    """Range of the standard deviation out of focus, fraction of the side; a motion is four times as long."""
+    shrink_chance: float = 0.0
+    """Probability of a lower resolution."""
+    shrink: float = 3.0
+    """Largest factor of that loss of resolution."""
+    noise_chance: float = 0.0
+    """Probability of sensor noise."""
+    noise: float = 12.0
+    """Largest standard deviation of that noise, in grey levels of 255."""
+    jpeg_chance: float = 0.0
+    """Probability of JPEG artefacts."""
+    jpeg_quality: tuple[int, int] = (30, 90)
+    """Range of JPEG qualities, 1 to 100."""
+    erase_chance: float = 0.0
+    """Probability of each of `erase_count` covered rectangles."""
+    erase_count: int = 1
+    """How many rectangles may be covered."""
+    erase_area: tuple[float, float] = (0.02, 0.2)
+    """Range of a rectangle's area, as a fraction of the crop; its aspect lies between 0.3 and 3.3."""
+    erase_fill: Literal["noise", "blocks"] = "noise"
+    """What covers: noise with the crop's mean and spread, or one of that, a plain colour, or another part of the
+    crop."""
+
+    def __post_init__(self) -> None:
+        """Check every limit."""
+        for name, value in vars(self).items():
+            if name.endswith("_chance"):
+                _check(name, value, 0, 1)
+        for name, limit in _LIMITS.items():
+            _check(name, getattr(self, name), *limit)
+        for name, limit in _RANGE_LIMITS.items():
+            pair = getattr(self, name)
+            if pair is None:
+                continue
+            if pair[0] > pair[1]:
+                raise ValueError(f"{name} must be a range from low to high, got {pair}")
+            _check(name, pair[0], *limit)
+            _check(name, pair[1], *limit)
+
+    @classmethod
+    def none(cls) -> "AugmentationConfig":
+        """Return the setting that changes nothing."""
+        return cls()
+
+    @classmethod
+    def light(cls) -> "AugmentationConfig":
+        """Return mirror images and small movements: for photographs recorded like those of the test."""
+        return cls(flip_chance=0.5, rotation=4.0, scale=(0.95, 1.05), shift=0.02, brightness=0.05, contrast=0.1)
+
+    @classmethod
+    def strong(cls) -> "AugmentationConfig":
+        """Return strong changes of everything: for rendered faces whose model must work on photographs."""
+        return cls(
+            flip_chance=0.5,
+            rotation=12.0,
+            scale=(0.85, 1.15),
+            stretch=0.06,
+            shift=0.06,
+            brightness=0.2,
+            contrast=0.5,
+            gamma=0.4,
+            colour_gain=0.2,
+            grey_chance=0.25,
+            shade_chance=0.4,
+            blur_chance=0.3,
+            shrink_chance=0.25,
+            noise_chance=0.4,
+            jpeg_chance=0.2,
+            erase_chance=0.3,
+            erase_count=2,
+            erase_fill="blocks",
+        )
+
+    @classmethod
+    def fmae(cls) -> "AugmentationConfig":
+        """Return FMAE-IAT's fine-tuning augmentation as far as it is geometric: random windows, mirroring, erasing.
+
+        Paper:
+            FMAE-IAT's released training scripts: window area 0.08 to 1, mirror images, random erasing with probability
+            0.25, area 0.02 to 1/3, per-pixel noise. Deviations: the two operations of RandAugment per image are NOT
+            here; windows are resampled bilinearly, not bicubically; a window that doesn't fit is drawn again only by
+            shortening its longer side.
+        """
+        return cls(flip_chance=0.5, window_area=(0.08, 1.0), erase_chance=0.25, erase_area=(0.02, 1 / 3))
+
+
+def _check(name: str, value: float | int, low: float | int, high: float | int) -> None:
+    if not low <= value <= high:
+        raise ValueError(f"{name} must be from {low:g} to {high:g}, got {value}")

@@ -1,0 +1,150 @@
+"""One labelled image to one model input: crop, random changes, normalisation, with a single resampling of pixels."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int8, Int64
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from facskit.datasets.augmentation import AugmentationConfig, augment_matrix, augment_pixels, sample_generator
+from facskit.datasets.image_store import ImageStore
+from facskit.datasets.manifest import Manifest
+from facskit.datasets.packed import recipe_matrix
+from facskit.datasets.samples import Sample
+from facskit.errors import DatasetError, FacskitError
+from facskit.faces.alignment import CropRecipe, EyeSimilarityCrop, WholeImage
+from facskit.faces.images import warp
+from facskit.faces.normalization import Normalization, normalize
+
+__all__ = ["FaceDataset", "Preparation", "PreparedArrays"]
+
+PreparedArrays = tuple[Tensor, Tensor, Tensor, Tensor]
+"""A batch on its way from a worker: images, labels, subjects, row numbers."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preparation:
+    """How an image becomes a model's input."""
+
+    recipe: CropRecipe = field(default_factory=EyeSimilarityCrop)
+    """The crop; the checkpoint stores it."""
+    normalization: Normalization = "per-image"
+    """Which statistics centre and scale the colours; the checkpoint stores it."""
+    augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
+    """Random changes; the default changes nothing."""
+    seed: int = 0
+    """Seed of the random changes and of the order of rows."""
+
+
+class FaceDataset(Dataset[PreparedArrays | FacskitError]):
+    """Prepared samples, keyed by epoch and position, so that workers keep no state."""
+
+    def __init__(
+        self,
+        manifest: Manifest,
+        preparation: Preparation,
+        *,
+        rows: Int64[np.ndarray, "rows"] | None = None,
+        train_subjects: Sequence[str] = (),
+        cache_gib: float = 0.0,
+    ) -> None:
+        """Take what is needed from the manifest.
+
+        Args:
+            manifest: The labelled images.
+            preparation: How an image becomes an input.
+            rows: Which rows, for example `fold.train`; by default all.
+            train_subjects: Names that subject indices count in; anyone else is -1.
+            cache_gib: How many GiB of decoded images to keep in memory.
+
+        Raises:
+            DatasetError: There are no rows, or the crop needs landmarks that a row doesn't have.
+            MediaError: An image that is to be cached is missing or damaged.
+        """
+        self.action_units = manifest.action_units
+        self.preparation = preparation
+        self.rows = np.arange(len(manifest)) if rows is None else np.asarray(rows, np.int64)
+        if not len(self.rows):
+            raise DatasetError("there are no rows to load; expected at least one image in every part that is used")
+        self.labels: Int8[np.ndarray, "rows aus"] = manifest.labels[self.rows]
+        index = {name: position for position, name in enumerate(train_subjects)}
+        known = np.array([index.get(name, -1) for name in manifest.subject_names], np.int64)
+        self.subjects: Int64[np.ndarray, "rows"] = known[manifest.subject_indices[self.rows]]
+        self._landmarks = None
+        if not isinstance(preparation.recipe, WholeImage):
+            self._landmarks = _needed_landmarks(manifest, self.rows, preparation.recipe.kind)
+        self._images = ImageStore(manifest, self.rows, cache_gib)
+
+    def __len__(self) -> int:
+        """Return the number of samples."""
+        return len(self.rows)
+
+    def sample(self, epoch: int, position: int) -> Sample:
+        """Prepare one sample.
+
+        Args:
+            epoch: Counted from zero; random changes depend on it.
+            position: Position among the data set's rows.
+
+        Returns:
+            The sample.
+
+        Raises:
+            MediaError: The image is missing or damaged.
+        """
+        return Sample(
+            image=torch.from_numpy(self._crop(epoch, position)),
+            labels=torch.from_numpy(self.labels[position]),
+            subject=int(self.subjects[position]),
+            index=int(self.rows[position]),
+            action_units=self.action_units,
+        )
+
+    def __getitem__(self, key: tuple[int, Int64[np.ndarray, "batch"]]) -> PreparedArrays | FacskitError:
+        """Prepare a batch's tensors (images, labels, subjects, row numbers).
+
+        Args:
+            key: The epoch, and the batch's positions among the data set's rows.
+
+        Returns:
+            The tensors; or the error, which a worker process must not raise lest it be wrapped in a traceback.
+        """
+        epoch, positions = key
+        size = self.preparation.recipe.size
+        images = np.empty((len(positions), 3, size, size), np.float32)
+        try:
+            for place, position in enumerate(positions):
+                images[place] = self._crop(epoch, int(position))
+        except FacskitError as error:
+            return error
+        return (
+            torch.from_numpy(images),
+            torch.from_numpy(self.labels[positions]),
+            torch.from_numpy(self.subjects[positions]),
+            torch.from_numpy(self.rows[positions]),
+        )
+
+    def _crop(self, epoch: int, position: int) -> Float[np.ndarray, "3 height width"]:
+        steps = self.preparation
+        image = self._images.image(position)
+        landmarks = None if self._landmarks is None else self._landmarks[position].astype(np.float64)
+        matrix = recipe_matrix(steps.recipe, image, landmarks, self._images.name(position))
+        rng = sample_generator(steps.seed, epoch, int(self.rows[position]))
+        matrix = augment_matrix(steps.augmentation, matrix, steps.recipe.size, rng)
+        crop = augment_pixels(steps.augmentation, warp(image, matrix, steps.recipe.size), rng)
+        return normalize(crop, steps.normalization)
+
+
+def _needed_landmarks(manifest: Manifest, rows: Int64[np.ndarray, "rows"], kind: str) -> Float[np.ndarray, "rows 68 2"]:
+    points = manifest.all_landmarks
+    if points is None:
+        raise DatasetError(f"a {kind} crop needs the landmark columns x_0..x_67 and y_0..y_67; the manifest has none")
+    chosen: Float[np.ndarray, "rows 68 2"] = points[rows]
+    missing = np.isnan(chosen).any(axis=(1, 2))
+    if missing.any():
+        name = manifest.image_name(int(rows[int(missing.argmax())]))
+        raise DatasetError(f"{name}: the row has no landmarks; expected them, because a {kind} crop needs them")
+    return chosen

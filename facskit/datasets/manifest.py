@@ -1,0 +1,203 @@
+"""Manifests: the one table every data set becomes, with an image, a person and AU labels per row.
+
+Columns are named in `facskit.columns`. An AU cell is 1 (present), 0 (absent) or empty (unknown). Columns that facskit
+doesn't know are kept. Everything is checked on reading, so that a mistake is named by file, row and column before a
+training run starts, not after it ends.
+"""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from jaxtyping import Bool, Float, Int, Int8, Int64, UInt8
+
+from facskit.action_units import ActionUnitSet
+from facskit.columns import IMAGE, IMAGE_BYTES, LANDMARKS_X, LANDMARKS_Y, SUBJECT
+from facskit.datasets.manifest_checks import check_images_exist, check_table, find_layout, infer_extra_types
+from facskit.datasets.table_files import collect_table, scan_table, write_table
+from facskit.errors import DatasetError
+from facskit.faces.images import decode_image, read_image
+
+__all__ = ["Manifest", "read_manifest", "write_manifest"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Manifest:
+    """A checked table of labelled face images; the rows keep their order."""
+
+    table: pl.DataFrame
+    """One row per image; AU columns are Int8 with null for unknown, `subject` is Categorical, landmarks are Float32."""
+    root: Path
+    """The folder that the image paths are relative to."""
+    action_units: ActionUnitSet
+    """The columns of `labels`."""
+
+    def __post_init__(self) -> None:
+        """Refuse a table without the columns that every manifest has."""
+        missing = [name for name in (IMAGE, SUBJECT, *self.action_units.codes) if name not in self.table.columns]
+        if missing:
+            raise ValueError(
+                f"a manifest's table needs the column {missing[0]}; it has {', '.join(self.table.columns)}"
+            )
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return self.table.height
+
+    @cached_property
+    def labels(self) -> Int8[np.ndarray, "samples aus"]:
+        """`LabelState` values, one column per action unit."""
+        columns = [self.table[code].cast(pl.Int8).fill_null(-1).to_numpy() for code in self.action_units.codes]
+        return np.ascontiguousarray(np.stack(columns, axis=1))
+
+    @cached_property
+    def subject_names(self) -> tuple[str, ...]:
+        """Everyone in the manifest, sorted by name."""
+        return tuple(sorted(self.table[SUBJECT].unique().cast(pl.String).to_list()))
+
+    @cached_property
+    def subject_indices(self) -> Int64[np.ndarray, "samples"]:
+        """Position in `subject_names` of each row's subject."""
+        order = pl.DataFrame({SUBJECT: self.subject_names, "position": np.arange(len(self.subject_names))})
+        rows = self.table.select(pl.col(SUBJECT).cast(pl.String))
+        positions = rows.join(order, on=SUBJECT, how="left", maintain_order="left")["position"]
+        indices: Int64[np.ndarray, "samples"] = positions.to_numpy().astype(np.int64)
+        return indices
+
+    @property
+    def subjects(self) -> np.ndarray:
+        """Name of each row's subject, as an array of `str` objects."""
+        names: np.ndarray = np.array(self.subject_names, dtype=object)[self.subject_indices]
+        return names
+
+    @property
+    def is_packed(self) -> bool:
+        """Whether the images are inside the table."""
+        return IMAGE_BYTES in self.table.columns
+
+    @cached_property
+    def all_landmarks(self) -> Float[np.ndarray, "samples 68 2"] | None:
+        """The 68 iBUG points of every row in image pixels, NaN where a row has none; None if the manifest has none."""
+        if LANDMARKS_X[0] not in self.table.columns:
+            return None
+        across, down = (self.table.select(names).to_numpy() for names in (LANDMARKS_X, LANDMARKS_Y))
+        return np.stack([across, down], axis=2).astype(np.float32)
+
+    def landmarks(self, row: int) -> Float[np.ndarray, "68 2"] | None:
+        """Return a row's 68 iBUG points (x, y) in pixels of its image.
+
+        Args:
+            row: Counted from zero.
+
+        Returns:
+            The points, or None if the row has none.
+        """
+        if self.all_landmarks is None or np.isnan(self.all_landmarks[row, 0, 0]):
+            return None
+        points: Float[np.ndarray, "68 2"] = self.all_landmarks[row]
+        return points
+
+    def image_name(self, row: int) -> str:
+        """Return what messages call a row's image: its path, or its name inside a packed manifest."""
+        name = str(self.table[IMAGE][row])
+        return name if self.is_packed else str(self.root / name)
+
+    def image(self, row: int) -> UInt8[np.ndarray, "height width 3"]:
+        """Decode a row's image.
+
+        Args:
+            row: Counted from zero.
+
+        Returns:
+            RGB pixels.
+
+        Raises:
+            MediaError: The image is missing or damaged.
+        """
+        if self.is_packed:
+            return decode_image(self.table[IMAGE_BYTES][row], self.image_name(row))
+        return read_image(Path(self.image_name(row)))
+
+    def select(self, rows: Sequence[int] | Int[np.ndarray, "rows"] | Bool[np.ndarray, "samples"]) -> "Manifest":
+        """Return a manifest of some rows.
+
+        Args:
+            rows: Row numbers counted from zero, in the order wanted, or one truth value per row.
+
+        Returns:
+            Those rows.
+        """
+        chosen = np.asarray(rows)
+        if chosen.dtype == np.bool_:
+            chosen = np.flatnonzero(chosen)
+        return replace(self, table=self.table[chosen.astype(np.int64)])
+
+    def describe(self) -> str:
+        """Say in a few lines how many rows and subjects there are, and how often each AU is present and unknown."""
+        lines = [f"{len(self):,} images of {len(self.subject_names):,} subjects"]
+        for code, column in zip(self.action_units.codes, self.labels.T, strict=True):
+            known = int((column >= 0).sum())
+            rate = f"{(column == 1).sum() / known:6.1%} present" if known else "  never coded"
+            unknown = f", {1 - known / len(column):.1%} unknown" if known < len(column) else ""
+            lines.append(f"{code} {rate}{unknown}")
+        return "\n".join(lines)
+
+
+def read_manifest(path: Path, action_units: ActionUnitSet | None = None, *, check_images: bool = True) -> Manifest:
+    """Read and check a manifest.
+
+    AU cells may be numbers, truth values or text; empty cells mean unknown, and so does a binary file's NaN, which is
+    how some tools write an empty cell. AU columns may be spelled in any way `parse_action_unit` reads, with the
+    letters AU in front.
+
+    Args:
+        path: A `.parquet`, `.csv` or `.jsonl` file.
+        action_units: The AUs wanted, in that order; by default all that the file has, in ascending order.
+        check_images: Whether to check that every image file exists (one listing per folder).
+
+    Returns:
+        The manifest.
+
+    Raises:
+        DatasetError: Anything is wrong with the file; the message names it, the row and the column.
+    """
+    path = Path(path)
+    source = scan_table(path)
+    layout = find_layout(path, source.collect_schema().to_frame())
+    chosen = action_units or ActionUnitSet(tuple(sorted(layout.labels, key=lambda unit: unit.number)))
+    for unit in chosen:
+        if unit not in layout.labels:
+            found = ", ".join(sorted(coded.code for coded in layout.labels))
+            raise DatasetError(f"{path}: the column {unit.code} is missing; found {found}")
+    table = collect_table(layout.typed(source), path)
+    check_table(path, source, table, layout)
+    manifest = Manifest(table=infer_extra_types(table), root=path.parent, action_units=chosen)
+    if check_images and not manifest.is_packed:
+        check_images_exist(path, table[IMAGE])
+    return manifest
+
+
+def write_manifest(manifest: Manifest, path: Path) -> Path:
+    """Write a manifest in the format that the file name asks for; the images stay where they are.
+
+    Args:
+        manifest: What to write.
+        path: A name ending in `.parquet`, `.csv` or `.jsonl`. Image paths are written relative to its folder.
+
+    Returns:
+        The path.
+
+    Raises:
+        DatasetError: The ending is none of these, or embedded images are to go into a text file.
+    """
+    path = Path(path)
+    table = manifest.table
+    if not manifest.is_packed and path.parent.resolve() != manifest.root.resolve():
+        prefix = Path(os.path.relpath(manifest.root.resolve(), path.parent.resolve())).as_posix()
+        image = pl.col(IMAGE)
+        table = table.with_columns(pl.when(image.str.starts_with("/")).then(image).otherwise(prefix + "/" + image))
+    return write_table(table.with_columns(pl.col(SUBJECT).cast(pl.String)), path)

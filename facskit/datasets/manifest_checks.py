@@ -1,0 +1,242 @@
+"""What may stand in a manifest: columns found by name, cells turned into small types, and each mistake in one sentence.
+
+Everything is vectorised: a wrong cell becomes a marker while the table is read, and only when a marker is found is the
+file opened again to quote the cell.
+"""
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from facskit.action_units import ActionUnit, parse_action_unit
+from facskit.columns import IMAGE, IMAGE_BYTES, LANDMARKS_X, LANDMARKS_Y, RECORDING, SUBJECT
+from facskit.datasets.table_files import cell_place, raw_cell
+from facskit.errors import DatasetError
+
+__all__ = ["ManifestLayout", "check_images_exist", "check_table", "find_layout", "infer_extra_types"]
+
+_NOT_A_LABEL = 2
+_LOOKS_LIKE_AN_AU = re.compile(r"(?i:au)[\s_-]*\d+|AU[\s_-]*\w{1,2}")
+_NOT_TEXT = (pl.Binary, pl.List, pl.Struct, pl.Array, pl.Object)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ManifestLayout:
+    """Which of a file's columns mean what."""
+
+    labels: dict[ActionUnit, str]
+    """The column of each coded AU, as the file spells it."""
+    landmarks: tuple[str, ...]
+    """All 136 landmark columns, or none."""
+    header: pl.DataFrame
+    """The file's columns and types, without its rows."""
+
+    def typed(self, source: pl.LazyFrame) -> pl.LazyFrame:
+        """Give labels, landmarks and names their types, AU columns their usual spelling, and keep all other columns.
+
+        Args:
+            source: The file.
+
+        Returns:
+            The table to read; cells that are wrong hold a marker that `check_table` finds.
+        """
+        spelled = {column: unit for unit, column in self.labels.items()}
+        columns = []
+        for name in self.header.columns:
+            if name in spelled:
+                columns.append(_label(name, self.header).alias(spelled[name].code))
+            elif name in self.landmarks:
+                columns.append(_landmark(name, self.header))
+            elif name in {IMAGE, SUBJECT}:
+                text = pl.col(name).cast(pl.String).str.strip_chars()
+                text = pl.when(text == "").then(None).otherwise(text)
+                columns.append(text.cast(pl.Categorical if name == SUBJECT else pl.String).alias(name))
+            else:
+                columns.append(pl.col(name))
+        return source.select(columns)
+
+
+def find_layout(path: Path, header: pl.DataFrame) -> ManifestLayout:
+    """Find the columns of a manifest by their names.
+
+    Args:
+        path: The file, for messages.
+        header: Its columns and types, without rows.
+
+    Returns:
+        What each column means.
+
+    Raises:
+        DatasetError: A needed column is missing, or one is named like an AU or landmark but can't be one.
+    """
+    names, schema = header.columns, header.schema
+    for needed in (IMAGE, SUBJECT):
+        if needed not in names:
+            raise DatasetError(f"{path}: the column {needed} is missing; found {', '.join(names[:12])}")
+        if schema[needed] in _NOT_TEXT:
+            raise DatasetError(f"{path}: the column {needed} holds {schema[needed]}; expected text")
+    if IMAGE_BYTES in names and schema[IMAGE_BYTES] != pl.Binary:
+        raise DatasetError(f"{path}: the column {IMAGE_BYTES} holds {schema[IMAGE_BYTES]}; expected encoded images")
+    labels = _find_labels(path, header)
+    landmarks = (*LANDMARKS_X, *LANDMARKS_Y)
+    absent = [name for name in landmarks if name not in names]
+    if absent and len(absent) < len(landmarks):
+        raise DatasetError(f"{path}: the landmark column {absent[0]} is missing; expected all of x_0..x_67, y_0..y_67")
+    return ManifestLayout(labels=labels, landmarks=() if absent else landmarks, header=header)
+
+
+def check_table(path: Path, source: pl.LazyFrame, table: pl.DataFrame, layout: ManifestLayout) -> None:
+    """Check every cell that facskit reads.
+
+    Args:
+        path: The file, for messages.
+        source: The file as it is, to quote a wrong cell.
+        table: The file as `ManifestLayout.typed` reads it.
+        layout: What its columns mean.
+
+    Raises:
+        DatasetError: The first wrong cell, by row and column.
+    """
+    if table.height == 0:
+        raise DatasetError(f"{path}: there are no rows; expected at least one image")
+    _check_names(path, table)
+    for unit, column in layout.labels.items():
+        row = _first(table[unit.code] == _NOT_A_LABEL)
+        if row is not None:
+            raise DatasetError(
+                f"{cell_place(path, row, column)}: found {raw_cell(source, row, column)!r}; expected 1 (present), "
+                "0 (absent) or an empty cell (unknown; codes such as 9 or 999 aren't accepted)"
+            )
+    for column in layout.landmarks:
+        row = _first(~table[column].is_finite())
+        if row is not None:
+            found = raw_cell(source, row, column)
+            raise DatasetError(f"{cell_place(path, row, column)}: found {found!r}; expected a position in pixels")
+        row = _first(table[column].is_null() != table[layout.landmarks[0]].is_null())
+        if row is not None:
+            where = cell_place(path, row, column)
+            raise DatasetError(f"{where}: a row needs all 136 landmark columns or none of them filled")
+
+
+def check_images_exist(path: Path, images: pl.Series) -> None:
+    """Check that every image file exists, with one listing per folder instead of one question per file.
+
+    Args:
+        path: The manifest, in whose folder relative paths start.
+        images: The paths.
+
+    Raises:
+        DatasetError: The first missing file, by row.
+    """
+    folders = images.str.extract(r"^(.*/)", 1).fill_null("").unique().to_list()
+    present: list[str] = []
+    for folder in folders:
+        try:
+            with os.scandir(path.parent / folder) as entries:
+                present.extend(folder + entry.name for entry in entries)
+        except OSError:
+            continue
+    for row in (~images.is_in(pl.Series(present, dtype=pl.String).implode())).arg_true().to_list():
+        # A file system that ignores case, or a path with backslashes, has files the listing spells differently.
+        if not (path.parent / images[row]).is_file():
+            found = path.parent / images[row]
+            raise DatasetError(f"{cell_place(path, row, IMAGE)}: there is no image file {found}")
+
+
+def infer_extra_types(table: pl.DataFrame) -> pl.DataFrame:
+    """Turn text columns that hold only whole or decimal numbers into numbers: CSV files don't say what they hold.
+
+    Args:
+        table: A table read from text.
+
+    Returns:
+        The table; names (image, subject, recording) and numbers with leading zeros stay text.
+    """
+    for name in table.columns:
+        column = table[name]
+        if column.dtype != pl.String or name in {IMAGE, SUBJECT, RECORDING}:
+            continue
+        whole = column.cast(pl.Int64, strict=False)
+        if whole.cast(pl.String).eq_missing(column).all():
+            table = table.with_columns(whole)
+            continue
+        decimal = column.cast(pl.Float64, strict=False)
+        if (decimal.is_null() == column.is_null()).all() and not column.str.contains(r"^-?0\d").any():
+            table = table.with_columns(decimal)
+    return table
+
+
+def _find_labels(path: Path, header: pl.DataFrame) -> dict[ActionUnit, str]:
+    labels: dict[ActionUnit, str] = {}
+    for name in filter(_LOOKS_LIKE_AN_AU.fullmatch, header.columns):
+        try:
+            unit = parse_action_unit(name)
+        except ValueError as error:
+            raise DatasetError(f"{path}: the column {name} is named like an action unit, but {error}") from None
+        if unit in labels:
+            raise DatasetError(f"{path}: the columns {labels[unit]} and {name} both hold {unit.code}; expected one")
+        if header.schema[name] in _NOT_TEXT:
+            raise DatasetError(f"{path}: the column {name} holds {header.schema[name]}; expected 1, 0 or empty cells")
+        labels[unit] = name
+    if not labels:
+        raise DatasetError(
+            f"{path}: there is no action unit column such as AU01; found {', '.join(header.columns[:12])}"
+        )
+    return labels
+
+
+def _check_names(path: Path, table: pl.DataFrame) -> None:
+    for column in (IMAGE, SUBJECT, IMAGE_BYTES):
+        row = _first(table[column].is_null()) if column in table.columns else None
+        if row is not None:
+            raise DatasetError(f"{cell_place(path, row, column)}: the cell is empty; every row needs one")
+    images = table[IMAGE]
+    if images.n_unique() < len(images):
+        row = int((~images.is_first_distinct()).arg_max() or 0)
+        first = int((images == images[row]).arg_max() or 0)
+        raise DatasetError(
+            f"{cell_place(path, row, IMAGE)}: found {images[row]!r} again, first in row {first + 1}; "
+            "expected each image once"
+        )
+
+
+def _first(wrong: pl.Series) -> int | None:
+    return int(wrong.arg_max() or 0) if wrong.any() else None
+
+
+def _label(name: str, header: pl.DataFrame) -> pl.Expr:
+    cell, dtype = pl.col(name), header.schema[name]
+    if dtype == pl.Boolean:
+        return cell.cast(pl.Int8)
+    empty = cell.is_null()
+    if dtype in {pl.String, pl.Categorical}:
+        text = cell.cast(pl.String).str.strip_chars()
+        number = text.cast(pl.Float64, strict=False)
+        present, absent = text.is_in(["true", "True", "TRUE"]), text.is_in(["false", "False", "FALSE"])
+        empty |= text == ""
+    else:
+        number = cell.cast(pl.Float64, strict=False)
+        present, absent = pl.lit(value=False), pl.lit(value=False)
+        empty |= number.is_nan() if dtype.is_float() else pl.lit(value=False)
+    return (
+        pl.when(empty)
+        .then(pl.lit(None, dtype=pl.Int8))
+        .when((number == 1) | present)
+        .then(pl.lit(1, dtype=pl.Int8))
+        .when((number == 0) | absent)
+        .then(pl.lit(0, dtype=pl.Int8))
+        .otherwise(pl.lit(_NOT_A_LABEL, dtype=pl.Int8))
+    )
+
+
+def _landmark(name: str, header: pl.DataFrame) -> pl.Expr:
+    cell = pl.col(name)
+    empty = cell.is_null()
+    if header.schema[name] == pl.String:
+        cell = cell.str.strip_chars()
+        empty |= cell == ""
+    number = cell.cast(pl.Float32, strict=False).fill_null(float("nan"))
+    return pl.when(empty).then(pl.lit(None, dtype=pl.Float32)).otherwise(number).alias(name)

@@ -1,0 +1,142 @@
+"""Labelled face crops on their way to a model: label states, one sample, and a batch.
+
+A label has three states, never a magic 9 or 999: an AU that nobody could code must change neither loss nor score.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import IntEnum
+
+import torch
+from jaxtyping import Bool, Float, Int8, Int64
+from torch import Tensor
+
+from facskit.action_units import ActionUnitSet
+
+__all__ = ["Batch", "LabelState", "Sample"]
+
+
+class LabelState(IntEnum):
+    """What is known about one action unit in one image; the values are those stored in int8 label arrays."""
+
+    UNKNOWN = -1
+    ABSENT = 0
+    PRESENT = 1
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Sample:
+    """One normalised face crop with its labels."""
+
+    image: Float[Tensor, "3 height width"]
+    """Normalised crop."""
+    labels: Int8[Tensor, "aus"]
+    """`LabelState` values, one per action unit."""
+    subject: int
+    """Index into the training subjects' names; -1 for a person who isn't among them."""
+    index: int
+    """Row of the manifest the sample comes from."""
+    action_units: ActionUnitSet
+    """What the columns of `labels` mean."""
+
+    def __post_init__(self) -> None:
+        """Refuse labels that don't belong to `action_units` and subjects below -1."""
+        _check_labels(self.labels, self.action_units)
+        if self.subject < -1:
+            raise ValueError(f"subject must be an index or -1 for an unknown person, got {self.subject}")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Batch:
+    """Normalised face crops with their labels, ready for an objective."""
+
+    images: Float[Tensor, "batch 3 height width"]
+    """Normalised crops."""
+    labels: Int8[Tensor, "batch aus"]
+    """`LabelState` values."""
+    subjects: Int64[Tensor, "batch"]
+    """Indices into the training subjects' names; -1 for a person who isn't among them."""
+    indices: Int64[Tensor, "batch"]
+    """Rows of the manifest the samples come from."""
+    action_units: ActionUnitSet
+    """What the columns of `labels` mean."""
+
+    def __post_init__(self) -> None:
+        """Refuse parts of different lengths and labels that don't belong to `action_units`."""
+        lengths = {name: len(getattr(self, name)) for name in ("images", "labels", "subjects", "indices")}
+        if len(set(lengths.values())) != 1:
+            found = ", ".join(f"{name} {length}" for name, length in lengths.items())
+            raise ValueError(f"a batch needs one entry per sample in every part, got {found}")
+        if self.images.ndim != 4 or self.images.shape[1] != 3:
+            raise ValueError(f"images must have the shape (batch, 3, height, width), got {tuple(self.images.shape)}")
+        _check_labels(self.labels, self.action_units)
+
+    @classmethod
+    def from_samples(cls, samples: Sequence[Sample]) -> "Batch":
+        """Stack samples of the same crop size and the same action units.
+
+        Args:
+            samples: At least one sample.
+
+        Returns:
+            The batch, in the order given.
+
+        Raises:
+            ValueError: There is no sample, or the samples label different action units.
+        """
+        if not samples:
+            raise ValueError("a batch needs at least one sample, got none")
+        action_units = samples[0].action_units
+        if any(sample.action_units != action_units for sample in samples):
+            raise ValueError("the samples of a batch must label the same action units in the same order")
+        return cls(
+            images=torch.stack([sample.image for sample in samples]),
+            labels=torch.stack([sample.labels for sample in samples]),
+            subjects=torch.tensor([sample.subject for sample in samples], dtype=torch.int64),
+            indices=torch.tensor([sample.index for sample in samples], dtype=torch.int64),
+            action_units=action_units,
+        )
+
+    def __len__(self) -> int:
+        """Return the number of samples."""
+        return len(self.labels)
+
+    @property
+    def known(self) -> Bool[Tensor, "batch aus"]:
+        """Where a label is known, that is, not `LabelState.UNKNOWN`."""
+        return self.labels != int(LabelState.UNKNOWN)
+
+    @property
+    def targets(self) -> Float[Tensor, "batch aus"]:
+        """Labels as float32: 1 present, 0 absent, and 0 where unknown, which `known` must mask."""
+        return (self.labels == int(LabelState.PRESENT)).to(torch.float32)
+
+    def to(self, device: torch.device | str) -> "Batch":
+        """Return the batch on another device; copies from pinned memory don't wait.
+
+        Args:
+            device: Where the tensors should be.
+
+        Returns:
+            The batch there.
+        """
+        return replace(
+            self,
+            images=self.images.to(device, non_blocking=True),
+            labels=self.labels.to(device, non_blocking=True),
+            subjects=self.subjects.to(device, non_blocking=True),
+            indices=self.indices.to(device, non_blocking=True),
+        )
+
+
+def _check_labels(labels: Tensor, action_units: ActionUnitSet) -> None:
+    if labels.dtype != torch.int8:
+        raise ValueError(f"labels must be int8 with the values of LabelState, got {labels.dtype}")
+    if labels.shape[-1] != len(action_units):
+        raise ValueError(
+            f"labels have {labels.shape[-1]} columns, but there are {len(action_units)} action units: {action_units}"
+        )
+    # Reading values back from an accelerator would stall it; they were checked before they went there.
+    if labels.device.type == "cpu" and labels.numel() and not bool(((labels >= -1) & (labels <= 1)).all()):
+        found = labels[(labels < -1) | (labels > 1)][0].item()
+        raise ValueError(f"a label must be -1 (unknown), 0 (absent) or 1 (present), got {found}")

@@ -1,0 +1,170 @@
+"""Tables as files: Parquet, CSV and JSON lines; text cells stay text when read, and writing is atomic."""
+
+import json
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import polars as pl
+
+from facskit.errors import DatasetError
+
+__all__ = ["SUFFIXES", "cell_place", "collect_table", "raw_cell", "scan_table", "write_table"]
+
+SUFFIXES = (".parquet", ".csv", ".jsonl")
+"""The file name endings that tell a table's format."""
+
+
+def scan_table(path: Path) -> pl.LazyFrame:
+    """Open a table without reading it; CSV cells stay text, so that a wrong cell can be quoted as it is written.
+
+    Args:
+        path: A `.parquet`, `.csv` or `.jsonl` file.
+
+    Returns:
+        The lazy table.
+
+    Raises:
+        DatasetError: The file is missing, empty, or not in the format that its ending promises.
+    """
+    if not path.is_file():
+        raise DatasetError(f"{path}: there is no such file; expected a table ending in {', '.join(SUFFIXES)}")
+    if path.stat().st_size == 0:
+        raise DatasetError(f"{path}: the file is empty; expected a table with at least one row")
+    try:
+        match path.suffix.lower():
+            case ".parquet":
+                table = pl.scan_parquet(path, glob=False)
+            case ".csv":
+                table = pl.scan_csv(path, infer_schema=False, glob=False)
+            case ".jsonl":
+                return _read_json_lines(path).lazy()
+            case found:
+                raise DatasetError(f"{path}: found the ending {found!r}; expected one of {', '.join(SUFFIXES)}")
+        table.collect_schema()
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise _unreadable(path, error) from error
+    return table
+
+
+def collect_table(table: pl.LazyFrame, path: Path) -> pl.DataFrame:
+    """Read a lazy table in chunks, so that only the result needs memory.
+
+    Args:
+        table: What to read.
+        path: The file it comes from, for the message.
+
+    Returns:
+        The table.
+
+    Raises:
+        DatasetError: A line doesn't fit the header, or the file is damaged.
+    """
+    try:
+        return table.collect(engine="streaming")
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise _unreadable(path, error) from error
+
+
+def raw_cell(table: pl.LazyFrame, row: int, column: str) -> object:
+    """Read one cell as the file has it.
+
+    Args:
+        table: The table as `scan_table` opened it.
+        row: Counted from zero.
+        column: Its name.
+
+    Returns:
+        The value.
+    """
+    return table.select(column).slice(row, 1).collect().item()
+
+
+def cell_place(path: Path, row: int, column: str) -> str:
+    """Say where a cell is: file, data row counted from 1 (and line, in a CSV file) and column.
+
+    Args:
+        path: The table's file.
+        row: Counted from zero.
+        column: Its name.
+
+    Returns:
+        For example `faces.csv: row 2 (line 3), column AU06`.
+    """
+    line = f" (line {row + 2})" if path.suffix.lower() == ".csv" else ""
+    return f"{path}: row {row + 1}{line}, column {column}"
+
+
+def write_table(table: pl.DataFrame, path: Path) -> Path:
+    """Write a table in the format that the file name asks for; a reader never sees half a file.
+
+    Args:
+        table: What to write.
+        path: A name ending in `.parquet`, `.csv` or `.jsonl`; its folder is created.
+
+    Returns:
+        The path.
+
+    Raises:
+        DatasetError: The ending is none of these, or the format can't hold embedded images.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise DatasetError(f"{path}: found the ending {path.suffix!r}; expected one of {', '.join(SUFFIXES)}")
+    binary = [name for name, dtype in table.schema.items() if dtype == pl.Binary]
+    if binary and suffix != ".parquet":
+        raise DatasetError(f"{path}: column {binary[0]} holds embedded images; expected a name ending in .parquet")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=suffix)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        if suffix == ".parquet":
+            table.write_parquet(temporary, compression="zstd")
+        elif suffix == ".csv":
+            table.write_csv(temporary)
+        else:
+            table.write_ndjson(temporary)
+        # Temporary files are private; the finished one gets the rights any new file would have.
+        mask = os.umask(0)
+        os.umask(mask)
+        temporary.chmod(0o666 & ~mask)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path
+
+
+def _read_json_lines(path: Path) -> pl.DataFrame:
+    try:
+        return pl.read_ndjson(path, infer_schema_length=None)
+    except pl.exceptions.PolarsError:
+        # Either a line is no JSON object, which the slow reader can name, or one column mixes types, which it can read.
+        return pl.from_dicts(_json_objects(path), infer_schema_length=None)
+
+
+def _json_objects(path: Path) -> Sequence[dict[str, str | None]]:
+    objects: list[dict[str, str | None]] = []
+    with path.open(encoding="utf-8") as lines:
+        for number, line in enumerate(lines, start=1):
+            if not line.strip():
+                continue
+            try:
+                found = json.loads(line)
+            except ValueError as error:
+                raise DatasetError(
+                    f"{path}: line {number} is no JSON ({error}); expected one object per line"
+                ) from error
+            if not isinstance(found, dict):
+                raise DatasetError(f"{path}: line {number} holds {line.strip()[:40]!r}; expected one JSON object")
+            objects.append({key: None if value is None else str(value) for key, value in found.items()})
+    if not objects:
+        raise DatasetError(f"{path}: the file is empty; expected a table with at least one row")
+    return objects
+
+
+def _unreadable(path: Path, error: Exception) -> DatasetError:
+    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    kind = {".parquet": "a Parquet file", ".csv": "a CSV file with a header"}.get(path.suffix.lower(), "JSON lines")
+    return DatasetError(f"{path}: can't be read as {kind} ({reason})")
