@@ -21,8 +21,13 @@ def test_a_file_appears_with_its_whole_content_and_its_folder_is_made(tmp_path: 
 def test_a_failure_leaves_the_old_content_and_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "table.csv"
     write_text(path, "old")
-    with pytest.raises(RuntimeError, match="disk on fire"), atomic_path(path) as part:
-        part.write_text("ne")
-        raise RuntimeError("disk on fire")
+    with pytest.raises(RuntimeError, match="disk on fire"):
+        _write_half(path)
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def _write_half(path: Path) -> None:
+    with atomic_path(path) as part:
+        part.write_text("ne")
+        raise RuntimeError("disk on fire")
