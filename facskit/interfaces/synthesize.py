@@ -1,0 +1,71 @@
+"""`facskit synthesize`: a corpus of rendered faces with known action units, subjects and landmarks."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import tyro
+from rich.console import Console
+
+from facskit.errors import RecipeError
+from facskit.synthesis.corpus import SynthesisConfig, synthesize
+from facskit.synthesis.sampling import Profile
+
+__all__ = ["main"]
+
+_DESCRIPTION = """Render faces of people who don't exist, with known action units, subjects and landmarks.
+
+Writes OUT/images/S001/0000.jpg ..., OUT/manifest.parquet and OUT/dataset.json. The same seed gives the same files. A
+run that was stopped goes on where it was when started again with the same options.
+
+Examples:
+  facskit synthesize faces/ --subjects 60 --frames 50 --seed 0
+  facskit synthesize balanced/ --profile balanced --workers 2
+  facskit synthesize faces/ --head ICT-FaceKit/
+"""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Parse the words after `facskit synthesize` and render.
+
+    Args:
+        arguments: The words.
+
+    Returns:
+        The exit code.
+    """
+    return tyro.cli(_run, prog="facskit synthesize", description=_DESCRIPTION, args=list(arguments))
+
+
+def _run(  # noqa: PLR0913 (one parameter per option on the command line)
+    out: tyro.conf.Positional[Path],
+    *,
+    subjects: int = SynthesisConfig.subjects,
+    frames: int = SynthesisConfig.frames,
+    seed: int = SynthesisConfig.seed,
+    profile: Profile = SynthesisConfig.profile,
+    size: int = SynthesisConfig.size,
+    head: Path | None = SynthesisConfig.head,
+    workers: int = SynthesisConfig.workers,
+) -> int:
+    """Render a corpus.
+
+    Args:
+        out: Folder for the pictures and the manifest.
+        subjects: Number of invented people.
+        frames: Pictures of each.
+        seed: Same seed, same corpus, whatever the number of workers.
+        profile: How often action units act: disfa as in a corpus of spontaneous expressions, balanced all about alike,
+            mixed half of the pictures of each.
+        size: Height and width of the pictures in pixels.
+        head: A head asset (.npz) or a clone of ICT-FaceKit; the packaged head by default.
+        workers: Processes; 0 for one per processor core.
+    """
+    try:
+        config = SynthesisConfig(
+            subjects=subjects, frames=frames, seed=seed, profile=profile, size=size, head=head, workers=workers
+        )
+    except ValueError as error:
+        raise RecipeError(str(error)) from error
+    manifest = synthesize(config, out)
+    Console(highlight=False, soft_wrap=True).print(f"{subjects * frames} faces of {subjects} people: {manifest}")
+    return 0

@@ -1,0 +1,119 @@
+"""Contact sheets: for each action unit, pairs of pictures of one face without and with it, to be judged by eye.
+
+```
+python -m facskit.synthesis.contact_sheet docs/contact_sheets
+```
+"""
+
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import UInt8
+from rich.console import Console
+from rich.progress import track
+
+from facskit.action_units import RENDERED, ActionUnit
+from facskit.faces.alignment import EyeSimilarityCrop, crop_matrix, five_points
+from facskit.faces.canvas import Canvas
+from facskit.faces.images import encode_jpeg, warp
+from facskit.files import atomic_path
+from facskit.synthesis.expressions import FacialAction
+from facskit.synthesis.head import load_head
+from facskit.synthesis.renderer import RenderedFace
+from facskit.synthesis.scene import Scene, sample_scene
+from facskit.synthesis.studio import Studio, invent_person, noise_stream, stream
+
+__all__ = ["render_sheets"]
+
+Picture = UInt8[np.ndarray, "height width 3"]
+
+PAIRS = 30
+COLUMNS = 6
+SIDE = 96
+"""Height and width of each picture in pixels."""
+HEADER = 22
+SEED = 2026
+_CAMERA = 96
+"""A stream of chance that no corpus uses."""
+
+
+def render_sheets(folder: Path) -> list[Path]:
+    """Render one sheet per action unit: 30 pairs, without on the left and with it at full intensity on the right.
+
+    Args:
+        folder: Where to write `AU01.jpg` and so on.
+
+    Returns:
+        The files.
+    """
+    studio = Studio(load_head(), size=192)
+    people = track(range(PAIRS), description="contact sheets", console=Console(stderr=True))
+    rows = [_portraits(studio, person) for person in people]
+    studio.close()
+    written = []
+    for column, unit in enumerate(RENDERED, start=1):
+        path = folder / f"{unit.code}.jpg"
+        sheet = _sheet(unit, [np.concatenate([row[0], row[column]], axis=1) for row in rows])
+        with atomic_path(path) as part:
+            part.write_bytes(encode_jpeg(sheet, quality=78))
+        written.append(path)
+    return written
+
+
+def _portraits(studio: Studio, number: int) -> list[Picture]:
+    """Return a person's crops: without any unit, then with each one."""
+    person = invent_person(SEED, number, "balanced", studio.head.num_modes)
+    studio.seat(person.looks, person.identity)
+    scene = _calm(sample_scene(stream(SEED, number, _CAMERA)))
+    pictures = (studio.photograph(action, scene, noise_stream(SEED, number, 0)) for action in _actions(scene))
+    return [_crop(picture) for picture in pictures]
+
+
+def _actions(scene: Scene) -> Iterator[FacialAction]:
+    for row in range(-1, len(RENDERED)):
+        intensities = np.zeros(len(RENDERED))
+        if row >= 0:
+            intensities[row] = 1.0
+        yield FacialAction(left=intensities, right=intensities, gaze=scene.gaze, lid_lowering=scene.lid_lowering)
+
+
+def _calm(scene: Scene) -> Scene:
+    """Take away the camera's flaws and half of the head's turn: the sheets show the expression."""
+    clean = replace(
+        scene.degradation, blur=0.0, motion=0.0, resolution=1.0, noise=0.004, saturation=1.0, jpeg_quality=95
+    )
+    pitch, yaw, roll = (angle / 2 for angle in scene.pose)
+    return replace(scene, degradation=clean, pose=(pitch, yaw, roll), offset=(0.0, 0.0), fill=0.5)
+
+
+def _crop(face: RenderedFace) -> Picture:
+    recipe = EyeSimilarityCrop(size=SIDE)
+    height, width = face.image.shape[:2]
+    points = five_points(face.landmarks)
+    matrix = crop_matrix(recipe, landmarks=points, box=None, image_size=(width, height))
+    return warp(face.image, matrix, SIDE)
+
+
+def _sheet(unit: ActionUnit, pairs: Sequence[Picture]) -> Picture:
+    gap = 6
+    width = COLUMNS * (2 * SIDE + gap) - gap
+    canvas = Canvas(width, HEADER)
+    title = f"{unit.code} {unit.name}: in each pair without it on the left, with it at full intensity on the right"
+    canvas.text(4, HEADER / 2, title, 14, (0, 0, 0))
+    rows = -(-len(pairs) // COLUMNS)
+    sheet = np.full((HEADER + rows * (SIDE + gap) - gap, width, 3), 255, dtype=np.uint8)
+    sheet[:HEADER] = canvas.pixels()
+    for index, pair in enumerate(pairs):
+        top = HEADER + index // COLUMNS * (SIDE + gap)
+        left = index % COLUMNS * (2 * SIDE + gap)
+        sheet[top : top + SIDE, left : left + 2 * SIDE] = pair
+    return sheet
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit("usage: python -m facskit.synthesis.contact_sheet FOLDER")
+    render_sheets(Path(sys.argv[1]))

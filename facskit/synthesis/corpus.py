@@ -1,0 +1,286 @@
+"""A corpus of rendered faces: subjects x frames as pictures and one manifest, the same from the same seed.
+
+The work is cut into subjects. Each finished subject leaves a table of its rows beside its pictures, so that a run that
+was stopped goes on where it was and ends with the same corpus.
+"""
+
+import json
+import multiprocessing
+import os
+import shutil
+from collections.abc import Iterator
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from threading import Thread
+from typing import TYPE_CHECKING, Any, get_args
+
+import polars as pl
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from facskit import columns
+from facskit.action_units import RENDERED
+from facskit.errors import DatasetError
+from facskit.faces.images import encode_jpeg
+from facskit.files import PART_PATTERN, atomic_path, write_text
+from facskit.synthesis.head import HEAD_LICENCE, load_head, save_head
+from facskit.synthesis.sampling import Profile, SampledAction
+from facskit.version import __version__
+
+if TYPE_CHECKING:
+    from facskit.synthesis.studio import Studio
+
+__all__ = ["SynthesisConfig", "subject_name", "synthesize"]
+
+MANIFEST = "manifest.parquet"
+DESCRIPTION = "dataset.json"
+_PARTS = ".parts"
+_JPEG_QUALITY = 95
+_SINGLE_THREADED = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "LP_NUM_THREADS")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SynthesisConfig:
+    """What to render."""
+
+    subjects: int = 60
+    """Number of invented people."""
+    frames: int = 50
+    """Pictures of each."""
+    seed: int = 0
+    """Same seed, same corpus, whatever the number of workers."""
+    profile: Profile = "disfa"
+    """How often action units act: `disfa` as in a corpus of spontaneous expressions, `balanced` all about alike,
+    `mixed` half of the pictures of each."""
+    size: int = 256
+    """Height and width of the pictures in pixels."""
+    head: Path | None = None
+    """A head asset (.npz) or a clone of ICT-FaceKit; the packaged head by default."""
+    workers: int = 0
+    """Processes; 0 for one per processor core."""
+
+    def __post_init__(self) -> None:
+        """Refuse what can't be rendered."""
+        for name, least in (("subjects", 1), ("frames", 1), ("seed", 0), ("size", 32), ("workers", 0)):
+            if getattr(self, name) < least:
+                raise ValueError(f"{name} is {getattr(self, name)}; expected at least {least}")
+        if self.profile not in get_args(Profile):
+            raise ValueError(f"profile is {self.profile!r}; expected one of {', '.join(get_args(Profile))}")
+
+
+def synthesize(config: SynthesisConfig, out: Path) -> Path:
+    """Render a corpus, or finish one that was stopped.
+
+    Args:
+        config: What to render.
+        out: Folder for the pictures, the manifest and `dataset.json`.
+
+    Returns:
+        Path of the manifest.
+
+    Raises:
+        DatasetError: The folder holds something else, the head is unusable, or a worker process died.
+        FacskitError: VTK is not installed.
+    """
+    import facskit.synthesis.surfaces  # noqa: F401, PLC0415 (says early and in one sentence if VTK is missing)
+
+    manifest = out / MANIFEST
+    _claim(config, out)
+    if manifest.is_file():
+        return manifest
+    parts = out / _PARTS
+    parts.mkdir(exist_ok=True)
+    head = _head_file(config.head, parts)
+    todo = [subject for subject in range(config.subjects) if not _part_file(parts, subject, config).is_file()]
+    _render_all(config, out, head, todo)
+    tables = [pl.read_parquet(_part_file(parts, subject, config)) for subject in range(config.subjects)]
+    _write_parquet(pl.concat(tables), manifest)
+    shutil.rmtree(parts)
+    return manifest
+
+
+def subject_name(subject: int, subjects: int) -> str:
+    """Return a subject's name, such as `S001`.
+
+    Args:
+        subject: Number from 0.
+        subjects: How many there are.
+    """
+    return f"S{subject + 1:0{max(3, len(str(subjects)))}d}"
+
+
+def render_subject(config: SynthesisConfig, out: Path, subject: int, studio: "Studio") -> int:
+    """Render all pictures of one subject and write its part of the manifest.
+
+    Args:
+        config: What to render.
+        out: Folder of the corpus.
+        subject: Number of the subject.
+        studio: Where to render; nobody need be seated.
+
+    Returns:
+        The number of pictures.
+    """
+    from facskit.synthesis.studio import invent_person, noise_stream, sample_picture  # noqa: PLC0415 (needs VTK)
+
+    name = subject_name(subject, config.subjects)
+    folder = out / "images" / name
+    for left_behind in folder.glob(PART_PATTERN):
+        left_behind.unlink()
+    person = invent_person(config.seed, subject, config.profile, studio.head.num_modes)
+    studio.seat(person.looks, person.identity)
+    rows = []
+    for frame in range(config.frames):
+        sampled, scene = sample_picture(person, config.seed, subject, frame)
+        face = studio.shoot(sampled, scene, noise_stream(config.seed, subject, frame))
+        path = folder / f"{frame:04d}.jpg"
+        with atomic_path(path) as part:
+            part.write_bytes(encode_jpeg(face.image, _JPEG_QUALITY))
+        row: dict[str, str | int | float] = {
+            columns.IMAGE: path.relative_to(out).as_posix(),
+            columns.SUBJECT: name,
+            columns.RECORDING: name,
+            columns.FRAME: frame,
+            columns.SKIN_TONE: person.looks.skin_tone,
+        }
+        row |= label_cells(sampled)
+        row |= zip(columns.LANDMARKS_X, face.landmarks[:, 0].tolist(), strict=True)
+        row |= zip(columns.LANDMARKS_Y, face.landmarks[:, 1].tolist(), strict=True)
+        row |= zip(columns.POSE, face.pose.tolist(), strict=True)
+        row |= {f"nuisance_{key}": value for key, value in (person.nuisance() | scene.nuisance()).items()}
+        rows.append(row)
+    _write_parquet(pl.DataFrame(rows), _part_file(out / _PARTS, subject, config))
+    return len(rows)
+
+
+def label_cells(sampled: SampledAction) -> dict[str, int | float]:
+    """Return the manifest's cells for occurrence, intensity and level of each action unit.
+
+    Args:
+        sampled: The labels.
+    """
+    cells: dict[str, int | float] = {}
+    for row, unit in enumerate(RENDERED):
+        cells[columns.occurrence(unit)] = int(sampled.occurrences[row])
+        cells[columns.intensity(unit)] = round(float(sampled.intensities[row]), 4)
+        cells[columns.level(unit)] = int(sampled.levels[row])
+    return cells
+
+
+def _render_all(config: SynthesisConfig, out: Path, head: Path | None, todo: list[int]) -> None:
+    workers = min(config.workers or os.cpu_count() or 1, max(1, len(todo)))
+    with _progress() as progress, _single_threaded_children():
+        done = (config.subjects - len(todo)) * config.frames
+        task = progress.add_task("rendering faces", total=config.subjects * config.frames, completed=done)
+        pool = ProcessPoolExecutor(
+            workers, multiprocessing.get_context("spawn"), initializer=_start_worker, initargs=(head, config.size)
+        )
+        try:
+            futures: list[Future[int]] = [pool.submit(_work, config, out, subject) for subject in todo]
+            for future in as_completed(futures):
+                progress.advance(task, future.result())
+        except BrokenProcessPool as error:
+            raise DatasetError(
+                f"a rendering process died before {out} was complete; run the same command again to go on from there"
+            ) from error
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+_worker_studio: Any = None
+
+
+def _start_worker(head: Path | None, size: int) -> None:
+    global _worker_studio  # noqa: PLW0603 (a process keeps its window from subject to subject)
+    from facskit.synthesis.studio import Studio  # noqa: PLC0415 (needs VTK)
+
+    Thread(target=_end_with_parent, daemon=True).start()
+    _worker_studio = Studio(load_head(head), size)
+
+
+def _end_with_parent() -> None:
+    """Leave when the parent was killed: nobody would ever give this process work or end it."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _work(config: SynthesisConfig, out: Path, subject: int) -> int:
+    return render_subject(config, out, subject, _worker_studio)
+
+
+@contextmanager
+def _single_threaded_children() -> Iterator[None]:
+    """Let processes that start meanwhile use one thread each; threads beside processes only slow both down."""
+    before = {name: os.environ.get(name) for name in _SINGLE_THREADED}
+    os.environ.update(dict.fromkeys(_SINGLE_THREADED, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _progress() -> Progress:
+    shown = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*shown, console=Console(stderr=True))
+
+
+def _claim(config: SynthesisConfig, out: Path) -> None:
+    """Write `dataset.json`, or check that the folder's one says the same."""
+    description = _describe(config)
+    path = out / DESCRIPTION
+    if not path.is_file():
+        if out.is_dir() and any(out.iterdir()):
+            raise DatasetError(f"{out} is not empty and holds no {DESCRIPTION}; expected a new or empty folder")
+        write_text(path, json.dumps(description, indent=2) + "\n")
+        return
+    try:
+        found = json.loads(path.read_text())["config"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise DatasetError(f"{path} is no description of a rendered corpus") from error
+    for key, value in description["config"].items():
+        if found.get(key) != value:
+            raise DatasetError(
+                f"{out} holds a corpus with {key} {found.get(key)!r}, this run has {value!r}; choose another folder"
+            )
+
+
+def _describe(config: SynthesisConfig) -> dict[str, Any]:
+    settings = asdict(config) | {"head": None if config.head is None else str(config.head)}
+    del settings["workers"]
+    return {
+        "kind": "faces rendered by facskit",
+        "version": __version__,
+        "config": settings,
+        "action_units": list(RENDERED.codes),
+        "occurrence": "1 where the FACS level is 2 (B) or more",
+        "licence": HEAD_LICENCE,
+    }
+
+
+def _head_file(head: Path | None, parts: Path) -> Path | None:
+    """Return an asset that workers can load quickly; a folder of meshes is imported once."""
+    if head is None:
+        return None
+    loaded = load_head(head)
+    if not head.is_dir():
+        return head
+    save_head(loaded, parts / "head.npz")
+    return parts / "head.npz"
+
+
+def _part_file(parts: Path, subject: int, config: SynthesisConfig) -> Path:
+    return parts / f"{subject_name(subject, config.subjects)}.parquet"
+
+
+def _write_parquet(table: pl.DataFrame, path: Path) -> None:
+    with atomic_path(path) as part:
+        table.write_parquet(part)

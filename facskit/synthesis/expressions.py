@@ -1,0 +1,193 @@
+"""Action units to shapes: which shapes of the head, how strongly, make each action unit visible.
+
+Intensities run from 0 to 1 and are given per side of the face. Five steps of 0.2 are the FACS letters A to E, see
+`level_of`.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Float32
+
+from facskit.action_units import RENDERED
+from facskit.errors import DatasetError
+from facskit.synthesis.head import MorphableHead
+from facskit.synthesis.muscle_shapes import BUMPS, GAP_PROFILE, add_muscle_shapes, lip_contacts
+
+__all__ = ["LEVEL_EDGES", "PRESENT_LEVEL", "Animator", "FacialAction", "level_of"]
+
+LEVEL_EDGES = (0.06, 0.22, 0.42, 0.62, 0.82)
+"""Lowest intensity of the FACS levels 1 to 5 (A to E); below the first there is none."""
+
+PRESENT_LEVEL = 2
+"""Lowest level that counts as an occurrence, as in DISFA."""
+
+PAIRED: dict[int, dict[str, float]] = {
+    1: {"browInnerUp": 1.45, "innerBrowLift": 0.85},
+    2: {"browOuterUp": 1.25, "outerBrowLift": 0.75},
+    4: {"browDown": 1.25, "browSqueeze": 0.8},
+    5: {"eyeWide": 1.5},
+    6: {"cheekSquint": 0.9, "cheekRaiser": 0.5, "cheekLift": 0.5},
+    7: {"eyeSquint": 1.4, "lowerLidLift": 1.1},
+    9: {"noseSneer": 0.8, "noseWrinkle": 1.0, "browDown": 0.25},
+    10: {"mouthUpperUp": 0.85},
+    12: {"mouthSmile": 1.0},
+    14: {"mouthDimple": 0.55, "mouthFrown": 0.6, "dimpleDent": 1.0, "mouthPress": 0.3},
+    15: {"mouthFrown": 1.6},
+    17: {"chinBoss": 1.0},
+    20: {"mouthStretch": 0.9, "cornerStretch": 0.8},
+    23: {"lipNarrow": 0.9},
+    24: {"mouthPress": 1.2, "mouthFrown": 0.2, "lipPressBulge": 1.0},
+    25: {"mouthLowerDown": 0.3},
+    43: {"eyeBlink": 1.0},
+}
+"""Weight of each pair of shapes (`_L`, `_R`) at full intensity of an action unit, by its FACS number."""
+
+CENTRAL: dict[int, dict[str, float]] = {
+    17: {"mouthShrugLower": 0.9},
+    23: {"mouthRollUpper": 0.5, "mouthRollLower": 0.5},
+    24: {"mouthRollUpper": 0.5, "mouthRollLower": 0.55},
+    25: {"jawOpen": 0.05},
+    26: {"jawOpen": 0.52, "mouthClose": 0.50},
+    28: {"mouthRollUpper": 1.0, "mouthRollLower": 1.0},
+}
+"""Weight of each unpaired shape at full intensity; the mean of both sides drives it."""
+
+LIP_GAP = 0.9
+"""Opening between the lips at full intensity of AU25, centimetres at the middle of the mouth."""
+SHUT_GAP = -0.02
+"""Opening between lips that are closed, centimetres: a little overlap, so that no teeth show through."""
+SHUT_PROFILE = np.array([4.0, 1.5, 1.0, 1.5, 4.0])
+"""The overlap at each station; more towards the corners, where the lips' edges are farther from the stations."""
+SUCK_GAP = 0.3
+"""How much farther lips close that are sucked in (AU28), as their inner edges then lie behind the outer ones."""
+PARTING_INTENSITY = 0.35
+"""Intensity of AU25 from which other muscles' pull opens the lips freely; below, the lips hold on to each other."""
+GAZE_RANGE = np.radians(30)
+"""Turn of the eyes at which the lids follow with the full shape, radians."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FacialAction:
+    """What the muscles of a face do at one moment."""
+
+    left: Float[np.ndarray, " aus"]
+    """Intensity of each rendered action unit on the subject's left, 0 to 1."""
+    right: Float[np.ndarray, " aus"]
+    """The same on the right."""
+    gaze: tuple[float, float] = (0.0, 0.0)
+    """Pitch (up) and yaw (to the subject's left) of the eyes in the head, radians; the lids follow."""
+    lid_lowering: float = 0.0
+    """How far both upper lids hang without any action, as a part of closing."""
+
+    def side(self, side: str, number: int) -> float:
+        """Return the intensity of an action unit on side `L` or `R`."""
+        return float((self.left if side == "L" else self.right)[RENDERED.index(number)])
+
+    def mean(self, number: int) -> float:
+        """Return the mean intensity of an action unit over both sides."""
+        return (self.side("L", number) + self.side("R", number)) / 2
+
+
+class Animator:
+    """Moves a head's face by action units."""
+
+    def __init__(self, head: MorphableHead) -> None:
+        """Prepare the shapes.
+
+        Args:
+            head: A head as loaded; `self.head` is the one with our own shapes, for `Renderer` and `neutral`.
+
+        Raises:
+            DatasetError: The head lacks a shape.
+        """
+        needed = [f"{name}_{side}" for name in _asset_shapes(PAIRED) for side in "LR"] + _asset_shapes(CENTRAL)
+        for name in needed:
+            if name not in head.shape_index:
+                raise DatasetError(f"the head has no expression shape {name!r}; action units can't be drawn without it")
+        self.head = add_muscle_shapes(head)
+        self._row = self.head.shape_index
+        self._sides = np.stack([self._shape_matrix("L"), self._shape_matrix("R")])
+        self._contacts = lip_contacts(self.head)
+        self._contact_shapes = self.head.expression[:, self._contacts, 1]
+
+    def shape_weights(self, action: "FacialAction") -> Float[np.ndarray, " shapes"]:
+        """Return the weight of each shape, before the lips' contact.
+
+        Args:
+            action: What the muscles do.
+        """
+        weights = action.left @ self._sides[0] + action.right @ self._sides[1]
+        self._drop_jaw(weights, action)
+        self._move_lids(weights, action)
+        return weights
+
+    def animate(
+        self, neutral: Float32[np.ndarray, "points 3"], action: "FacialAction"
+    ) -> Float32[np.ndarray, "points 3"]:
+        """Return a person's head with an expression.
+
+        Lips meet exactly when AU25 is absent, whatever else pulls at them, and part as far as AU25 says when it is
+        present: the label and the picture can't contradict each other.
+
+        Args:
+            neutral: The person's expressionless head, centimetres.
+            action: What the muscles do.
+
+        Returns:
+            Vertex positions in centimetres.
+        """
+        weights = self.shape_weights(action)
+        heights = neutral[self._contacts, 1] + np.tensordot(weights, self._contact_shapes, axes=1)
+        opening = heights[0] - heights[1]
+        parted = action.mean(25)
+        free = np.maximum(opening, 0) * min(1.0, parted / PARTING_INTENSITY)
+        shut = SHUT_GAP * SHUT_PROFILE - SUCK_GAP * action.mean(28) * GAP_PROFILE
+        wanted = np.maximum(LIP_GAP * parted * GAP_PROFILE, free) + shut * (1 - min(1.0, 5 * parted))
+        change = wanted - opening
+        upper_share = np.where(change < 0, 0.45, 0.25)
+        for station, (amount, share) in enumerate(zip(change, upper_share, strict=True)):
+            weights[self._row[f"lipUpper{station}"]] = amount * share
+            weights[self._row[f"lipLower{station}"]] = amount * (1 - share)
+        return neutral + self.head.displacement(weights)
+
+    def _shape_matrix(self, side: str) -> Float[np.ndarray, "aus shapes"]:
+        matrix = np.zeros((len(RENDERED), len(self.head.expression)))
+        for number, shapes in PAIRED.items():
+            for name, weight in shapes.items():
+                matrix[RENDERED.index(number), self._row[f"{name}_{side}"]] += weight
+        for number, shapes in CENTRAL.items():
+            for name, weight in shapes.items():
+                matrix[RENDERED.index(number), self._row[name]] += weight / 2
+        return matrix
+
+    def _drop_jaw(self, weights: Float[np.ndarray, " shapes"], action: "FacialAction") -> None:
+        closed = 1 - min(1.0, action.mean(25) / PARTING_INTENSITY)
+        weights[self._row["mouthClose"]] *= closed
+
+    def _move_lids(self, weights: Float[np.ndarray, " shapes"], action: "FacialAction") -> None:
+        pitch, yaw = action.gaze[0] / GAZE_RANGE, action.gaze[1] / GAZE_RANGE
+        look = {"Up": max(pitch, 0.0), "Down": max(-pitch, 0.0)}
+        for side, outwards in (("L", yaw), ("R", -yaw)):
+            shut = action.side(side, 43)
+            droop = action.lid_lowering * (1 - shut) * (1 - 0.7 * action.side(side, 5))
+            weights[self._row[f"eyeBlink_{side}"]] += droop
+            weights[self._row[f"eyeWide_{side}"]] *= 1 - shut
+            weights[self._row[f"eyeSquint_{side}"]] *= 1 - 0.75 * shut
+            weights[self._row[f"lowerLidLift_{side}"]] *= 1 - shut
+            directions = look | {"Out": max(outwards, 0.0), "In": max(-outwards, 0.0)}
+            for name, amount in directions.items():
+                weights[self._row[f"eyeLook{name}_{side}"]] += amount * (1 - shut)
+
+
+def _asset_shapes(table: dict[int, dict[str, float]]) -> list[str]:
+    return [name for shapes in table.values() for name in shapes if name not in BUMPS]
+
+
+def level_of(intensity: float) -> int:
+    """Return the FACS level of an intensity: 0 for none, 1 to 5 for the letters A to E.
+
+    Args:
+        intensity: 0 to 1.
+    """
+    return int(np.searchsorted(LEVEL_EDGES, intensity, side="right"))

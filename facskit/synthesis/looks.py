@@ -1,0 +1,194 @@
+"""Who is on a picture: skin, brows, lips, eyes, hair and glasses of one person, as numbers."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+__all__ = ["Brows", "Colour", "Glasses", "Hair", "HairStyle", "Looks", "paint_eyeball"]
+
+Colour = tuple[float, float, float]
+"""Red, green and blue between 0 and 1 (sRGB)."""
+HairStyle = Literal["bald", "receding", "short", "bob", "long", "bun", "cap", "headscarf"]
+
+_SCALARS = (
+    "skin_tone",
+    "age",
+    "crease_depth",
+    "resting_creases",
+    "redness",
+    "mottling",
+    "freckles",
+    "moles",
+    "blemishes",
+    "under_eye_shade",
+    "lip_strength",
+    "eyeliner",
+    "eye_shadow",
+    "stubble",
+    "moustache",
+    "goatee",
+    "skin_specular",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Brows:
+    """Shape and colour of a pair of brows; lengths are in units of the brow's own length."""
+
+    thickness: float
+    """Height of the hair band at its thickest place."""
+    arch: float
+    """How far the outer third rises above the landmarks' own arch; negative is flatter."""
+    gap: float
+    """How far the inner end moves away from the other brow; negative grows together."""
+    lift: float
+    """How far the whole brow lies above the landmarks."""
+    density: float
+    """0 for hardly a hair to 1 for a closed band."""
+    colour: Colour
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hair:
+    """Hair on the head, or what covers it."""
+
+    style: HairStyle
+    colour: Colour
+    """Colour of the hair, or of the cloth for caps and headscarves."""
+    thickness: float
+    """Height above the scalp in centimetres."""
+    length: float
+    """0 to 1, from the shortest to the longest of its style."""
+    hairline: float
+    """How high the forehead is: 0 low, 1 high."""
+    parting: float
+    """Where the hair parts, -1 at the subject's right to 1 at the left."""
+    fringe: float
+    """0 none, otherwise how far it comes down the forehead: 1 nearly to the brows."""
+    curl: float
+    """0 straight to 1 in curls."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Glasses:
+    """A pair of glasses."""
+
+    roundness: float
+    """0 for nearly rectangular rims to 1 for circles."""
+    width: float
+    """Half the width of one rim in centimetres."""
+    height: float
+    """Half the height of one rim in centimetres."""
+    wire: float
+    """Radius of the frame's wire in centimetres."""
+    colour: Colour
+    tint: float
+    """How much the lenses darken: 0 clear, 1 opaque."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Looks:
+    """Everything that stays the same on one person from frame to frame."""
+
+    seed: int
+    """Starts the private randomness of this person: where the freckles and wrinkles lie."""
+    skin_tone: int
+    """1 (lightest) to 10 (darkest), as on the Monk scale."""
+    skin_rgb: Colour
+    age: float
+    """Years, 18 to 80."""
+    crease_depth: float
+    """How deep skin folds when muscles pull: 0 hardly visible to about 1.5 deep."""
+    resting_creases: float
+    """How deep the same folds are at rest, as a part of an active fold: 0 to about 0.5."""
+    redness: float
+    """Of cheeks, nose and ears: 0 to 1."""
+    mottling: float
+    """Uneven colour in large patches: 0 to 1."""
+    freckles: float
+    """0 to 1."""
+    moles: int
+    blemishes: int
+    under_eye_shade: float
+    """0 to 1."""
+    lip_colour: Colour
+    lip_strength: float
+    """0 for lips like the skin to 1 for lipstick."""
+    eyeliner: float
+    """0 none to 1 strong."""
+    eye_shadow: float
+    """0 none to 1 strong."""
+    eye_shadow_colour: Colour
+    lash_rgb: Colour
+    lash_opacity: float
+    """Of the rendered lashes: 0 to 1."""
+    stubble: float
+    """Beard on cheeks, chin and upper lip: 0 shaved, 1 dark shadow."""
+    moustache: float
+    """0 none to 1 thick."""
+    goatee: float
+    """0 none to 1 thick."""
+    beard_colour: Colour
+    brows: Brows
+    iris_rgb: Colour
+    sclera_rgb: Colour
+    hair: Hair
+    glasses: Glasses | None
+    garment_rgb: Colour
+    collar: float
+    """Height at which the garment begins, on the scale of `atlas.neck_height`."""
+    skin_specular: float
+    """Specular strength of the skin: 0 matt to 1 oily."""
+    teeth_rgb: Colour
+    mouth_rgb: Colour
+    """Of gums, tongue and the inside of the mouth."""
+
+    def nuisance(self) -> dict[str, float]:
+        """Lists the person's properties that must have nothing to do with the labels.
+
+        Returns:
+            One number per name.
+        """
+        scalars = {name: float(getattr(self, name)) for name in _SCALARS}
+        brightness = {name: float(np.mean(getattr(self, name))) for name in ("skin_rgb", "lip_colour", "garment_rgb")}
+        brows = {
+            f"brow_{name}": float(getattr(self.brows, name)) for name in ("thickness", "arch", "gap", "lift", "density")
+        }
+        worn = {
+            "glasses": float(self.glasses is not None),
+            "fringe": self.hair.fringe,
+            "bald": float(self.hair.style == "bald"),
+        }
+        return scalars | brightness | brows | worn
+
+
+def paint_eyeball(looks: Looks, angles: Float[np.ndarray, "points"]) -> UInt8[np.ndarray, "points 3"]:
+    """Colours an eyeball.
+
+    Args:
+        looks: whose eye.
+        angles: degrees between each point and the direction of gaze, seen from the eyeball's centre.
+
+    Returns:
+        Pupil, iris with a dark rim, and sclera, as RGB.
+    """
+    iris, sclera = 255 * np.array(looks.iris_rgb), 255 * np.array(looks.sclera_rgb)
+    wanders = np.random.default_rng(looks.seed)
+    pupil_edge, iris_edge = wanders.uniform(8, 13), wanders.uniform(24, 27)
+    ring = np.clip((angles - pupil_edge) / (iris_edge - pupil_edge), 0, 1)[:, None]
+    colours = iris * (1.25 - 0.75 * ring**3)
+    colours = _mix(np.array((10, 8, 8.0)), colours, _ramp(angles, pupil_edge, 2.0))
+    colours = _mix(colours, sclera - np.array((0, 8, 10)) * _ramp(angles, 55.0, 30.0), _ramp(angles, iris_edge, 2.5))
+    return np.clip(colours, 0, 255).astype(np.uint8)
+
+
+def _mix(
+    first: Float[np.ndarray, "..."], second: Float[np.ndarray, "..."], share: float | Float[np.ndarray, "..."]
+) -> Float[np.ndarray, "..."]:
+    return first * (1 - share) + second * share
+
+
+def _ramp(angles: Float[np.ndarray, "points"], edge: float, width: float) -> Float[np.ndarray, "points 1"]:
+    return np.clip((angles - edge) / width + 0.5, 0, 1)[:, None]

@@ -1,0 +1,260 @@
+"""Which action units act together, how strongly, and how lopsidedly: the labels, drawn before any picture.
+
+Nothing here looks at a person's looks or at how the picture is taken, and nothing there looks here.
+"""
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Literal, get_args
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from facskit.action_units import DISFA_12, RENDERED
+from facskit.synthesis.expressions import LEVEL_EDGES, PRESENT_LEVEL, level_of
+
+__all__ = ["ExpressionSampler", "Profile", "SampledAction"]
+
+Profile = Literal["disfa", "balanced", "mixed"]
+"""`disfa`: the joint frequencies of a corpus of spontaneous expressions, half of them neutral; `balanced`: every unit
+about as often, hardly a face at rest; `mixed`: each picture from one of the two, to train on both."""
+
+PureProfile = Literal["disfa", "balanced"]
+"""The profiles that a single picture can follow."""
+
+PATTERNS_FILE = Path(__file__).with_name("label_patterns.csv")
+"""How often each combination of DISFA's 12 units occurs (level 2 or more) in its 130,814 frames."""
+
+PATTERN_CONCENTRATION = 40.0
+"""How alike people are in their habits: the Dirichlet concentration of a person's pattern frequencies around DISFA's.
+The mean over people stays DISFA's."""
+
+CONDITIONAL_RATES: dict[int, tuple[float, dict[int, float]]] = {
+    7: (0.06, {6: 0.55, 4: 0.35, 9: 0.5}),
+    10: (0.03, {9: 0.5, 12: 0.25, 4: 0.08}),
+    14: (0.06, {12: 0.18, 15: 0.15}),
+    23: (0.04, {17: 0.2, 15: 0.12, 4: 0.08}),
+    24: (0.04, {17: 0.35, 15: 0.15}),
+    28: (0.02, {}),
+}
+"""Our choice for the units that DISFA doesn't code: the rate alone, and with each other unit (the largest counts)."""
+
+CLOSED_EYES_RATE = {"disfa": 0.04, "balanced": 0.27}
+"""Rate of closed eyes (AU43), drawn independently of everything else."""
+
+IMPOSSIBLE: tuple[tuple[int, int], ...] = (
+    (24, 25),
+    (24, 26),
+    (28, 25),
+    (28, 26),
+    (28, 24),
+    (28, 23),
+    (28, 10),
+    (43, 5),
+)
+"""Pairs that can't act together: the second gives way to the first. In the `disfa` profile units outside DISFA's 12
+give way to those inside, so that DISFA's frequencies hold; only closed eyes always win."""
+
+PROTOTYPES: tuple[tuple[int, ...], ...] = (
+    (6, 12, 25),
+    (6, 7, 12),
+    (1, 2, 5, 25, 26),
+    (1, 2, 4, 5, 20, 25),
+    (1, 4, 15, 17),
+    (4, 7, 9, 10),
+    (4, 5, 7, 23),
+    (4, 17, 24),
+    (12, 14),
+    (15, 17, 24),
+    (1, 2, 28),
+    (9, 10, 17),
+)
+"""Combinations that the `balanced` profile mixes in, each unit kept with `PROTOTYPE_KEEP`."""
+PROTOTYPE_SHARE = 0.4
+PROTOTYPE_KEEP = 0.85
+PROTOTYPE_ADD = 0.06
+"""Rate of every unit that the prototype lacks."""
+MOUTH_UNITS = (24, 25, 26, 28)
+MOUTH_CHOICES: tuple[tuple[tuple[int, ...], float], ...] = (
+    ((25, 26), 0.21),
+    ((25,), 0.10),
+    ((26,), 0.09),
+    ((24,), 0.28),
+    ((28,), 0.29),
+    ((), 0.03),
+)
+"""What the lips do in the `balanced` profile where no prototype says it: these units exclude one another."""
+BALANCED_RATES = {23: 0.41, 10: 0.39, 5: 0.40}
+"""Rates before impossible pairs are resolved, for the other units that take part in them; 0.3 for the rest."""
+
+PRESENT_LEVELS: dict[str, tuple[float, ...]] = {"disfa": (0.42, 0.33, 0.18, 0.07), "balanced": (0.25, 0.3, 0.25, 0.2)}
+"""Share of levels 2 to 5 among present units."""
+TRACE_SHARE = 0.12
+"""Share of absent units that show a trace (level 1)."""
+SYMMETRIC = (17, 23, 24, 25, 26, 28, 43)
+"""Units that always act alike on both sides."""
+ONE_SIDED = (2, 10, 12, 14)
+"""Units that act mainly on one side in `ONE_SIDED_SHARE` of their occurrences."""
+ONE_SIDED_SHARE = 0.12
+
+
+@dataclass(frozen=True, kw_only=True)
+class SampledAction:
+    """Labels of one picture and what they ask of each side of the face; one entry per rendered action unit."""
+
+    intensities: Float[np.ndarray, " aus"]
+    """0 to 1, of the stronger side."""
+    left: Float[np.ndarray, " aus"]
+    right: Float[np.ndarray, " aus"]
+
+    @property
+    def levels(self) -> Int[np.ndarray, " aus"]:
+        """FACS levels 0 to 5."""
+        return np.array([level_of(value) for value in self.intensities])
+
+    @property
+    def occurrences(self) -> Bool[np.ndarray, " aus"]:
+        """Which units are present: level 2 or more."""
+        return self.levels >= PRESENT_LEVEL
+
+
+class ExpressionSampler:
+    """Draws what one person's face does from picture to picture."""
+
+    def __init__(self, profile: Profile, rng: np.random.Generator) -> None:
+        """Draw the person's habits.
+
+        Args:
+            profile: Which frequencies to follow.
+            rng: The only source of chance.
+
+        Raises:
+            ValueError: The profile is unknown.
+        """
+        if profile not in get_args(Profile):
+            raise ValueError(f"profile is {profile!r}; expected one of {', '.join(get_args(Profile))}")
+        self.profile = profile
+        patterns, frequencies = _disfa_patterns()
+        self._patterns = patterns
+        habits = rng.gamma(PATTERN_CONCENTRATION * frequencies)
+        self._habits = habits / habits.sum()
+
+    def sample(self, rng: np.random.Generator) -> SampledAction:
+        """Draw one picture's action units.
+
+        Args:
+            rng: The only source of chance.
+        """
+        profile = self._of_this_picture(rng)
+        eyes_closed = rng.random() < CLOSED_EYES_RATE[profile]
+        draw = self._like_disfa if profile == "disfa" else self._balanced
+        present = draw(rng, eyes_closed)
+        intensities = _draw_intensities(rng, present, PRESENT_LEVELS[profile])
+        weaker = intensities * _weaker_side(rng)
+        left_is_weaker = rng.random(len(RENDERED)) < 0.5
+        return SampledAction(
+            intensities=intensities,
+            left=np.where(left_is_weaker, weaker, intensities),
+            right=np.where(left_is_weaker, intensities, weaker),
+        )
+
+    def _of_this_picture(self, rng: np.random.Generator) -> PureProfile:
+        if self.profile == "mixed":
+            return "disfa" if rng.random() < 0.5 else "balanced"
+        return self.profile
+
+    def _like_disfa(self, rng: np.random.Generator, eyes_closed: bool) -> Bool[np.ndarray, " aus"]:
+        coded = set(self._patterns[rng.choice(len(self._habits), p=self._habits)])
+        added: set[int] = set()
+        for number, (rate, together) in CONDITIONAL_RATES.items():
+            chance = max([rate, *(higher for other, higher in together.items() if other in coded)])
+            if rng.random() < chance and not _conflicts(number, coded | added):
+                added.add(number)
+        return _present(coded | added, eyes_closed)
+
+    def _balanced(self, rng: np.random.Generator, eyes_closed: bool) -> Bool[np.ndarray, " aus"]:
+        if rng.random() < PROTOTYPE_SHARE:
+            prototype = PROTOTYPES[rng.integers(len(PROTOTYPES))]
+            chosen = {number for number in prototype if rng.random() < PROTOTYPE_KEEP}
+            chosen |= {number for number in _freely_chosen() if rng.random() < PROTOTYPE_ADD}
+        else:
+            rates = _independent_rates()
+            chosen = {number for number in _freely_chosen() if rng.random() < rates[number]}
+        if not chosen.intersection(MOUTH_UNITS):
+            options = [units for units, _ in MOUTH_CHOICES]
+            chosen.update(options[rng.choice(len(options), p=[share for _, share in MOUTH_CHOICES])])
+        for first, second in IMPOSSIBLE:
+            if {first, second} <= chosen:
+                chosen.remove(second)
+        return _present(chosen, eyes_closed)
+
+
+def _draw_intensities(
+    rng: np.random.Generator, present: Bool[np.ndarray, " aus"], shares: tuple[float, ...]
+) -> Float[np.ndarray, " aus"]:
+    """Draw a level for each unit, then an intensity evenly within the level."""
+    edges = np.array([0.0, *LEVEL_EDGES, 1.0])
+    levels = rng.choice([2, 3, 4, 5], size=len(present), p=shares)
+    traces = (rng.random(len(present)) < TRACE_SHARE).astype(int)
+    levels = np.where(present, levels, traces)
+    within = rng.random(len(present))
+    intensities = edges[levels] + within * (edges[levels + 1] - edges[levels])
+    closed = RENDERED.index(43)
+    intensities[closed] = 0.9 + 0.1 * within[closed] if present[closed] else 0.0
+    numbers = {RENDERED.numbers[row] for row in np.flatnonzero(present)}
+    for row, number in enumerate(RENDERED.numbers):
+        if not present[row] and _conflicts(number, numbers):
+            intensities[row] = 0.0
+    return intensities
+
+
+def _weaker_side(rng: np.random.Generator) -> Float[np.ndarray, " aus"]:
+    """Draw the weaker side's intensity relative to the stronger one's."""
+    weaker = np.clip(1 - np.abs(rng.normal(0, 0.12, len(RENDERED))), 0.5, 1)
+    one_sided = rng.random(len(RENDERED)) < ONE_SIDED_SHARE
+    lopsided = rng.uniform(0, 0.45, len(RENDERED))
+    for row, number in enumerate(RENDERED.numbers):
+        if number in SYMMETRIC:
+            weaker[row] = 1.0
+        elif number in ONE_SIDED and one_sided[row]:
+            weaker[row] = lopsided[row]
+    return weaker
+
+
+def _present(numbers: set[int], eyes_closed: bool) -> Bool[np.ndarray, " aus"]:
+    numbers = (numbers - {5}) | {43} if eyes_closed else numbers - {43}
+    return np.array([number in numbers for number in RENDERED.numbers])
+
+
+def _conflicts(number: int, others: Sequence[int] | set[int]) -> bool:
+    return any(number in pair and other in pair for pair in IMPOSSIBLE for other in others if other != number)
+
+
+def _freely_chosen() -> list[int]:
+    return [number for number in RENDERED.numbers if number not in (*MOUTH_UNITS, 43)]
+
+
+@cache
+def _independent_rates() -> dict[int, float]:
+    """Return the rates outside the prototypes that, mixed with the prototypes, give the wanted ones."""
+    rates = {}
+    for number in _freely_chosen():
+        in_prototypes = PROTOTYPE_KEEP * sum(number in each for each in PROTOTYPES) / len(PROTOTYPES)
+        in_prototypes += PROTOTYPE_ADD * (1 - in_prototypes)
+        wanted = BALANCED_RATES.get(number, 0.3)
+        rates[number] = max(0.0, (wanted - PROTOTYPE_SHARE * in_prototypes) / (1 - PROTOTYPE_SHARE))
+    return rates
+
+
+@cache
+def _disfa_patterns() -> tuple[tuple[tuple[int, ...], ...], Float[np.ndarray, " patterns"]]:
+    """Read the combinations of units and their relative frequencies."""
+    patterns, frames = [], []
+    with PATTERNS_FILE.open(newline="") as file:
+        for row in csv.DictReader(file):
+            patterns.append(tuple(unit.number for unit in DISFA_12 if row[unit.code] == "1"))
+            frames.append(int(row["frames"]))
+    return tuple(patterns), np.array(frames) / sum(frames)

@@ -1,0 +1,190 @@
+"""The photo studio: invents people, lets them make faces, and takes their pictures, each repeatable from its seed."""
+
+from dataclasses import dataclass, fields, replace
+from enum import IntEnum
+
+import numpy as np
+from jaxtyping import Float, Float32, UInt8
+
+from facskit.action_units import RENDERED
+from facskit.synthesis.appearance import sample_looks
+from facskit.synthesis.atlas import UVAtlas
+from facskit.synthesis.degradation import background, degrade
+from facskit.synthesis.expressions import Animator, FacialAction
+from facskit.synthesis.glasses import build_glasses
+from facskit.synthesis.hair import build_hair
+from facskit.synthesis.head import MorphableHead
+from facskit.synthesis.looks import Looks
+from facskit.synthesis.renderer import RenderedFace, Renderer
+from facskit.synthesis.sampling import ExpressionSampler, Profile, SampledAction
+from facskit.synthesis.scene import Scene, sample_scene
+from facskit.synthesis.skin import SkinPainter
+
+__all__ = ["Person", "Studio", "invent_person", "stream"]
+
+IDENTITY_SPREAD = 0.9
+"""Standard deviation of the identity coefficients; a little less than the scans' own, as extremes look unreal."""
+
+
+class _Stream(IntEnum):
+    """Independent sources of chance of one person or picture."""
+
+    LOOKS = 0
+    HABITS = 1
+    ACTION = 2
+    SCENE = 3
+    NOISE = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Person:
+    """Someone who doesn't exist."""
+
+    looks: Looks
+    identity: Float[np.ndarray, " modes"]
+    """Coefficient of each identity mode of the head."""
+    sampler: ExpressionSampler
+    """The person's habits of expression."""
+
+    def nuisance(self) -> dict[str, float]:
+        """Return everything about the person that must have nothing to do with the labels, as numbers by name."""
+        values = {each.name: getattr(self.looks, each.name) for each in fields(Looks) if each.name != "seed"}
+        numbers = {name: float(value) for name, value in values.items() if isinstance(value, int | float)}
+        return numbers | {"glasses": float(self.looks.glasses is not None)}
+
+
+def stream(seed: int, subject: int, kind: int, frame: int = 0) -> np.random.Generator:
+    """Return the source of chance for one purpose, whatever else is drawn in whatever order.
+
+    Args:
+        seed: Seed of the corpus.
+        subject: Number of the person.
+        kind: What it is for.
+        frame: Number of the picture.
+    """
+    return np.random.default_rng([seed, subject, kind, frame])
+
+
+def invent_person(seed: int, subject: int, profile: Profile, num_modes: int) -> Person:
+    """Invent a person.
+
+    Args:
+        seed: Seed of the corpus.
+        subject: Number of the person.
+        profile: Which frequencies of expression to follow.
+        num_modes: Number of the head's identity modes.
+    """
+    rng = stream(seed, subject, _Stream.LOOKS)
+    return Person(
+        looks=sample_looks(rng),
+        identity=IDENTITY_SPREAD * rng.standard_normal(num_modes),
+        sampler=ExpressionSampler(profile, stream(seed, subject, _Stream.HABITS)),
+    )
+
+
+def sample_picture(person: Person, seed: int, subject: int, frame: int) -> tuple[SampledAction, Scene]:
+    """Draw what a picture shows and, from another source of chance, how it is taken.
+
+    Args:
+        person: Who is on it.
+        seed: Seed of the corpus.
+        subject: Number of the person.
+        frame: Number of the picture.
+    """
+    action = person.sampler.sample(stream(seed, subject, _Stream.ACTION, frame))
+    return action, sample_scene(stream(seed, subject, _Stream.SCENE, frame))
+
+
+class Studio:
+    """Renders people: `seat` one, then `photograph` as often as wanted."""
+
+    def __init__(self, head: MorphableHead, size: int = 256) -> None:
+        """Set up head, texture and renderer.
+
+        Args:
+            head: The head as loaded.
+            size: Height and width of the pictures in pixels.
+        """
+        self.size = size
+        self._animator = Animator(head)
+        self.head = self._animator.head
+        self._atlas = UVAtlas.from_head(head)
+        self._renderer = Renderer(self.head, self._atlas, size)
+        self._neutral: Float32[np.ndarray, "points 3"] = head.vertices
+        self._painter: SkinPainter | None = None
+
+    def seat(self, looks: Looks, identity: Float[np.ndarray, " modes"]) -> None:
+        """Prepare a person: face shape, skin, hair and glasses.
+
+        Args:
+            looks: The person's looks.
+            identity: Coefficient of each identity mode.
+        """
+        self._neutral = self.head.neutral(identity)
+        self._painter = SkinPainter(looks, self._atlas)
+        landmarks = self.head.landmarks68
+        hair = build_hair(looks, self._neutral, landmarks)
+        self._renderer.dress(looks, [*hair, *build_glasses(looks, self._neutral, landmarks)])
+
+    def photograph(self, action: FacialAction, scene: Scene, rng: np.random.Generator) -> RenderedFace:
+        """Take a picture of the seated person.
+
+        Args:
+            action: What the muscles do.
+            scene: How the picture is taken.
+            rng: Draws background and noise.
+
+        Returns:
+            The picture with the camera's flaws.
+
+        Raises:
+            ValueError: Nobody is seated.
+        """
+        if self._painter is None:
+            raise ValueError("nobody is seated: call seat() before photograph()")
+        action, scene = _rest_closed_eyes(action, scene)
+        vertices = self._animator.animate(self._neutral, action)
+        texture = self._painter.paint(crease_intensities(action))
+        behind = background(scene, self.size, rng)
+        face = self._renderer.render(vertices, texture, scene, behind)
+        image: UInt8[np.ndarray, "height width 3"] = degrade(face.image, scene, rng)
+        return RenderedFace(image=image, landmarks=face.landmarks, pose=face.pose)
+
+    def shoot(self, sampled: SampledAction, scene: Scene, rng: np.random.Generator) -> RenderedFace:
+        """Take a picture of the seated person with sampled labels; the scene says where the eyes look.
+
+        Args:
+            sampled: Labels.
+            scene: How the picture is taken.
+            rng: Draws background and noise.
+        """
+        action = FacialAction(left=sampled.left, right=sampled.right, gaze=scene.gaze, lid_lowering=scene.lid_lowering)
+        return self.photograph(action, scene, rng)
+
+    def close(self) -> None:
+        """Give the renderer's memory back."""
+        self._renderer.close()
+
+
+def noise_stream(seed: int, subject: int, frame: int) -> np.random.Generator:
+    """Return the source of chance for a picture's background and noise."""
+    return stream(seed, subject, _Stream.NOISE, frame)
+
+
+def _rest_closed_eyes(action: FacialAction, scene: Scene) -> tuple[FacialAction, Scene]:
+    """Let eyes look ahead as far as they are closed: a turned cornea would bulge through the lid."""
+    closed = RENDERED.index(43)
+    open_share = 1.0 - float(max(action.left[closed], action.right[closed]))
+    return (
+        replace(action, gaze=(action.gaze[0] * open_share, action.gaze[1] * open_share)),
+        replace(scene, gaze=(scene.gaze[0] * open_share, scene.gaze[1] * open_share)),
+    )
+
+
+def crease_intensities(action: FacialAction) -> dict[str, float]:
+    """Return the intensities by unit and side, keyed like `AU04_L`, for painting creases."""
+    return {
+        f"{unit.code}_{side}": float(values[row])
+        for side, values in (("L", action.left), ("R", action.right))
+        for row, unit in enumerate(RENDERED)
+    }

@@ -1,0 +1,255 @@
+"""The stage on which faces are drawn: an off-screen window, surfaces and lights of VTK.
+
+This is the only module that knows VTK, which comes with `pip install facskit[synthesis]`.
+"""
+
+import os
+from collections.abc import Iterable
+from typing import Any
+
+os.environ.setdefault("LP_NUM_THREADS", "1")  # Mesa's software renderer: one thread, as corpora render in processes
+
+import numpy as np
+from jaxtyping import Float, Float32, Int, UInt8
+
+from facskit.errors import FacskitError
+from facskit.synthesis.camera import View
+from facskit.synthesis.head import MorphableHead
+from facskit.synthesis.scene import Light
+
+try:
+    import vtkmodules.vtkRenderingOpenGL2  # noqa: F401 (registers the off-screen window)
+    from vtkmodules.util import numpy_support
+    from vtkmodules.vtkCommonCore import vtkLogger, vtkPoints, vtkUnsignedCharArray
+    from vtkmodules.vtkCommonDataModel import vtkCellArray, vtkImageData, vtkPolyData
+    from vtkmodules.vtkCommonMath import vtkMatrix4x4
+    from vtkmodules.vtkRenderingCore import (
+        vtkActor,
+        vtkLight,
+        vtkPolyDataMapper,
+        vtkRenderer,
+        vtkRenderWindow,
+        vtkTexture,
+    )
+except ImportError as error:
+    raise FacskitError(
+        "rendering faces needs VTK, which is not installed; run: pip install 'facskit[synthesis]'"
+    ) from error
+
+__all__ = ["Stage", "Surface", "vertex_normals"]
+
+_ARRAYS: Any = numpy_support
+
+SAMPLES = 4
+"""Samples per pixel, for smooth edges."""
+
+
+class Surface:
+    """A triangle mesh whose vertices, texture and colours can be exchanged between pictures.
+
+    Attributes:
+        ambient_share: How much of the light from everywhere reaches it, 0 to 1; less in the mouth and behind lids.
+    """
+
+    def __init__(
+        self,
+        triangles: Int[np.ndarray, "faces 3"],
+        corners: tuple[Int[np.ndarray, "faces 3"], Float32[np.ndarray, "corners 2"]] | None = None,
+    ) -> None:
+        """Lay out the mesh.
+
+        Args:
+            triangles: Vertex indices of each triangle, into the vertices that `set_vertices` gets.
+            corners: For a textured surface: rows of the texture coordinates for each triangle, and the coordinates. A
+                vertex with several texture coordinates becomes several points.
+        """
+        pairs = np.stack([triangles, triangles if corners is None else corners[0]], axis=-1).reshape(-1, 2)
+        points, faces = np.unique(pairs, axis=0, return_inverse=True)
+        self._rows = points[:, 0]
+        self._used, compact = np.unique(triangles, return_inverse=True)
+        self._triangles = compact.reshape(triangles.shape)
+        self._spread = np.searchsorted(self._used, self._rows)
+        self._positions = np.zeros((len(points), 3), dtype=np.float32)
+        self._normals = np.zeros((len(points), 3), dtype=np.float32)
+        self._poly = vtkPolyData()
+        self._point_array = _ARRAYS.numpy_to_vtk(self._positions)
+        self._normal_array = _ARRAYS.numpy_to_vtk(self._normals)
+        self._points = vtkPoints()
+        self._points.SetData(self._point_array)
+        self._poly.SetPoints(self._points)
+        self._poly.GetPointData().SetNormals(self._normal_array)
+        cells = vtkCellArray()
+        cells.SetData(3, _ARRAYS.numpy_to_vtkIdTypeArray(faces.reshape(-1).astype(np.int64), deep=True))
+        self._poly.SetPolys(cells)
+        if corners is not None:
+            self._poly.GetPointData().SetTCoords(_ARRAYS.numpy_to_vtk(corners[1][points[:, 1]], deep=True))
+        mapper = vtkPolyDataMapper()
+        mapper.SetInputData(self._poly)
+        self.actor = vtkActor()
+        self.actor.SetMapper(mapper)
+        self.actor.GetProperty().SetInterpolationToPhong()
+        self.ambient_share = 1.0
+        self._texels: UInt8[np.ndarray, "texels 3"] | None = None
+
+    def set_vertices(self, vertices: Float32[np.ndarray, "points 3"]) -> None:
+        """Move the mesh and recompute its normals.
+
+        Args:
+            vertices: Positions in centimetres; the mesh takes those that its triangles name.
+        """
+        used = vertices[self._used]
+        self._positions[:] = used[self._spread]
+        self._normals[:] = vertex_normals(used, self._triangles)[self._spread]
+        self._point_array.Modified()
+        self._points.Modified()
+        self._normal_array.Modified()
+
+    def set_colours(self, colours: UInt8[np.ndarray, "points channels"]) -> None:
+        """Colour each vertex.
+
+        Args:
+            colours: RGB or RGBA of every vertex that `set_vertices` gets.
+        """
+        self._poly.GetPointData().SetScalars(_ARRAYS.numpy_to_vtk(np.ascontiguousarray(colours[self._rows]), deep=True))
+
+    def set_texture(self, texture: UInt8[np.ndarray, "height width 3"]) -> None:
+        """Wrap a picture around the mesh.
+
+        Args:
+            texture: RGB; row 0 is at texture coordinate v = 1.
+        """
+        flipped = np.ascontiguousarray(texture[::-1]).reshape(-1, 3)
+        if self._texels is None or len(self._texels) != len(flipped):
+            self._texels = flipped
+            self._texel_array = _ARRAYS.numpy_to_vtk(self._texels)
+            self._picture = vtkImageData()
+            self._picture.SetDimensions(texture.shape[1], texture.shape[0], 1)
+            self._picture.GetPointData().SetScalars(self._texel_array)
+            wrapped = vtkTexture()
+            wrapped.SetInputData(self._picture)
+            wrapped.InterpolateOn()
+            self.actor.SetTexture(wrapped)
+        self._texels[:] = flipped
+        self._texel_array.Modified()
+        self._picture.Modified()
+
+    def set_gloss(self, strength: float, power: float) -> None:
+        """Set the mirror-like reflection.
+
+        Args:
+            strength: 0 for matt to 1.
+            power: Larger for smaller highlights.
+        """
+        self.actor.GetProperty().SetSpecular(strength)
+        self.actor.GetProperty().SetSpecularPower(power)
+
+
+class Stage:
+    """An off-screen window with a camera, lights and surfaces."""
+
+    def __init__(self, size: int) -> None:
+        """Open the window.
+
+        Args:
+            size: Height and width of the pictures in pixels.
+        """
+        # Without a display VTK warns about it and goes on with an off-screen driver, which is what we want.
+        vtkLogger.SetStderrVerbosity(vtkLogger.VERBOSITY_ERROR)
+        self.size = size
+        self._window = vtkRenderWindow()
+        self._window.SetOffScreenRendering(1)
+        self._window.SetMultiSamples(SAMPLES)
+        self._window.SetAlphaBitPlanes(1)
+        self._window.SetSize(size, size)
+        self._renderer = vtkRenderer()
+        self._renderer.AutomaticLightCreationOff()
+        self._renderer.SetBackground(0, 0, 0)
+        self._renderer.SetBackgroundAlpha(0)
+        self._window.AddRenderer(self._renderer)
+        self._surfaces: list[Surface] = []
+        self._pixels = vtkUnsignedCharArray()
+
+    def add(self, surface: Surface) -> None:
+        """Put a surface on the stage."""
+        self._renderer.AddActor(surface.actor)
+        self._surfaces.append(surface)
+
+    def remove(self, surface: Surface) -> None:
+        """Take a surface off the stage."""
+        self._renderer.RemoveActor(surface.actor)
+        self._surfaces.remove(surface)
+
+    def arrange(self, view: View, lights: Iterable[Light], ambient: float) -> None:
+        """Set camera and lights, and place the surfaces in front of the camera.
+
+        Args:
+            view: The camera and the head's place.
+            lights: Lights at infinity.
+            ambient: Light from everywhere, 0 to 1.
+        """
+        matrix = vtkMatrix4x4()
+        matrix.DeepCopy(view.matrix.ravel().tolist())
+        for surface in self._surfaces:
+            surface.actor.SetUserMatrix(matrix)
+            surface.actor.GetProperty().SetAmbient(ambient * surface.ambient_share)
+        self._renderer.RemoveAllLights()
+        for light in lights:
+            self._renderer.AddLight(_light(light))
+        camera = self._renderer.GetActiveCamera()
+        camera.SetPosition(0, 0, view.distance)
+        camera.SetFocalPoint(0, 0, 0)
+        camera.SetViewAngle(view.degrees)
+        camera.SetClippingRange(max(1.0, view.distance - 40), view.distance + 40)
+
+    def photograph(self) -> tuple[Float32[np.ndarray, "height width 3"], Float32[np.ndarray, "height width 1"]]:
+        """Return colours 0 to 255, already multiplied by how much of each pixel is covered, and that cover 0 to 1."""
+        self._window.Render()
+        self._window.GetRGBACharPixelData(0, 0, self.size - 1, self.size - 1, 0, self._pixels, 0)
+        pixels = _ARRAYS.vtk_to_numpy(self._pixels).reshape(self.size, self.size, 4)[::-1].astype(np.float32)
+        return pixels[..., :3], pixels[..., 3:] / 255
+
+    def close(self) -> None:
+        """Give the window's memory back."""
+        self._window.Finalize()
+
+
+def faces_of(head: MorphableHead, parts: Iterable[str]) -> Int[np.ndarray, " faces"]:
+    """Return the rows of the triangles that lie within the named parts of a head.
+
+    Args:
+        head: The head.
+        parts: Names of its parts; those it lacks are skipped.
+    """
+    inside = np.zeros(len(head.vertices), dtype=bool)
+    for part in parts:
+        if part in head.parts:
+            inside[slice(*head.parts[part])] = True
+    return np.flatnonzero(inside[head.triangles].all(1))
+
+
+def vertex_normals(
+    vertices: Float32[np.ndarray, "points 3"], triangles: Int[np.ndarray, "faces 3"]
+) -> Float32[np.ndarray, "points 3"]:
+    """Return the unit normal of each vertex: the mean over its triangles, weighted by their area.
+
+    Args:
+        vertices: Positions.
+        triangles: Vertex indices of each triangle, counterclockwise seen from outside.
+    """
+    first = vertices[triangles[:, 0]]
+    faces: Float[np.ndarray, "faces 3"] = np.cross(vertices[triangles[:, 1]] - first, vertices[triangles[:, 2]] - first)
+    corners = triangles.T.ravel()
+    summed = [np.bincount(corners, np.tile(faces[:, axis], 3), len(vertices)) for axis in range(3)]
+    normals = np.stack(summed, axis=1)
+    return (normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)).astype(np.float32)
+
+
+def _light(light: Light) -> vtkLight:
+    lamp = vtkLight()
+    lamp.SetLightTypeToSceneLight()
+    lamp.PositionalOff()
+    lamp.SetPosition(*light.direction)
+    lamp.SetFocalPoint(0, 0, 0)
+    lamp.SetColor(*light.colour)
+    lamp.SetIntensity(light.intensity)
+    return lamp

@@ -1,0 +1,100 @@
+from dataclasses import replace
+from typing import get_args
+
+import numpy as np
+import pytest
+
+from facskit.synthesis.degradation import background, degrade
+from facskit.synthesis.scene import Background, BackgroundKind, Degradation, Scene, sample_scene
+
+CLEAN = Degradation(
+    blur=0.0,
+    motion=0.0,
+    motion_angle=0.0,
+    resolution=1.0,
+    auto_exposure=0.0,
+    gain=1.0,
+    gamma=1.0,
+    contrast=1.0,
+    white_balance=(1.0, 1.0, 1.0),
+    saturation=1.0,
+    noise=0.0,
+    noise_grain=0.5,
+    jpeg_quality=98,
+)
+
+
+@pytest.fixture
+def scene() -> Scene:
+    return replace(sample_scene(np.random.default_rng(0)), degradation=CLEAN)
+
+
+@pytest.fixture
+def picture() -> np.ndarray:
+    rows, columns = np.mgrid[0:96, 0:96]
+    return np.stack((rows * 2, columns * 2, rows + columns), -1).astype(np.uint8)
+
+
+def _degraded(picture: np.ndarray, scene: Scene, **settings: object) -> np.ndarray:
+    changed = replace(scene, degradation=replace(CLEAN, **settings))  # type: ignore[arg-type]
+    return degrade(picture, changed, np.random.default_rng(0)).astype(int)
+
+
+def test_clean_camera_hardly_changes_the_picture(picture: np.ndarray, scene: Scene) -> None:
+    assert np.abs(_degraded(picture, scene) - picture).mean() < 2
+
+
+def test_gain_brightens_and_contrast_flattens(picture: np.ndarray, scene: Scene) -> None:
+    assert _degraded(picture, scene, gain=1.3).mean() > picture.mean() + 5
+    assert _degraded(picture, scene, contrast=0.5).std() < 0.6 * picture.std()
+
+
+def test_zero_saturation_is_grey(picture: np.ndarray, scene: Scene) -> None:
+    grey = _degraded(picture, scene, saturation=0.0)
+    assert np.ptp(grey, axis=-1).max() <= 3
+
+
+def test_white_balance_tints(picture: np.ndarray, scene: Scene) -> None:
+    tinted = _degraded(picture, scene, white_balance=(1.2, 1.0, 0.8))
+    assert tinted[..., 0].mean() > picture[..., 0].mean()
+    assert tinted[..., 2].mean() < picture[..., 2].mean()
+
+
+@pytest.mark.parametrize("settings", [{"blur": 0.02}, {"motion": 0.08}, {"resolution": 0.3}])
+def test_blurs_smooth_without_shifting(scene: Scene, settings: dict[str, float]) -> None:
+    dot = np.zeros((97, 97, 3), np.uint8)
+    dot[47:50, 47:50] = 255
+    smooth = _degraded(dot, scene, **settings).mean(-1)
+    smooth[smooth < 12] = 0  # ringing of the codec
+    assert smooth.max() < 220
+    rows, columns = np.mgrid[0:97, 0:97]
+    assert abs((rows * smooth).sum() / smooth.sum() - 48) < 0.7
+    assert abs((columns * smooth).sum() / smooth.sum() - 48) < 0.7
+
+
+def test_noise_has_the_strength_asked_for(scene: Scene) -> None:
+    flat = np.full((96, 96, 3), 128, np.uint8)
+    noisy = _degraded(flat, scene, noise=0.04)
+    assert 0.6 * 0.04 * 255 < noisy.std() < 1.2 * 0.04 * 255
+
+
+def test_auto_exposure_lifts_dark_pictures(scene: Scene) -> None:
+    dark = np.full((96, 96, 3), 25, np.uint8)
+    assert _degraded(dark, scene, auto_exposure=0.8).mean() > 50
+
+
+def test_degrading_is_deterministic(picture: np.ndarray) -> None:
+    scene = sample_scene(np.random.default_rng(9))
+    first, second = (degrade(picture, scene, np.random.default_rng(1)) for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+
+
+@pytest.mark.parametrize("kind", get_args(BackgroundKind))
+def test_backgrounds_have_the_size_and_repeat(scene: Scene, kind: BackgroundKind) -> None:
+    colours = ((0.2, 0.3, 0.4), (0.6, 0.6, 0.5), (0.9, 0.2, 0.1))
+    behind = replace(scene, background=Background(kind=kind, colours=colours, softness=0.3))
+    first, second = (background(behind, 64, np.random.default_rng(4)) for _ in range(2))
+    assert first.shape == (64, 64, 3)
+    assert first.dtype == np.uint8
+    np.testing.assert_array_equal(first, second)
+    assert (background(behind, 64, np.random.default_rng(5)) != first).any()
