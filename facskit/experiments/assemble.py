@@ -1,0 +1,198 @@
+"""From a recipe to the objects that carry it out: manifest, folds, loaders, model, objective.
+
+This is the one place that knows all kinds of everything; each union is taken apart by one `match`.
+"""
+
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+import torch
+from lightning_fabric import Fabric
+
+from facskit.datasets.augmentation import AugmentationConfig
+from facskit.datasets.fold import Fold
+from facskit.datasets.folds import (
+    FoldsConfig,
+    HoldOut,
+    LeaveOneSubjectOut,
+    PublishedFolds,
+    SubjectFolds,
+    make_folds,
+)
+from facskit.datasets.loaders import EpochLoader, FaceDataset, Preparation, eval_loader, train_loader
+from facskit.datasets.manifest import Manifest, read_manifest
+from facskit.datasets.packed import packaged_faces
+from facskit.errors import DatasetError, RecipeError
+from facskit.experiments.initial_weights import load_body
+from facskit.experiments.recipe import DataConfig, Recipe
+from facskit.models.build import build_model
+from facskit.models.compact_network import CompactConfig
+from facskit.models.layers import FaceNetwork
+from facskit.models.vision_transformer import ViTConfig
+from facskit.objectives.identity_adversarial import IdentityAdversarial, IdentityAdversarialConfig
+from facskit.objectives.objective import Objective
+from facskit.objectives.occurrence import Occurrence, OccurrenceConfig
+
+__all__ = [
+    "assemble_folds",
+    "assemble_loader",
+    "assemble_manifest",
+    "assemble_model",
+    "assemble_objective",
+    "describe_folds",
+    "head_subjects",
+]
+
+Part = Literal["train", "validation", "test"]
+"""A part of a fold."""
+
+
+def assemble_manifest(data: DataConfig) -> Manifest:
+    """Open a recipe's faces with the action units it wants.
+
+    Args:
+        data: The recipe's section.
+
+    Returns:
+        The manifest.
+
+    Raises:
+        DatasetError: The manifest is missing or wrong, or lacks an action unit.
+    """
+    if data.manifest != "packaged":
+        return read_manifest(Path(data.manifest), data.unit_set)
+    manifest = packaged_faces()
+    missing = [unit.code for unit in data.unit_set if unit not in manifest.action_units]
+    if missing:
+        raise DatasetError(f"The packaged faces don't show {', '.join(missing)}; they show {manifest.action_units}.")
+    return replace(manifest, action_units=data.unit_set)
+
+
+def assemble_folds(data: DataConfig, manifest: Manifest) -> list[Fold]:
+    """Divide the manifest's subjects as the recipe says.
+
+    Args:
+        data: The recipe's section.
+        manifest: The labelled faces.
+
+    Returns:
+        All folds, in order; each one's rows are known to belong to its subjects.
+
+    Raises:
+        DatasetError: The subjects can't be divided like that.
+        RecipeError: The recipe's fold doesn't exist.
+    """
+    folds = make_folds(data.folds, manifest.subjects, manifest.labels)
+    if data.fold > len(folds):
+        raise RecipeError(f"data.fold: found {data.fold}, expected one of the {len(folds)} folds of data.folds.")
+    for fold in folds:
+        fold.check(manifest.subjects)
+    return folds
+
+
+def describe_folds(config: FoldsConfig, count: int) -> str:
+    """Say in words how test subjects were held out, for the stamp on every score.
+
+    Args:
+        config: How subjects were divided.
+        count: Number of folds.
+    """
+    match config:
+        case SubjectFolds():
+            return f"{count} subject-exclusive folds, seed {config.seed}"
+        case PublishedFolds():
+            return f"the {count} published subject-exclusive folds of {config.dataset}"
+        case LeaveOneSubjectOut():
+            return f"leave one of {count} subjects out"
+        case HoldOut():
+            return f"one held-out set of {config.test_fraction:.0%} of the subjects, seed {config.seed}"
+
+
+def head_subjects(data: DataConfig, manifest: Manifest, fold: Fold) -> tuple[str, ...]:
+    """Return whose identities an identity objective knows, in the order of its outputs.
+
+    Args:
+        data: The recipe's section.
+        manifest: The labelled faces.
+        fold: The fold trained on.
+    """
+    match data.subjects_in_head:
+        case "training":
+            return fold.train_subjects
+        case "all":
+            return manifest.subject_names
+
+
+def assemble_loader(recipe: Recipe, manifest: Manifest, fold: Fold, part: Part, fabric: Fabric) -> EpochLoader:
+    """Return the batches of one part of a fold: varied and shuffled for training, plain and in order otherwise.
+
+    Args:
+        recipe: The whole recipe.
+        manifest: The labelled faces.
+        fold: The fold.
+        part: Which part of it.
+        fabric: The runtime; training batches are divided among its processes.
+
+    Raises:
+        DatasetError: The part is empty or smaller than a batch, or landmarks are missing.
+    """
+    data, training = recipe.data, part == "train"
+    preparation = Preparation(
+        recipe=data.crop,
+        normalization=data.normalization,
+        augmentation=data.augmentation if training else AugmentationConfig(),
+        seed=recipe.runtime.seed,
+    )
+    dataset = FaceDataset(
+        manifest,
+        preparation,
+        rows=getattr(fold, part),
+        train_subjects=head_subjects(data, manifest, fold),
+        cache_gib=0.0 if part == "test" else data.loader.cache_gib,  # test images are read once
+    )
+    if not training:
+        return eval_loader(dataset, data.loader)
+    return train_loader(dataset, data.loader, rank=fabric.global_rank, world_size=fabric.world_size)
+
+
+def assemble_model(recipe: Recipe) -> FaceNetwork:
+    """Build the recipe's network, with its initial weights if it names some.
+
+    Args:
+        recipe: The whole recipe.
+
+    Raises:
+        CheckpointError: The initial weights are missing or belong to another network.
+    """
+    model = build_model(recipe.model, len(recipe.data.unit_set))
+    if recipe.initial_weights:
+        load_body(model, Path(recipe.initial_weights))
+    match recipe.model:
+        case CompactConfig():
+            model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        case ViTConfig():
+            pass
+    if recipe.runtime.compile:
+        model.features = torch.compile(model.features)  # type: ignore[method-assign]
+    return model
+
+
+def assemble_objective(recipe: Recipe, model: FaceNetwork, manifest: Manifest, fold: Fold) -> Objective:
+    """Join model and loss; class weights and subjects come from the training part alone.
+
+    Args:
+        recipe: The whole recipe.
+        model: The network.
+        manifest: The labelled faces.
+        fold: The fold trained on.
+    """
+    labels = torch.from_numpy(manifest.labels[fold.train])
+    match recipe.objective:
+        case OccurrenceConfig() as config:
+            return Occurrence(model, config, labels)
+        case IdentityAdversarialConfig() as config:
+            images = Counter(manifest.subjects[fold.train].tolist())
+            counts = [images[name] for name in head_subjects(recipe.data, manifest, fold)]
+            return IdentityAdversarial(model, config, counts, labels)

@@ -1,0 +1,173 @@
+"""The recipe: one dataclass tree for a whole experiment, composed of the configs that live beside their components.
+
+Reading and writing is in `recipe_files`; turning a recipe into objects is in `assemble`.
+"""
+
+from dataclasses import dataclass, field
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import ConfigDict, Field
+
+from facskit.action_units import ActionUnitSet
+from facskit.datasets.augmentation import AugmentationConfig
+from facskit.datasets.folds import FoldsConfig, HoldOut
+from facskit.datasets.loaders import LoaderConfig
+from facskit.evaluation.protocols import Protocol
+from facskit.faces.alignment import CropRecipe, EyeSimilarityCrop
+from facskit.faces.normalization import Normalization
+from facskit.models.build import ModelConfig
+from facskit.models.compact_network import CompactConfig
+from facskit.objectives.identity_adversarial import IdentityAdversarialConfig
+from facskit.objectives.occurrence import OccurrenceConfig
+from facskit.training.loop import TrainingConfig
+from facskit.training.optimization import OptimizerConfig
+from facskit.training.runtime import RuntimeConfig
+
+__all__ = ["About", "DataConfig", "EvaluationConfig", "ObjectiveConfig", "Recipe"]
+
+ObjectiveConfig = OccurrenceConfig | IdentityAdversarialConfig
+"""Every objective there is; the `kind` field tells which."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class About:
+    """What a recipe reproduces, for its reader."""
+
+    paper: str = "our choice"
+    """The paper whose experiment this is."""
+    table: str = "none"
+    """Where the paper reports it."""
+    expected: str = "not measured yet"
+    """The score to expect, with its measure."""
+    hardware: str = "any"
+    """What it was run on, or is meant for."""
+    hours: float = 0.0
+    """Time the whole recipe takes there; 0 if nobody measured it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataConfig:
+    """Which faces, how they are cut out, varied and divided among training and test."""
+
+    manifest: str = "packaged"
+    """Path of a manifest, from the working directory; `packaged` takes the rendered faces that ship with facskit."""
+    action_units: str = "rendered"
+    """What to learn: the name of a set (`bp4d`, `disfa-8`) or a list (`AU01,AU02`)."""
+    crop: Annotated[CropRecipe, Field(discriminator="kind")] = field(default_factory=EyeSimilarityCrop)
+    """How a face is cut out."""
+    normalization: Normalization = "per-image"
+    """How a crop's pixels become numbers."""
+    augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
+    """How training crops are varied."""
+    loader: LoaderConfig = field(default_factory=LoaderConfig)
+    """Batch size and worker processes."""
+    folds: Annotated[FoldsConfig, Field(discriminator="kind")] = field(default_factory=HoldOut)
+    """How subjects are divided."""
+    fold: int = 1
+    """Which fold `train` leaves out, from 1; a cross-validation runs through all of them."""
+    subjects_in_head: Literal["training", "all"] = "training"
+    """Whose identities an identity objective knows; `all` adds the test subjects' outputs, which the released FMAE-IAT
+    code has and which never see a positive example."""
+
+    def __post_init__(self) -> None:
+        """Refuse unknown action units and impossible folds."""
+        ActionUnitSet.parse(self.action_units)
+        if self.fold < 1:
+            raise ValueError(f"fold must be at least 1, got {self.fold}")
+
+    @property
+    def unit_set(self) -> ActionUnitSet:
+        """What is learned."""
+        return ActionUnitSet.parse(self.action_units)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluationConfig:
+    """How the trained models are scored."""
+
+    seeds: tuple[int, ...] = (0,)
+    """Seeds of a cross-validation: every fold is trained once with each."""
+    threshold: Literal["fixed", "validation-shared", "validation-per-au", "test-shared"] = "fixed"
+    """Where decision thresholds come from; `test-shared` imitates a paper and is optimistic."""
+    fixed_threshold: float = 0.5
+    """Probability from which an AU counts as present, for `fixed`."""
+    undefined_f1: Literal["excluded", "zero"] = "excluded"
+    """What happens to the F1 of an AU that is neither present nor predicted."""
+    dataset: Literal["none", "bp4d", "bp4d-plus", "disfa"] = "none"
+    """Whose published scores the report sets beside ours."""
+    validate_each_epoch: bool = True
+    """Log the validation subjects' scores after each epoch; they choose nothing."""
+
+    def __post_init__(self) -> None:
+        """Refuse a cross-validation without seeds and thresholds that no protocol knows."""
+        if not self.seeds or len(set(self.seeds)) != len(self.seeds) or min(self.seeds) < 0:
+            raise ValueError(f"seeds must be different numbers from 0, at least one, got {self.seeds}")
+        self.protocol("")
+
+    def protocol(self, folds: str) -> Protocol:
+        """Return the stamp that every score gets.
+
+        Args:
+            folds: How test subjects were held out, in words.
+        """
+        return Protocol(
+            epoch="last",
+            threshold=self.threshold,
+            fixed_threshold=self.fixed_threshold,
+            undefined_f1=self.undefined_f1,
+            folds=folds,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """A whole experiment; running the same recipe again gives the same result."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", strict=True)
+
+    name: str
+    """Short name, which also names the trained weights."""
+    about: About = field(default_factory=About)
+    """What it reproduces."""
+    data: DataConfig = field(default_factory=DataConfig)
+    """Faces and labels."""
+    model: Annotated[ModelConfig, Field(discriminator="kind")] = field(default_factory=CompactConfig)
+    """The network."""
+    initial_weights: str = ""
+    """A `.safetensors` file whose network body the training starts from; empty starts from random weights."""
+    objective: Annotated[ObjectiveConfig, Field(discriminator="kind")] = field(default_factory=OccurrenceConfig)
+    """The loss."""
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    """The update rule."""
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    """Length of the run."""
+    runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
+    """Device, precision and seed."""
+    evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+    """Scores."""
+    licence: str = "Apache-2.0"
+    """Licence of the trained weights; those from a restricted corpus are restricted too."""
+
+    def __post_init__(self) -> None:
+        """Check the parts against each other."""
+        if not self.name.strip():
+            raise ValueError("name must not be empty")
+        if self.model.image_size != self.data.crop.size:
+            raise ValueError(
+                f"data.crop.size must be the {self.model.image_size} px of model.image_size, got {self.data.crop.size}"
+            )
+        if self.optimizer.warmup_epochs > self.training.epochs:
+            raise ValueError(
+                f"optimizer.warmup_epochs must be at most the {self.training.epochs} of training.epochs, "
+                f"got {self.optimizer.warmup_epochs:g}"
+            )
+
+    @property
+    def effective_batch(self) -> int:
+        """Images per update, over all processes and accumulated batches."""
+        return self.data.loader.batch_size * self.training.accumulate * self.runtime.devices
+
+    @property
+    def learning_rate(self) -> float:
+        """The rate after warm-up, which follows from `base_lr` and the effective batch."""
+        return self.optimizer.peak_rate(self.effective_batch)

@@ -1,0 +1,194 @@
+"""Recipes as YAML files: read strictly, one sentence for every mistake, and written so that they can be repeated."""
+
+import dataclasses
+import difflib
+import json
+import re
+from collections.abc import Hashable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
+
+from facskit.errors import RecipeError
+from facskit.experiments.recipe import Recipe
+from facskit.files import write_text
+
+__all__ = ["format_recipe", "read_recipe", "write_recipe"]
+
+_EXPECTED = {
+    "bool_type": "true or false",
+    "dataclass_type": "a section with keys",
+    "dict_type": "a section with keys",
+    "float_type": "a number",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "string_type": "text",
+    "tuple_type": "a list in brackets",
+}
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML's safe loader with two repairs: `1e-4` is a number, and a key that stands twice is an error."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        keys = [self.construct_object(key) for key, _ in node.value]
+        for place, (key_node, _) in enumerate(node.value):
+            key = keys[place]
+            if key in keys[:place]:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key!r} stands there twice", key_node.start_mark
+                )
+        return super().construct_mapping(node, deep)
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
+)
+
+
+def read_recipe(path: Path) -> Recipe:
+    """Read a recipe; a key that means nothing is an error, never a silent default.
+
+    Args:
+        path: The YAML file.
+
+    Returns:
+        The recipe, with defaults for what the file leaves out.
+
+    Raises:
+        RecipeError: The file is missing or no YAML, or a key is unknown, missing, doubled, or has a wrong value; the
+            message names file, key, what was found and what was expected.
+    """
+    try:
+        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # a subclass of the safe loader
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
+        raise RecipeError(f"{path}: the recipe can't be read: {reason}.") from error
+    except yaml.YAMLError as error:
+        raise RecipeError(f"{path}: {_yaml_sentence(error)}.") from error
+    try:
+        text = json.dumps(content)  # pydantic's strict mode for JSON has YAML's idea of types: lists, but no tuples
+    except (TypeError, ValueError) as error:
+        raise RecipeError(f"{path}: a value is neither text, number, list nor section: {error}.") from error
+    try:
+        return TypeAdapter(Recipe).validate_json(text)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        sentence = _sentence(first, content)
+        raise RecipeError(f"{path}: {sentence}" + ("" if sentence.endswith("?") else ".")) from error
+
+
+def format_recipe(recipe: Recipe) -> str:
+    """Return a recipe as YAML with every value in it, which `read_recipe` reads back.
+
+    Args:
+        recipe: The resolved recipe.
+    """
+    return yaml.safe_dump(_plain(dataclasses.asdict(recipe)), sort_keys=False, allow_unicode=True, width=120)
+
+
+def write_recipe(recipe: Recipe, path: Path) -> Path:
+    """Write a recipe with every value in it.
+
+    Args:
+        recipe: The resolved recipe.
+        path: The file; its folder must exist.
+
+    Returns:
+        The file.
+    """
+    write_text(path, format_recipe(recipe))
+    return path
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever a recipe holds
+    if isinstance(value, dict):
+        return {key: _plain(entry) for key, entry in value.items()}
+    return [_plain(entry) for entry in value] if isinstance(value, tuple | list) else value
+
+
+def _yaml_sentence(error: yaml.YAMLError) -> str:
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
+        line = error.problem_mark.line + 1
+        return f"line {line}: {error.problem or error.context}"
+    return f"no valid YAML: {error}"
+
+
+def _sentence(error: ErrorDetails, content: Any) -> str:  # noqa: ANN401 - whatever the file holds
+    """Turn one of pydantic's errors into: key, found, expected."""
+    keys = _key_path(error["loc"], content)
+    key = ".".join(keys) or "the recipe"
+    found, context = _show(error["input"]), error.get("ctx", {})
+    kind = error["type"]
+    match kind:
+        case "unexpected_keyword_argument":
+            sentence = f"unknown key {key!r}{_suggestion(keys)}"
+        case "missing":
+            sentence = f"{key}: the key is missing"
+        case "union_tag_not_found":
+            sentence = f"{key}: the key 'kind' is missing, which says what the section is about"
+        case "union_tag_invalid":
+            tag, expected = context["tag"], context["expected_tags"]
+            sentence = f"{key}.kind: found {tag!r}, expected one of {expected}{_closest(tag, expected)}"
+        case "literal_error":
+            expected = context["expected"]
+            sentence = f"{key}: found {found}, expected {expected}{_closest(error['input'], expected)}"
+        case "value_error":
+            sentence = f"{key}: {context['error']}"
+        case _:
+            expected = _EXPECTED.get(kind) or error["msg"].removeprefix("Input should be ")
+            sentence = f"{key}: found {found}, expected {expected}"
+    return sentence
+
+
+def _key_path(location: Sequence[str | int], content: Any) -> list[str]:  # noqa: ANN401 - whatever the file holds
+    """Drop the union tags that pydantic puts between keys."""
+    keys: list[str] = []
+    for position, step in enumerate(location):
+        if isinstance(content, Mapping) and step not in content:
+            if step == content.get("kind"):
+                continue
+            return [*keys, *(str(rest) for rest in location[position:])]
+        keys.append(str(step))
+        content = content[step] if isinstance(content, Mapping) else None
+    return keys
+
+
+def _show(value: Any) -> str:  # noqa: ANN401 - whatever the file holds
+    if value is None:
+        return "nothing"
+    text = json.dumps(value, default=str)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _suggestion(keys: Sequence[str]) -> str:
+    """Guess which key was meant, among those of the section, then among all."""
+    everywhere = _all_keys(Recipe)
+    section = {path for path in everywhere if path[:-1] == tuple(keys[:-1])}
+    names = sorted({path[-1] for path in section})
+    close = difflib.get_close_matches(keys[-1], names, n=1)
+    if close:
+        return f"; did you mean {'.'.join([*keys[:-1], close[0]])!r}?"
+    elsewhere = sorted(".".join(path) for path in everywhere if path[-1] == keys[-1])
+    if elsewhere:
+        return f"; it belongs under {elsewhere[0]!r}"
+    return f"; expected one of {', '.join(names)}"
+
+
+def _closest(found: Any, expected: str) -> str:  # noqa: ANN401 - whatever the file holds
+    close = difflib.get_close_matches(str(found), re.findall(r"'([^']*)'", expected), n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def _all_keys(section: Any, above: tuple[str, ...] = ()) -> set[tuple[str, ...]]:  # noqa: ANN401 - a dataclass or union
+    """Return the path of every key a recipe can have, through all members of unions."""
+    found: set[tuple[str, ...]] = set()
+    for kind in getattr(section, "__args__", (section,)):
+        if dataclasses.is_dataclass(kind):
+            for entry in dataclasses.fields(kind):
+                path = (*above, entry.name)
+                found |= {path} | _all_keys(getattr(entry.type, "__origin__", entry.type), path)
+    return found

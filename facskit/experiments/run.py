@@ -1,0 +1,246 @@
+"""What the commands `train`, `cross-validate` and `evaluate` do: one run, all runs, or the scores of a weight file."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from facskit.datasets.fold import Fold
+from facskit.datasets.loaders import EpochLoader, FaceDataset, LoaderConfig, Preparation, eval_loader
+from facskit.datasets.manifest import read_manifest
+from facskit.datasets.packed import packaged_faces
+from facskit.errors import DatasetError
+from facskit.evaluation.predicting import PredictionSource, predict
+from facskit.evaluation.predictions import Predictions, apply_protocol, concat
+from facskit.evaluation.protocols import Protocol, choose_thresholds
+from facskit.evaluation.reports import Report, build_report, write_report
+from facskit.experiments.assemble import Part, assemble_loader, assemble_model, assemble_objective
+from facskit.experiments.recipe import Recipe
+from facskit.experiments.recipe_files import format_recipe
+from facskit.experiments.session import Session
+from facskit.models.checkpoints import CheckpointInfo, load_checkpoint, save_checkpoint
+from facskit.models.layers import FaceNetwork
+from facskit.training.loop import EpochEnd, TrainingPlan, fit
+from facskit.training.run_directory import RunDirectory, claim_folder
+from facskit.training.runtime import RuntimeConfig, seed_everything, start_runtime
+
+__all__ = ["cross_validate", "evaluate", "train"]
+
+_PREDICTIONS = "predictions.parquet"
+
+
+def train(recipe: Recipe, out: Path) -> tuple[Path, Report | None]:
+    """Train the recipe's fold and test it on the subjects left out; a run that broke off goes on.
+
+    Args:
+        recipe: The whole experiment.
+        out: Folder of the run.
+
+    Returns:
+        The weight file and the report, which is also written to `results.md` and `results.json`; there is no report if
+        the recipe leaves nobody out.
+
+    Raises:
+        RecipeError: The folder belongs to another recipe, or the machine isn't what the recipe asks for.
+        DatasetError: The faces are missing or wrong.
+        FacskitError: The loss is no longer a number, or somebody asked the run to stop.
+    """
+    session = Session.open(recipe)
+    run = _train_fold(recipe, out, session)
+    if not (session.fabric.is_global_zero and (out / _PREDICTIONS).exists()):
+        return run.weights, None
+    return run.weights, _write_report(recipe, Predictions.load(out / _PREDICTIONS), out)
+
+
+def cross_validate(recipe: Recipe, out: Path) -> Report:
+    """Train every fold with every seed, each in its own folder, and score all together; goes on where it stopped.
+
+    Args:
+        recipe: The whole experiment; its `data.fold` and `runtime.seed` are replaced run by run.
+        out: Folder of the cross-validation; a run's folder in it is called `fold-1-seed-0`.
+
+    Returns:
+        The report, which is also written to `results.md` and `results.json`.
+
+    Raises:
+        RecipeError: The folder belongs to another recipe, or the machine isn't what the recipe asks for.
+        DatasetError: The faces are missing or wrong, or the recipe leaves nobody out.
+        FacskitError: The loss is no longer a number, or somebody asked the run to stop.
+    """
+    session = Session.open(recipe)
+    if not all(len(fold.test) for fold in session.folds):
+        raise DatasetError("A cross-validation needs test subjects in every fold; found a fold without any.")
+    if session.fabric.is_global_zero:
+        claim_folder(out, format_recipe(recipe))
+    session.fabric.barrier()
+    folders = []
+    for seed in recipe.evaluation.seeds:
+        for fold in session.folds:
+            folders.append(out / f"fold-{fold.index}-seed-{seed}")
+            _train_fold(_recipe_of_run(recipe, fold.index, seed), folders[-1], session)
+    predictions = concat([Predictions.load(folder / _PREDICTIONS) for folder in folders])
+    if session.fabric.is_global_zero:
+        predictions.save(out / _PREDICTIONS)
+    return _write_report(recipe, predictions, out)
+
+
+def evaluate(weights: Path, manifest: str, out: Path, *, device: str = "auto", batch_size: int = 64) -> Report:
+    """Score a weight file on labelled faces.
+
+    Args:
+        weights: A `.safetensors` file that facskit wrote.
+        manifest: Path of the manifest, or `packaged`.
+        out: Folder for predictions and report.
+        device: Where to compute: `auto`, `cpu`, `cuda` or `mps`.
+        batch_size: Images computed at once.
+
+    Returns:
+        The report, which is also written to `results.md` and `results.json`.
+
+    Raises:
+        CheckpointError: The weight file is missing or damaged.
+        DatasetError: The manifest is missing or wrong, or lacks the model's action units.
+    """
+    model, info = load_checkpoint(weights)
+    faces = packaged_faces() if manifest == "packaged" else read_manifest(Path(manifest))
+    shared = [unit.code for unit in info.action_units if unit in faces.action_units]
+    if len(shared) < len(info.action_units):
+        missing = next(unit.code for unit in info.action_units if unit.code not in shared)
+        raise DatasetError(f"{manifest}: the column {missing} is missing, which {weights} recognises.")
+    faces = replace(faces, action_units=info.action_units)
+    fabric = start_runtime(RuntimeConfig(device=device))  # type: ignore[arg-type]
+    dataset = FaceDataset(faces, Preparation(recipe=info.crop, normalization=info.normalization))
+    batches = eval_loader(dataset, LoaderConfig(batch_size=batch_size)).batches(0)
+    epoch = "last" if info.provenance.get("epoch") == "last" else "unknown"
+    protocol = Protocol(epoch=epoch, folds=f"all images of {manifest}")  # type: ignore[arg-type]
+    source = PredictionSource(
+        subjects=faces.subjects.tolist(),
+        names=[faces.image_name(row) for row in range(len(faces))],
+        protocol=protocol,
+        model=dict(info.provenance),
+    )
+    predictions = predict(model.to(fabric.device), batches, source, description="Recognising")
+    thresholds = np.broadcast_to(np.array(info.thresholds, np.float32), predictions.probabilities.shape)
+    predictions = replace(predictions, thresholds=thresholds.copy())
+    out.mkdir(parents=True, exist_ok=True)
+    predictions.save(out / _PREDICTIONS)
+    report = build_report(predictions, title=f"{weights.stem} on {manifest}")
+    known = sorted(set(faces.subject_names) & set(info.provenance.get("training_subjects", [])))
+    if known:
+        note = f"NOT INDEPENDENT: {len(known)} subjects have names of training subjects, {known[0]} for example."
+        report = replace(report, notes=[note, *report.notes])
+    write_report(report, out)
+    return report
+
+
+def _recipe_of_run(recipe: Recipe, fold: int, seed: int) -> Recipe:
+    """Return the recipe that repeats one run of a cross-validation by itself."""
+    return replace(recipe, data=replace(recipe.data, fold=fold), runtime=replace(recipe.runtime, seed=seed))
+
+
+def _train_fold(recipe: Recipe, out: Path, session: Session) -> RunDirectory:
+    fabric, fold = session.fabric, session.folds[recipe.data.fold - 1]
+    run = RunDirectory(out)
+    if fabric.is_global_zero:
+        run = RunDirectory.open(out, format_recipe(recipe), device=session.device_name)
+    fabric.barrier()
+    if run.finished:
+        session.say(f"{out}: this run is finished; its weights are in {run.weights.name}")
+        return run
+    seed_everything(recipe.runtime.seed, fabric.global_rank)
+    model = assemble_model(recipe)
+    objective = assemble_objective(recipe, model, session.manifest, fold)
+    loader = assemble_loader(recipe, session.manifest, fold, "train", fabric)
+    session.introduce(recipe, fold, model)
+    batch_size = recipe.data.loader.batch_size
+    plan = TrainingPlan(training=recipe.training, optimizer=recipe.optimizer, batch_size=batch_size)
+    fit(objective, loader, plan, run=run, fabric=fabric, on_epoch_end=_validation(recipe, session, fold))
+    if fabric.is_global_zero:
+        thresholds = _test(recipe, session, fold, model, run)
+        save_checkpoint(run.weights, model, _describe_weights(recipe, session, fold, thresholds))
+        run.drop_snapshots()
+    fabric.barrier()
+    return run
+
+
+def _predict(recipe: Recipe, session: Session, model: nn.Module, loader: EpochLoader, shown: str | None) -> Predictions:
+    faces = session.manifest
+    source = PredictionSource(
+        subjects=faces.subjects.tolist(),
+        names=[faces.image_name(row) for row in range(len(faces))],
+        fold=recipe.data.fold,
+        seed=recipe.runtime.seed,
+        protocol=Protocol(fixed_threshold=recipe.evaluation.fixed_threshold, folds=session.held_out),
+        model={"recipe": recipe.name},
+    )
+    return predict(model, loader.batches(0), source, precision=recipe.runtime.precision, description=shown)
+
+
+def _validation(recipe: Recipe, session: Session, fold: Fold) -> EpochEnd | None:
+    """Return what scores the validation subjects after each epoch; their scores choose nothing, they are logged."""
+    if not (recipe.evaluation.validate_each_epoch and len(fold.validation)):
+        return None
+    loader = assemble_loader(recipe, session.manifest, fold, "validation", session.fabric)
+
+    def validate(_: int, model: nn.Module) -> dict[str, float]:
+        scores = _predict(recipe, session, model, loader, None).scores()  # the training's own bar is still there
+        return {f"validation_{name}": scores.macro(name).value for name in ("f1", "roc_auc")}
+
+    return validate
+
+
+def _test(recipe: Recipe, session: Session, fold: Fold, model: FaceNetwork, run: RunDirectory) -> tuple[float, ...]:
+    """Predict the test subjects, once, and return the thresholds that go with the weights."""
+    protocol = recipe.evaluation.protocol(session.held_out)
+    chosen_there = protocol.threshold.startswith("validation")
+    if chosen_there and not len(fold.validation):
+        raise DatasetError("evaluation.threshold asks for validation subjects, but data.folds sets none aside.")
+
+    def predictions(part: Part) -> Predictions:
+        loader = assemble_loader(recipe, session.manifest, fold, part, session.fabric)
+        return _predict(recipe, session, model, loader, f"Recognising {part} faces")
+
+    validation = predictions("validation") if chosen_there else None
+    if len(fold.test):
+        test = predictions("test")
+        test = apply_protocol(test, protocol, validation)
+        test.save(run.path / _PREDICTIONS)
+        if protocol.threshold != "test-shared":
+            return tuple(test.thresholds[0].tolist())
+    if validation is not None:
+        chosen = choose_thresholds(protocol, validation.labels, validation.probabilities)
+        return tuple(np.broadcast_to(chosen, len(validation.action_units)).tolist())
+    return (protocol.fixed_threshold,) * len(session.manifest.action_units)
+
+
+def _describe_weights(recipe: Recipe, session: Session, fold: Fold, thresholds: tuple[float, ...]) -> CheckpointInfo:
+    provenance: dict[str, Any] = {
+        "recipe": recipe.name,
+        "paper": recipe.about.paper,
+        "manifest": recipe.data.manifest,
+        "training_images": len(fold.train),
+        "training_subjects": list(fold.train_subjects),
+        "seed": recipe.runtime.seed,
+        "epoch": "last",
+        "epochs": recipe.training.epochs,
+        "threshold": recipe.evaluation.protocol(session.held_out).threshold,
+        "initial_weights": Path(recipe.initial_weights).name,
+    }
+    return CheckpointInfo(
+        model=recipe.model,
+        action_units=recipe.data.unit_set,
+        crop=recipe.data.crop,
+        normalization=recipe.data.normalization,
+        thresholds=thresholds,
+        licence=recipe.licence,
+        provenance=provenance,
+    )
+
+
+def _write_report(recipe: Recipe, predictions: Predictions, out: Path) -> Report:
+    names = {"none": None, "bp4d": "BP4D", "bp4d-plus": "BP4D+", "disfa": "DISFA"}
+    report = build_report(predictions, title=recipe.name, dataset=names[recipe.evaluation.dataset])
+    write_report(report, out)
+    return report

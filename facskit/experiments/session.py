@@ -1,0 +1,77 @@
+"""What all runs of one command share: the runtime, the faces, the folds, and a word to the person who waits."""
+
+from dataclasses import dataclass
+
+import torch
+from lightning_fabric import Fabric
+from rich.console import Console
+
+from facskit.datasets.fold import Fold
+from facskit.datasets.manifest import Manifest
+from facskit.experiments.assemble import assemble_folds, assemble_manifest, describe_folds
+from facskit.experiments.recipe import Recipe
+from facskit.models.layers import FaceNetwork
+from facskit.training.runtime import start_runtime
+
+__all__ = ["Session"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Session:
+    """The faces of a recipe, opened once, and the runtime, started once."""
+
+    fabric: Fabric
+    """The launched runtime."""
+    manifest: Manifest
+    """The labelled faces."""
+    folds: list[Fold]
+    """All folds of the recipe."""
+    held_out: str
+    """How test subjects were held out, in words."""
+
+    @classmethod
+    def open(cls, recipe: Recipe) -> "Session":
+        """Check the data before any process starts, then start the runtime.
+
+        Args:
+            recipe: The recipe to carry out.
+
+        Raises:
+            DatasetError: The faces are missing or wrong.
+            RecipeError: The machine or the folds aren't what the recipe asks for.
+        """
+        manifest = assemble_manifest(recipe.data)
+        folds = assemble_folds(recipe.data, manifest)
+        held_out = describe_folds(recipe.data.folds, len(folds))
+        return cls(fabric=start_runtime(recipe.runtime), manifest=manifest, folds=folds, held_out=held_out)
+
+    @property
+    def device_name(self) -> str:
+        """Name of the device, for the record."""
+        device = self.fabric.device
+        return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+
+    def say(self, text: str) -> None:
+        """Tell the person at the terminal, once for all processes.
+
+        Args:
+            text: One line.
+        """
+        if self.fabric.is_global_zero:
+            Console(stderr=True).print(text, highlight=False, markup=False, soft_wrap=True)
+
+    def introduce(self, recipe: Recipe, fold: Fold, model: FaceNetwork) -> None:
+        """Say what is about to be trained, with the numbers that follow from the recipe.
+
+        Args:
+            recipe: The recipe of this run.
+            fold: The fold trained on.
+            model: The network.
+        """
+        size = sum(parameter.numel() for parameter in model.parameters()) / 1e6
+        self.say(
+            f"{recipe.name}, fold {fold.index} of {len(self.folds)}, seed {recipe.runtime.seed}: "
+            f"{len(fold.train)} images of {len(fold.train_subjects)} subjects, {len(self.manifest.action_units)} AUs; "
+            f"{recipe.model.kind} with {size:.1f} M parameters on {self.device_name} ({recipe.runtime.precision}); "
+            f"learning rate {recipe.learning_rate:.3g} = {recipe.optimizer.base_lr:g} x {recipe.effective_batch} / 256"
+        )

@@ -1,0 +1,47 @@
+"""`facskit evaluate WEIGHTS MANIFEST`: the scores of a weight file on labelled faces."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from facskit.experiments.run import evaluate
+from facskit.inference.recognizer import Device, find_weights
+from facskit.interfaces.report_printing import print_report
+
+__all__ = ["EvaluateCommand", "main"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluateCommand:
+    """Score a weight file on a manifest, with the thresholds stored in it.
+
+    Example: facskit evaluate packaged faces/manifest.parquet --out runs/packaged-on-faces
+    """
+
+    weights: tyro.conf.Positional[str] = "packaged"
+    """Name of weights that come with facskit, or path of a weight file."""
+    manifest: tyro.conf.Positional[str] = "packaged"
+    """Path of a manifest (.parquet, .csv, .jsonl); `packaged` takes the rendered faces that come with facskit."""
+    out: Annotated[Path, tyro.conf.arg(aliases=("-o",))] = Path("runs/evaluation")
+    """Folder for results.md, results.json and predictions.parquet."""
+    device: Device = "auto"
+    """Where the network runs."""
+    batch_size: int = 64
+    """Faces computed at once."""
+
+
+def main(words: Sequence[str]) -> int:
+    """Parse the command's words, evaluate, and print the table; return the exit code."""
+    command = tyro.cli(EvaluateCommand, prog="facskit evaluate", args=list(words))
+    report = evaluate(
+        find_weights(command.weights),
+        command.manifest,
+        command.out,
+        device=command.device,
+        batch_size=command.batch_size,
+    )
+    print_report(report, command.out)
+    return 0

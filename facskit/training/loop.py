@@ -1,0 +1,288 @@
+"""The training loop: next batch, objective, backward, update, and never a lost step.
+
+The loop knows no paper and no metric. Everything it needs to go on is in a snapshot, so that a run that was killed and
+started again ends with the same weights as one that wasn't.
+"""
+
+import itertools
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol, runtime_checkable
+
+import torch
+from lightning_fabric import Fabric
+from torch import nn
+
+from facskit.datasets.samples import Batch
+from facskit.errors import FacskitError
+from facskit.objectives.objective import Objective
+from facskit.training.averaging import AveragedWeights
+from facskit.training.interruption import Interruption, catch_interruption
+from facskit.training.loss_log import LossLog, NonFiniteLossError
+from facskit.training.objective_step import ObjectiveStep, SealedBatch
+from facskit.training.optimization import OptimizerConfig, build_optimizer, learning_rate, set_rates
+from facskit.training.progress import TrainingProgress
+from facskit.training.run_directory import RunDirectory
+from facskit.training.snapshots import Position, TrainedParts
+
+__all__ = ["BatchSource", "EpochEnd", "TrainingConfig", "TrainingPlan", "fit"]
+
+EpochEnd = Callable[[int, nn.Module], Mapping[str, float]]
+"""Called after each epoch with its number, from 1, and the model as it would ship; what it returns is logged."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingConfig:
+    """Length of a run and what happens at each update."""
+
+    epochs: int = 30
+    """Passes over the training samples."""
+    accumulate: int = 1
+    """Batches per update; the effective batch is that many times larger."""
+    clip_norm: float = 0.0
+    """Longest gradient allowed, as the norm over all parameters; 0 doesn't clip."""
+    ema_decay: float = 0.0
+    """Share of the old value that the running average of the weights keeps at each update; 0 ships the last weights."""
+    log_steps: int = 50
+    """Updates between two lines of the log; only then does the processor wait for the accelerator."""
+    checkpoint_minutes: float = 10.0
+    """Minutes between two snapshots within an epoch; every epoch ends with one."""
+    checkpoint_steps: int = 0
+    """Updates between two snapshots within an epoch; 0 leaves it to the clock."""
+
+    def __post_init__(self) -> None:
+        """Refuse impossible numbers."""
+        for field, limit in (("epochs", 1), ("accumulate", 1), ("log_steps", 1), ("checkpoint_steps", 0)):
+            if getattr(self, field) < limit:
+                raise ValueError(f"{field} must be at least {limit}, got {getattr(self, field)}")
+        if not self.clip_norm >= 0:
+            raise ValueError(f"clip_norm must be at least 0, got {self.clip_norm}")
+        if not 0 <= self.ema_decay < 1:
+            raise ValueError(f"ema_decay must be at least 0 and below 1, got {self.ema_decay}")
+        if not self.checkpoint_minutes > 0:
+            raise ValueError(f"checkpoint_minutes must be above 0, got {self.checkpoint_minutes}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingPlan:
+    """Everything `fit` has to know besides objective and batches."""
+
+    training: TrainingConfig
+    """Length of the run."""
+    optimizer: OptimizerConfig
+    """How parameters are updated."""
+    batch_size: int
+    """Samples in each batch of each process."""
+
+    def schedule(self, world_size: int) -> Callable[[float], float]:
+        """Return the learning rate as a function of the fractional epoch.
+
+        Args:
+            world_size: Processes that train together.
+        """
+        return partial(
+            learning_rate,
+            peak=self.optimizer.peak_rate(self.batch_size * self.training.accumulate * world_size),
+            floor=self.optimizer.min_lr,
+            warmup_epochs=self.optimizer.warmup_epochs,
+            epochs=float(self.training.epochs),
+        )
+
+
+@runtime_checkable
+class BatchSource(Protocol):
+    """Where batches come from: the same ones in the same order for the same epoch, from any step on."""
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Batches in an epoch."""
+
+    def batches(self, epoch: int, start_step: int = 0) -> Iterator[Batch]:
+        """Yield the batches of an epoch from a step on."""
+
+
+def fit(
+    objective: Objective,
+    source: BatchSource,
+    plan: TrainingPlan,
+    *,
+    run: RunDirectory,
+    fabric: Fabric,
+    on_epoch_end: EpochEnd | None = None,
+) -> None:
+    """Train an objective, or go on where the run in the folder stopped; `objective.model` ends with the final weights.
+
+    Args:
+        objective: Model and loss.
+        source: Training batches.
+        plan: Length of the run, and how parameters are updated.
+        run: Where snapshots and the log go.
+        fabric: The launched runtime.
+        on_epoch_end: Called on the main process after each epoch.
+
+    Raises:
+        FacskitError: The loss is no longer a number, or somebody asked the run to stop.
+        CheckpointError: The snapshots in the folder can't be read.
+    """
+    if source.steps_per_epoch < plan.training.accumulate:
+        raise FacskitError(
+            f"An epoch has {source.steps_per_epoch} batches of {plan.batch_size}, too few for one update of "
+            f"{plan.training.accumulate}; use a smaller batch or more training samples."
+        )
+    trainer = _Trainer(objective, source, plan, run=run, fabric=fabric)
+    with catch_interruption() as interruption, trainer.progress:
+        while trainer.at.epoch < plan.training.epochs:
+            trainer.run_epoch(interruption)
+            trainer.finish_epoch(on_epoch_end)
+    if trainer.average is not None:
+        trainer.average.adopt()
+
+
+class _Trainer:
+    """One run: the parts that learn, and where it stands."""
+
+    def __init__(
+        self, objective: Objective, source: BatchSource, plan: TrainingPlan, *, run: RunDirectory, fabric: Fabric
+    ) -> None:
+        self.config, self.schedule = plan.training, plan.schedule(fabric.world_size)
+        self.source, self.run, self.fabric = source, run, fabric
+        self.objective = objective.to(fabric.device)
+        optimizer = build_optimizer(self.objective, plan.optimizer, allow_fused=self._may_fuse())
+        self.step_module, self.optimizer = fabric.setup(ObjectiveStep(self.objective), optimizer)
+        ema = self.config.ema_decay
+        self.average = AveragedWeights(self.objective.model, ema) if ema else None
+        self.parts = TrainedParts(
+            objective=self.objective, optimizer=optimizer, average=self.average, fabric=self.fabric
+        )
+        self.steps = source.steps_per_epoch // self.config.accumulate
+        self.images = plan.batch_size * fabric.world_size
+        self.progress = TrainingProgress(self.config.epochs, self.steps, shown=fabric.is_global_zero)
+        self.losses = LossLog()
+        self.at = self.parts.restore(run)
+        self.clock = self.saved = time.monotonic()
+        self.progress.update(self.at.epoch, self.at.step)
+
+    def run_epoch(self, interruption: Interruption) -> None:
+        """Make the remaining updates of the present epoch."""
+        self.objective.train()
+        self.clock = time.monotonic()
+        batches = self.source.batches(self.at.epoch, self.at.step * self.config.accumulate)
+        while self.at.step < self.steps:
+            try:
+                group = [batch.to(self.fabric.device) for batch in itertools.islice(batches, self.config.accumulate)]
+            except RuntimeError:
+                if interruption.signal is None:  # Ctrl-C also ends the loader's workers, mostly before this process
+                    raise
+                self._stop()
+            self._update(group)
+            self.at.step += 1
+            logged = self.at.step % self.config.log_steps == 0 or self.at.step == self.steps
+            if logged:
+                self._read_losses()
+            self._save_or_stop(interruption, logged=logged)
+
+    def finish_epoch(self, on_epoch_end: EpochEnd | None) -> None:
+        """Log the epoch, call back, and take its snapshot."""
+        count = self.steps * self.config.accumulate
+        means = {name: total / count for name, total in self.at.sums.items()}
+        if on_epoch_end is not None and self.fabric.is_global_zero:
+            means |= self._call_back(on_epoch_end)
+        self._log("epoch", means, speed=self._speed(count, self.at.seconds), seconds=self.at.seconds)
+        self.progress.finish_epoch(self.at.epoch, means)
+        self.at = Position(epoch=self.at.epoch + 1)
+        self.save()
+
+    def save(self) -> None:
+        """Take a snapshot, after a look at the losses: a broken run must not overwrite a good snapshot."""
+        self._read_losses()
+        self.parts.save(self.run, self.at.epoch * self.steps + self.at.step, self.at)
+        self.saved = time.monotonic()
+
+    def _update(self, group: list[Batch]) -> None:
+        """Make one update from one or several batches, without waiting for the accelerator."""
+        done = self.at.epoch + self.at.step / self.steps
+        self.objective.progress = done / self.config.epochs
+        set_rates(self.optimizer.param_groups, self.schedule(done))
+        for position, batch in enumerate(group, start=1):
+            with self.fabric.no_backward_sync(self.step_module, enabled=position < len(group)):
+                loss, terms = self.step_module(SealedBatch(batch))
+                self.fabric.backward(loss / len(group))
+            self.losses.add(terms)
+        if self.config.clip_norm:
+            self.fabric.clip_gradients(
+                self.step_module, self.optimizer, max_norm=self.config.clip_norm, error_if_nonfinite=False
+            )
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        if self.average is not None:
+            self.average.update()
+
+    def _read_losses(self) -> None:
+        """Read the waiting losses back, check them, and log their means."""
+        count = len(self.losses)
+        if not count:
+            return
+        try:
+            totals = self.losses.read()
+        except NonFiniteLossError as error:
+            step = self.at.step - error.batches_ago // self.config.accumulate
+            raise FacskitError(
+                f"The loss is no longer a number in epoch {self.at.epoch + 1} at step {step} ({error}); "
+                "lower optimizer.base_lr, set training.clip_norm, or use runtime.precision 32 or bf16."
+            ) from error
+        now = time.monotonic()
+        seconds, self.clock = now - self.clock, now
+        self.at.seconds += seconds
+        for name, total in totals.items():
+            self.at.sums[name] = self.at.sums.get(name, 0.0) + total
+        means = {name: total / count for name, total in totals.items()}
+        speed = self._speed(count, seconds)
+        self.progress.update(self.at.epoch, self.at.step, loss=means["loss"], rate=self._rate, speed=speed)
+        self._log("step", means, speed=speed)
+
+    def _save_or_stop(self, interruption: Interruption, *, logged: bool) -> None:
+        due = self.config.checkpoint_steps > 0 and self.at.step % self.config.checkpoint_steps == 0
+        late = time.monotonic() - self.saved > 60 * self.config.checkpoint_minutes
+        stop = interruption.signal is not None
+        if self.fabric.world_size > 1:  # one process's clock or signal must not leave the others waiting for it
+            wishes = torch.tensor([float(late), float(stop)], device=self.fabric.device)
+            late = stop = False
+            if logged:
+                torch.distributed.all_reduce(wishes, torch.distributed.ReduceOp.MAX)
+                late, stop = (wish > 0 for wish in wishes.tolist())
+        if stop:
+            self._stop()
+        if (due or late) and self.at.step < self.steps:
+            self.save()
+
+    def _stop(self) -> None:
+        self.save()
+        raise FacskitError(
+            f"The run stopped on request in epoch {self.at.epoch + 1} after step {self.at.step}, and everything is "
+            f"saved in {self.run.path}; give the same command again to go on."
+        )
+
+    def _call_back(self, on_epoch_end: EpochEnd) -> dict[str, float]:
+        model = self.objective.model
+        model.eval()
+        with nullcontext() if self.average is None else self.average.in_place():
+            return dict(on_epoch_end(self.at.epoch + 1, model))
+
+    def _log(self, kind: str, values: Mapping[str, float], *, speed: float, **more: float) -> None:
+        if self.fabric.is_global_zero:
+            place = {"kind": kind, "epoch": self.at.epoch + 1, "step": self.at.epoch * self.steps + self.at.step}
+            self.run.append_metrics({**place, **values, "lr": self._rate, "images_per_second": speed, **more})
+
+    @property
+    def _rate(self) -> float:
+        return float(max(group["lr"] for group in self.optimizer.param_groups))
+
+    def _speed(self, batches: int, seconds: float) -> float:
+        return batches * self.images / max(seconds, 1e-9)
+
+    def _may_fuse(self) -> bool:
+        scales = getattr(self.fabric.strategy.precision, "scaler", None) is not None
+        return not (scales and self.config.clip_norm)

@@ -1,0 +1,164 @@
+"""Learning rates and parameter groups: what the optimiser does to which parameter, and when.
+
+The schedule is a pure function of the fractional epoch and the layer scales are a pure function of parameter names, so
+both can be checked against published numbers without training anything.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+
+from facskit.objectives.objective import Objective
+
+__all__ = ["OptimizerConfig", "build_optimizer", "layer_scales", "learning_rate", "parameter_groups", "set_rates"]
+
+_BATCH_OF_BASE_RATE = 256
+_NEVER_DECAYED = {"cls_token", "pos_embed"}
+_FUSED_DEVICES = ("cpu", "cuda", "mps")
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimizerConfig:
+    """AdamW with linear warm-up, half-cosine decay and, for transformers, smaller rates in lower layers."""
+
+    kind: Literal["adamw"] = "adamw"
+    """The rule that updates the parameters."""
+    base_lr: float = 5e-4
+    """Learning rate for an effective batch of 256 images; the rate in use is `base_lr * effective batch / 256`."""
+    weight_decay: float = 0.05
+    """Decoupled weight decay; biases, other one-dimensional parameters, positions and class token are spared."""
+    betas: tuple[float, float] = (0.9, 0.999)
+    """Decay rates of the running averages of the gradient and of its square."""
+    eps: float = 1e-8
+    """Added to the denominator of the update."""
+    layer_decay: float = 1.0
+    """Factor between the learning rates of neighbouring layers, from the top down; 1 gives all layers one rate."""
+    warmup_epochs: float = 0.0
+    """Epochs during which the rate grows linearly from 0."""
+    min_lr: float = 0.0
+    """Rate at the end of the run, before the layer's factor."""
+
+    def __post_init__(self) -> None:
+        """Refuse values the update rule has no meaning for."""
+        for field, limit in (("weight_decay", 0.0), ("warmup_epochs", 0.0), ("min_lr", 0.0)):
+            value = getattr(self, field)
+            if not (math.isfinite(value) and value >= limit):
+                raise ValueError(f"{field} must be at least {limit:g}, got {value}")
+        for field in ("base_lr", "eps"):
+            value = getattr(self, field)
+            if not (math.isfinite(value) and value > 0):
+                raise ValueError(f"{field} must be above 0, got {value}")
+        if not 0 < self.layer_decay <= 1:
+            raise ValueError(f"layer_decay must be above 0 and at most 1, got {self.layer_decay}")
+        if not all(0 <= beta < 1 for beta in self.betas):
+            raise ValueError(f"betas must be at least 0 and below 1, got {self.betas}")
+
+    def peak_rate(self, effective_batch: int) -> float:
+        """Return the rate after warm-up for a number of images per update, over all processes and accumulated steps.
+
+        Paper: linear scaling rule, `lr = base_lr * effective_batch / 256`.
+        """
+        return self.base_lr * effective_batch / _BATCH_OF_BASE_RATE
+
+
+def learning_rate(epoch: float, *, peak: float, floor: float, warmup_epochs: float, epochs: float) -> float:
+    """Return the learning rate at a moment of the run: linear warm-up from 0, then half a cosine down to `floor`.
+
+    Args:
+        epoch: Fraction of epochs done, for example 1.5 in the middle of the second.
+        peak: Rate at the end of the warm-up.
+        floor: Rate at the end of the run.
+        warmup_epochs: Length of the warm-up in epochs; 0 starts at the peak.
+        epochs: Length of the run in epochs.
+
+    Returns:
+        The rate, before any layer's factor.
+
+    Raises:
+        ValueError: The warm-up is longer than the run.
+    """
+    if warmup_epochs > epochs:
+        raise ValueError(f"warmup_epochs must be at most the run's {epochs:g} epochs, got {warmup_epochs:g}")
+    if epoch < warmup_epochs:
+        return peak * epoch / warmup_epochs
+    if epochs == warmup_epochs:
+        return peak
+    progress = min((epoch - warmup_epochs) / (epochs - warmup_epochs), 1.0)
+    return floor + (peak - floor) * 0.5 * (1.0 + math.cos(math.pi * progress))
+
+
+def layer_scales(layers: Mapping[str, int], layer_decay: float) -> dict[str, float]:
+    """Return the factor on the learning rate of each parameter.
+
+    Args:
+        layers: Parameter name -> layer, 0 next to the pixels; the top layer keeps the full rate.
+        layer_decay: Factor from a layer to the one below it; 1 gives every parameter the factor 1.
+
+    Returns:
+        One factor per name.
+
+    Paper: FMAE-IAT, fine-tuning with layer decay 0.65: `scale = 0.65 ** (depth + 1 - layer)`.
+    """
+    top = max(layers.values(), default=0)
+    return {name: layer_decay ** (top - layer) for name, layer in layers.items()}
+
+
+def parameter_groups(objective: Objective, *, weight_decay: float, layer_decay: float) -> list[dict[str, Any]]:
+    """Sort an objective's trainable parameters into groups of one learning-rate factor and one weight decay.
+
+    What the objective learns beside its model, such as a subject head, belongs to the top layer.
+
+    Args:
+        objective: The objective to train.
+        weight_decay: Decay of matrices and convolution kernels.
+        layer_decay: Factor from a layer to the one below it.
+
+    Returns:
+        Groups for a PyTorch optimiser, each also with `lr_scale` and the `names` of its parameters.
+    """
+    scales = layer_scales(objective.model.layer_ids(), layer_decay)
+    groups: dict[tuple[float, float], dict[str, Any]] = {}
+    for name, parameter in objective.named_parameters():
+        if not parameter.requires_grad:
+            continue
+        scale = scales.get(name.removeprefix("model."), 1.0)
+        decay = 0.0 if parameter.ndim <= 1 or name.rpartition(".")[2] in _NEVER_DECAYED else weight_decay
+        empty: dict[str, Any] = {"params": [], "names": [], "weight_decay": decay, "lr_scale": scale}
+        group = groups.setdefault((scale, decay), empty)
+        group["params"].append(parameter)
+        group["names"].append(name)
+    return list(groups.values())
+
+
+def build_optimizer(
+    objective: Objective, config: OptimizerConfig, *, allow_fused: bool = True
+) -> torch.optim.Optimizer:
+    """Build the optimiser for an objective on its device; `set_rates` sets its rates before each update.
+
+    Args:
+        objective: The objective to train.
+        config: Update rule and its numbers.
+        allow_fused: Whether one fused kernel may update all parameters; it is faster, but it also undoes the loss
+            scaling of 16-bit floats itself, which gradient clipping can't be combined with.
+
+    Returns:
+        The optimiser.
+    """
+    groups = parameter_groups(objective, weight_decay=config.weight_decay, layer_decay=config.layer_decay)
+    devices = {parameter.device.type for group in groups for parameter in group["params"]}
+    fused = allow_fused and devices <= set(_FUSED_DEVICES)
+    return torch.optim.AdamW(groups, lr=config.base_lr, betas=config.betas, eps=config.eps, fused=fused)
+
+
+def set_rates(groups: Iterable[dict[str, Any]], rate: float) -> None:
+    """Give each group of an optimiser the rate times its layer's factor.
+
+    Args:
+        groups: The optimiser's parameter groups, changed in place.
+        rate: Learning rate of the top layer.
+    """
+    for group in groups:
+        group["lr"] = rate * group["lr_scale"]

@@ -1,0 +1,212 @@
+"""The folder of one run: its recipe, its environment, its metrics, its snapshots and, at the end, its weights.
+
+```text
+run/
+  recipe.yaml          the resolved recipe; running it repeats the run
+  environment.json     versions, commit and device
+  metrics.jsonl        one JSON object per logged interval and per epoch
+  checkpoints/         the last two snapshots of everything needed to go on
+  weights.safetensors  the result; where it is, the run is finished
+```
+
+Every file is written beside its place and then moved onto it, so that a file that exists is complete.
+"""
+
+import contextlib
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from facskit.errors import CheckpointError, RecipeError
+from facskit.files import PART_PATTERN, atomic_path, write_text
+
+__all__ = ["RunDirectory", "claim_folder", "describe_environment"]
+
+_KEPT = 2
+_PACKAGES = ("facskit", "torch", "lightning-fabric", "numpy", "polars", "opencv-python-headless", "pydantic")
+
+
+class RunDirectory:
+    """The files of one run and the rules by which they are written, continued and refused.
+
+    Args:
+        path: The folder.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.recipe = path / "recipe.yaml"
+        self.environment = path / "environment.json"
+        self.metrics = path / "metrics.jsonl"
+        self.snapshots = path / "checkpoints"
+        self.weights = path / "weights.safetensors"
+
+    @classmethod
+    def open(cls, path: Path, recipe: str, *, device: str) -> "RunDirectory":
+        """Start a run in a new folder, or continue the one that is there if it has the same recipe.
+
+        Args:
+            path: The folder; it is created if needed.
+            recipe: Text of the resolved recipe.
+            device: Name of the device, for the record.
+
+        Returns:
+            The run's folder, with recipe and environment written.
+
+        Raises:
+            RecipeError: The folder belongs to a run with another recipe, or is no run and not empty.
+        """
+        claim_folder(path, recipe)
+        run = cls(path)
+        run.snapshots.mkdir(exist_ok=True)
+        if not run.environment.exists():
+            write_text(run.environment, json.dumps(describe_environment(device), indent=2) + "\n")
+        for leftover in [*path.glob(PART_PATTERN), *run.snapshots.glob(PART_PATTERN)]:
+            leftover.unlink(missing_ok=True)
+        return run
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run's result is there."""
+        return self.weights.exists()
+
+    def append_metrics(self, record: Mapping[str, Any]) -> None:
+        """Add one line to `metrics.jsonl`.
+
+        Args:
+            record: JSON-able names and values.
+        """
+        with self.metrics.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(record) + "\n")
+
+    def read_metrics(self) -> list[dict[str, Any]]:
+        """Return the lines of `metrics.jsonl`, oldest first; none if there is no such file yet."""
+        if not self.metrics.exists():
+            return []
+        return [json.loads(line) for line in self.metrics.read_text(encoding="utf-8").splitlines()]
+
+    def save_snapshot(self, step: int, state: Mapping[str, Any]) -> Path:
+        """Write a snapshot of a run in progress and drop all but the last two.
+
+        Args:
+            step: Updates done so far.
+            state: Tensors, numbers, strings and containers of them.
+
+        Returns:
+            The snapshot's file.
+        """
+        size = self.metrics.stat().st_size if self.metrics.exists() else 0
+        path = self.snapshots / f"step-{step:09d}.pt"
+        with atomic_path(path) as part:
+            torch.save({**state, "metrics_size": size}, part)
+        for old in self._snapshot_files()[:-_KEPT]:
+            old.unlink()
+        return path
+
+    def load_snapshot(self) -> dict[str, Any] | None:
+        """Load the newest snapshot and cut `metrics.jsonl` back to the moment it was taken.
+
+        Returns:
+            The snapshot's state on the CPU, or None if the run has none and starts from the beginning.
+
+        Raises:
+            CheckpointError: There are snapshots, but none can be read.
+        """
+        files = self._snapshot_files()
+        state = None
+        for path in reversed(files):
+            with contextlib.suppress(Exception):  # a damaged file fails in many ways; the one before may be whole
+                state = torch.load(path, map_location="cpu", weights_only=True)
+                break
+        if files and state is None:
+            raise CheckpointError(f"{files[-1]}: no snapshot here can be read; delete them to start the run over.")
+        size = 0 if state is None else int(state.pop("metrics_size"))
+        if self.metrics.exists() and self.metrics.stat().st_size > size:
+            os.truncate(self.metrics, size)
+        return state
+
+    def drop_snapshots(self) -> None:
+        """Delete all snapshots, once the run is finished."""
+        for path in self._snapshot_files():
+            path.unlink()
+
+    def _snapshot_files(self) -> list[Path]:
+        return sorted(self.snapshots.glob("step-*.pt"))
+
+
+def claim_folder(path: Path, recipe: str) -> None:
+    """Make a folder the home of a recipe: create it, or check that it already is.
+
+    Args:
+        path: The folder.
+        recipe: Text of the resolved recipe, which is written to `recipe.yaml` in it.
+
+    Raises:
+        RecipeError: The folder belongs to another recipe, or is not empty and belongs to none.
+    """
+    file = path / "recipe.yaml"
+    if not file.exists():
+        if path.exists() and not (path.is_dir() and not any(path.iterdir())):
+            raise RecipeError(f"{path}: the folder isn't empty and holds no run to continue; name another one.")
+        path.mkdir(parents=True, exist_ok=True)
+        write_text(file, recipe)
+        return
+    there = file.read_text(encoding="utf-8")
+    if there != recipe:
+        pairs = zip_longest(there.splitlines(), recipe.splitlines(), fillvalue="nothing")
+        old, new = next((old.strip(), new.strip()) for old, new in pairs if old != new)
+        raise RecipeError(
+            f"{path}: the folder holds a run with another recipe: there {old!r}, now {new!r}; "
+            "name another folder or go back to the recipe in it."
+        )
+
+
+def describe_environment(device: str) -> dict[str, Any]:
+    """Return what a reader needs to judge a run's numbers: versions, commit, device and time.
+
+    Args:
+        device: Name of the device the run computes on.
+
+    Returns:
+        JSON-able names and values.
+    """
+    return {
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "device": device,
+        "python": platform.python_version(),
+        "platform": f"{platform.system()} {platform.machine()}",
+        "commit": _commit(),
+        "packages": {package: _version(package) for package in _PACKAGES},
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _commit() -> str | None:
+    """The commit of the source folder, with `+` if files in it were changed since; None for an installed package."""
+    folder = Path(__file__).parents[2]
+    if not (folder / ".git").exists():
+        return None
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(folder), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
+
+    try:
+        return git("rev-parse", "HEAD") + ("+" if git("status", "--porcelain") else "")
+    except (OSError, subprocess.SubprocessError):
+        return None

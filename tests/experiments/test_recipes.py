@@ -1,0 +1,88 @@
+"""Every recipe in the laboratory notebook is read, assembled and written back."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from facskit.action_units import ActionUnitSet
+from facskit.experiments.assemble import assemble_model
+from facskit.experiments.recipe import Recipe
+from facskit.experiments.recipe_files import format_recipe, read_recipe
+from facskit.models.vision_transformer import SIZES
+from facskit.objectives.identity_adversarial import IdentityAdversarialConfig
+from facskit.training.loop import TrainingPlan
+from facskit.training.optimization import parameter_groups
+from tests.experiments.assembling import objective_on_meta
+
+ROOT = Path(__file__).parents[2] / "recipes"
+RECIPES = sorted(ROOT.rglob("*.yaml"))
+PUBLISHED = sorted((ROOT / "fmae_iat").glob("*.yaml"))
+
+
+def test_all_recipes_are_found() -> None:
+    names = {path.relative_to(ROOT).as_posix() for path in RECIPES}
+    corpora = ("bp4d", "bp4d_plus", "disfa")
+    published = {f"fmae_iat/{corpus}_{arm}.yaml" for corpus in corpora for arm in ("fmae", "fmae_iat")}
+    assert published | {"packaged/fmae_iat_tiny.yaml", "packaged/compact.yaml", "debug/one_minute.yaml"} <= names
+    assert not list(ROOT.rglob("*.yml"))
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_opens_with_what_a_reader_wants_to_know(path: Path) -> None:
+    header = [line for line in path.read_text().splitlines() if line.startswith("#")]
+    for word in ("Paper", "Table", "Expected", "Hardware"):
+        assert any(line.startswith(f"# {word} ") for line in header), f"{word} is missing"
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_is_read_and_written_back(path: Path, tmp_path: Path) -> None:
+    recipe = read_recipe(path)
+    (tmp_path / "resolved.yaml").write_text(format_recipe(recipe))
+    assert read_recipe(tmp_path / "resolved.yaml") == recipe
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_is_assembled(path: Path) -> None:
+    recipe = read_recipe(path)
+    objective = objective_on_meta(recipe)
+    groups = parameter_groups(
+        objective, weight_decay=recipe.optimizer.weight_decay, layer_decay=recipe.optimizer.layer_decay
+    )
+    assert sum(len(group["params"]) for group in groups) == len(list(objective.parameters()))
+    plan = TrainingPlan(training=recipe.training, optimizer=recipe.optimizer, batch_size=recipe.data.loader.batch_size)
+    rate = plan.schedule(recipe.runtime.devices)
+    assert rate(recipe.optimizer.warmup_epochs) == pytest.approx(recipe.learning_rate)
+    assert rate(float(recipe.training.epochs)) == pytest.approx(recipe.optimizer.min_lr)
+
+
+@pytest.mark.parametrize("path", PUBLISHED, ids=lambda path: path.stem)
+def test_published_recipes_hold_the_published_numbers(path: Path) -> None:
+    recipe = read_recipe(path)
+    corpus = path.stem.removesuffix("_fmae_iat").removesuffix("_fmae")
+    adversarial = path.stem.endswith("iat")
+    rates = {"bp4d_fmae": 5e-5}
+    epochs = {"bp4d_fmae": 20, "bp4d_plus_fmae": 20, "disfa_fmae": 20, "disfa_fmae_iat": 20}
+    strengths = {"bp4d": 2.0, "bp4d_plus": 1.0, "disfa": 0.5}
+    assert recipe.model == SIZES["L"]
+    assert recipe.learning_rate == pytest.approx(rates.get(path.stem, 1.25e-4))
+    assert recipe.training.epochs == epochs.get(path.stem, 30)
+    assert recipe.optimizer.warmup_epochs == recipe.training.epochs / 10
+    assert len(recipe.data.unit_set) == (8 if corpus == "disfa" else 12)
+    assert recipe.data.unit_set == ActionUnitSet.parse("disfa-8" if corpus == "disfa" else "bp4d")
+    assert isinstance(recipe.objective, IdentityAdversarialConfig) == adversarial
+    if isinstance(recipe.objective, IdentityAdversarialConfig):
+        assert recipe.objective.strength == strengths[corpus]
+
+
+def test_packaged_recipes_need_no_weights_and_no_files() -> None:
+    for path in [*ROOT.glob("packaged/*.yaml"), *ROOT.glob("debug/*.yaml")]:
+        recipe = read_recipe(path)
+        assert recipe.data.manifest == "packaged"
+        assert not recipe.initial_weights
+        with torch.device("meta"):
+            assert assemble_model(recipe).image_size == recipe.data.crop.size
+
+
+def test_a_recipe_by_defaults_is_whole() -> None:
+    assert Recipe(name="defaults").learning_rate == pytest.approx(1.25e-4)

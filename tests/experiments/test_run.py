@@ -1,0 +1,146 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from facskit.datasets.folds import HoldOut, SubjectFolds
+from facskit.datasets.loaders import LoaderConfig
+from facskit.errors import DatasetError, RecipeError
+from facskit.evaluation.predictions import Predictions
+from facskit.experiments.recipe import DataConfig, EvaluationConfig, Recipe
+from facskit.experiments.recipe_files import read_recipe
+from facskit.experiments.run import cross_validate, evaluate, train
+from facskit.faces.alignment import WholeImage
+from facskit.models.checkpoints import load_checkpoint
+from facskit.models.compact_network import CompactConfig
+from facskit.objectives.identity_adversarial import IdentityAdversarialConfig
+from facskit.training.loop import TrainingConfig
+from facskit.training.optimization import OptimizerConfig
+from facskit.training.runtime import RuntimeConfig
+from tests.experiments.drawn_faces import write_drawn_faces
+
+
+@pytest.fixture(scope="module")
+def recipe(tmp_path_factory: pytest.TempPathFactory) -> Recipe:
+    manifest = write_drawn_faces(tmp_path_factory.mktemp("faces") / "faces.parquet")
+    return Recipe(
+        name="drawn",
+        data=DataConfig(
+            manifest=str(manifest),
+            action_units="AU01,AU12",
+            crop=WholeImage(size=32),
+            loader=LoaderConfig(batch_size=8),
+            folds=SubjectFolds(k=2, validation_fraction=0.2),
+        ),
+        model=CompactConfig(image_size=32, widths=(16, 32), depths=(1, 1), places=8, place_dim=8),
+        objective=IdentityAdversarialConfig(strength=0.1),
+        optimizer=OptimizerConfig(base_lr=0.1, warmup_epochs=1.0),
+        training=TrainingConfig(epochs=15, log_steps=2),
+        runtime=RuntimeConfig(device="cpu", threads=1),
+    )
+
+
+@pytest.fixture(scope="module")
+def validated(recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("runs") / "all"
+    cross_validate(replace(recipe, evaluation=EvaluationConfig(seeds=(0, 1))), out)
+    return out
+
+
+def test_cross_validation_writes_every_run_and_the_results(validated: Path) -> None:
+    runs = {path.parent.name for path in validated.glob("*/weights.safetensors")}
+    assert runs == {"fold-1-seed-0", "fold-2-seed-0", "fold-1-seed-1", "fold-2-seed-1"}
+    predictions = Predictions.load(validated / "predictions.parquet")
+    assert predictions.runs == [(1, 0), (1, 1), (2, 0), (2, 1)]
+    assert len(predictions) == 2 * 144  # every image is tested on once with each seed
+    text = (validated / "results.md").read_text()
+    for stamp in ("last epoch", "threshold fixed at 0.5", "2 subject-exclusive folds, seed 0", "All-present"):
+        assert stamp in text
+    json.loads((validated / "results.json").read_text())
+
+
+def test_it_learns_something(validated: Path) -> None:
+    scores = Predictions.load(validated / "predictions.parquet").scores()
+    assert scores.macro("f1").value > 0.8
+
+
+def test_a_finished_cross_validation_only_reports(
+    recipe: Recipe, validated: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = {path: path.stat().st_mtime_ns for path in validated.rglob("weights.safetensors")}
+    cross_validate(replace(recipe, evaluation=EvaluationConfig(seeds=(0, 1))), validated)
+    assert before == {path: path.stat().st_mtime_ns for path in validated.rglob("weights.safetensors")}
+    assert "this run is finished; its weights are in weights.safetensors" in capsys.readouterr().err
+
+
+def test_another_recipe_is_refused(recipe: Recipe, validated: Path) -> None:
+    with pytest.raises(RecipeError, match="holds a run with another recipe"):
+        cross_validate(replace(recipe, name="other"), validated)
+
+
+def test_the_recipe_of_a_run_repeats_it(validated: Path, tmp_path: Path) -> None:
+    run = validated / "fold-2-seed-1"
+    weights, _ = train(read_recipe(run / "recipe.yaml"), tmp_path / "again")
+    assert weights.read_bytes() == (run / "weights.safetensors").read_bytes()
+    first, second = (Predictions.load(path / "predictions.parquet") for path in (run, tmp_path / "again"))
+    assert np.array_equal(first.probabilities, second.probabilities)
+
+
+def test_the_weight_file_says_what_it_is(validated: Path) -> None:
+    model, info = load_checkpoint(validated / "fold-1-seed-0" / "weights.safetensors")
+    assert info.action_units.codes == ("AU01", "AU12")
+    assert info.thresholds == (0.5, 0.5)
+    assert info.provenance["recipe"] == "drawn"
+    predictions = Predictions.load(validated / "fold-1-seed-0" / "predictions.parquet")
+    assert not set(info.provenance["training_subjects"]) & set(predictions.subjects.tolist())
+    assert not any("subject" in name for name in model.state_dict())
+
+
+def test_metrics_log_the_validation_subjects(validated: Path) -> None:
+    lines = [json.loads(line) for line in (validated / "fold-1-seed-0" / "metrics.jsonl").read_text().splitlines()]
+    epochs = [line for line in lines if line["kind"] == "epoch"]
+    assert len(epochs) == 15
+    assert {"loss", "identity", "identity_constant", "validation_f1", "validation_roc_auc", "lr"} <= epochs[-1].keys()
+    assert not list((validated / "fold-1-seed-0" / "checkpoints").iterdir())
+
+
+def test_thresholds_from_validation_subjects_go_with_the_weights(recipe: Recipe, tmp_path: Path) -> None:
+    shared = replace(
+        recipe, training=TrainingConfig(epochs=1), evaluation=EvaluationConfig(threshold="validation-shared")
+    )
+    _, info = load_checkpoint(train(shared, tmp_path / "run")[0])
+    predictions = Predictions.load(tmp_path / "run" / "predictions.parquet")
+    assert len(set(info.thresholds)) == 1
+    assert info.thresholds == pytest.approx(predictions.thresholds[0].tolist())
+    nobody = replace(shared, data=replace(shared.data, folds=SubjectFolds(k=2, validation_fraction=0.0)))
+    with pytest.raises(DatasetError, match="asks for validation subjects, but data.folds sets none aside"):
+        train(nobody, tmp_path / "other")
+
+
+def test_training_on_everybody_leaves_no_predictions(recipe: Recipe, tmp_path: Path) -> None:
+    everybody = replace(
+        recipe,
+        data=replace(recipe.data, folds=HoldOut(test_fraction=0.0, validation_fraction=0.0), subjects_in_head="all"),
+        training=TrainingConfig(epochs=1, ema_decay=0.9),
+    )
+    weights, _ = train(everybody, tmp_path / "run")
+    assert weights.exists()
+    assert not (tmp_path / "run" / "predictions.parquet").exists()
+    with pytest.raises(DatasetError, match="A cross-validation needs test subjects in every fold"):
+        cross_validate(everybody, tmp_path / "all")
+
+
+def test_evaluate_scores_a_weight_file_and_warns_of_known_subjects(
+    recipe: Recipe, validated: Path, tmp_path: Path
+) -> None:
+    weights = validated / "fold-1-seed-0" / "weights.safetensors"
+    report = evaluate(weights, recipe.data.manifest, tmp_path / "scores", device="cpu")
+    text = (tmp_path / "scores" / "results.md").read_text()
+    assert text == report.to_markdown()
+    assert "NOT INDEPENDENT: 2 subjects have names of training subjects" in text
+    found = Predictions.load(tmp_path / "scores" / "predictions.parquet")
+    tested = Predictions.load(validated / "fold-1-seed-0" / "predictions.parquet")
+    rows = [found.names.tolist().index(name) for name in tested.names]
+    assert np.allclose(found.probabilities[rows], tested.probabilities, atol=1e-6)
