@@ -5,8 +5,9 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+DEV    := $(VENV)/.ready-dev
 
-.PHONY: help demo test test-all check format ci faces weights contact-sheets clean
+.PHONY: help demo test test-all check format ci clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -15,25 +16,30 @@ $(READY): pyproject.toml
 	@echo "Setting up $(VENV) (a minute or two, once) ..."
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "facskit needs Python 3.11 or newer; $(PYTHON) is older. Try: make PYTHON=python3.11"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
 	@touch $(READY)
+
+$(DEV): $(READY)
+	@echo "Adding what tests and checks need (half a minute, once) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $(DEV)
 
 demo: $(READY)  ## recognise photographs, train and evaluate a small model (under 8 minutes)
 	@$(BIN)/facskit demo --out demo
 
-test: $(READY)  ## run the tests
-	@$(BIN)/python -m pytest
+test: $(DEV)  ## run the tests
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
 
-test-all: $(READY)  ## run the tests, the slow ones too
-	@$(BIN)/python -m pytest -m 'not gpu'
+test-all: $(DEV)  ## run the tests, the slow ones too
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto -m 'not gpu'
 
-check: $(READY)  ## formatting, lint, types, direction of imports
+check: $(DEV)  ## formatting, lint, types, direction of imports
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-format: $(READY)  ## format the code and fix what can be fixed
+format: $(DEV)  ## format the code and fix what can be fixed
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 

@@ -20,10 +20,12 @@ from facskit.columns import IMAGE_BYTES, LANDMARKS_X, LANDMARKS_Y
 from facskit.datasets.augmentation import AugmentationConfig
 from facskit.datasets.loaders import FaceDataset, LoaderConfig, Preparation, train_loader
 from facskit.datasets.manifest import Manifest, read_manifest
+from facskit.experiments.recipe_files import read_recipe
 from facskit.faces.filters import one_thread
 from facskit.faces.images import encode_jpeg
 
 ROWS = 1024
+RECIPES = Path(__file__).parents[1] / "recipes"
 
 
 def waves(rng: np.random.Generator) -> bytes:
@@ -61,20 +63,26 @@ def median_seconds(action: Callable[[], object], repeats: int) -> float:
     return statistics.median(times)
 
 
+def augmentations() -> dict[str, AugmentationConfig]:
+    """Return what is timed: nothing, and what the recipes for rendered faces and for FMAE on BP4D ask for."""
+    files = [next(RECIPES.rglob(f"{name}.yaml")) for name in ("compact", "bp4d_fmae")]
+    return {"none": AugmentationConfig()} | {file.stem: read_recipe(file).data.augmentation for file in files}
+
+
 def sample_times(repeats: int) -> None:
     """Print the milliseconds per sample of each augmentation, with and without decoding."""
     manifest = packed(ROWS)
     found: dict[str, float] = {}
-    for name in ("none", "light", "strong", "fmae"):
-        preparation = Preparation(augmentation=getattr(AugmentationConfig, name)())
+    for name, augmentation in augmentations().items():
+        preparation = Preparation(augmentation=augmentation)
         for cache_gib, decoding in ((0.0, "decoding each time"), (1.0, "decoded ahead")):
             loader = train_loader(FaceDataset(manifest, preparation, cache_gib=cache_gib), LoaderConfig(batch_size=64))
             with one_thread():
                 seconds = median_seconds(lambda loader=loader: sum(len(b) for b in loader.batches(0)), repeats)  # type: ignore[misc]
-            found[f"{name:>6}, {decoding}"] = 1000 * seconds / ROWS
+            found[f"{name:>10}, {decoding}"] = 1000 * seconds / ROWS
     slowest = max(found.values())
     for setting, milliseconds in found.items():
-        print(f"{setting:<28} {milliseconds:6.3f} ms per sample   x{slowest / milliseconds:.2f}")
+        print(f"{setting:<32} {milliseconds:6.3f} ms per sample   x{slowest / milliseconds:.2f}")
 
 
 def manifest_times(rows: int) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["PART_PATTERN", "atomic_path", "write_text"]
+__all__ = ["PART_PATTERN", "atomic_path", "is_vacant", "write_text"]
 
 PART_PATTERN = ".part-*"
 """What unfinished files are called; one that is left behind by a kill may be deleted."""
@@ -41,6 +41,17 @@ def atomic_path(path: Path) -> Iterator[Path]:
     except BaseException:
         part.unlink(missing_ok=True)
         raise
+
+
+def is_vacant(folder: Path) -> bool:
+    """Tell whether a folder is missing or holds nothing but unfinished files that a kill left behind.
+
+    Args:
+        folder: The folder that a run, a corpus or the like wants to make its own.
+    """
+    if not folder.exists():
+        return True
+    return folder.is_dir() and all(entry.match(PART_PATTERN) for entry in folder.iterdir())
 
 
 def write_text(path: Path, text: str) -> None:

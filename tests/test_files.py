@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from facskit.files import PART_PATTERN, atomic_path, write_text
+from facskit.files import PART_PATTERN, atomic_path, is_vacant, write_text
 
 
 def test_a_file_appears_with_its_whole_content_and_its_folder_is_made(tmp_path: Path) -> None:
@@ -25,6 +25,18 @@ def test_a_failure_leaves_the_old_content_and_nothing_else(tmp_path: Path) -> No
         _write_half(path)
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_is_vacant_until_something_whole_is_in_it(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    assert is_vacant(folder)
+    folder.mkdir()
+    assert is_vacant(folder)
+    (folder / ".part-recipe-x1y2.yaml").write_text("left by a kill")
+    assert is_vacant(folder)
+    (folder / "notes.txt").touch()
+    assert not is_vacant(folder)
+    assert not is_vacant(folder / "notes.txt")
 
 
 def _write_half(path: Path) -> None:

@@ -1,4 +1,4 @@
-"""How much training crops vary: one setting for all random changes, and the presets that recipes start from."""
+"""How much training crops vary: one setting for all random changes; the numbers for a purpose stand in recipes."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -48,7 +48,8 @@ class AugmentationConfig:
     """Largest movement across and down, as a fraction of the side."""
     window_area: tuple[float, float] | None = None
     """Range of areas for a random window inside the crop (`RandomResizedCrop`); None takes the whole crop. Its aspect
-    lies between 3:4 and 4:3, uniform in the logarithm, and it is stretched to the whole side."""
+    lies between 3:4 and 4:3, uniform in the logarithm, and it is stretched to the whole side. Unlike in FMAE-IAT's
+    scripts, it is resampled bilinearly, not bicubically, and one that doesn't fit only has its longer side cut."""
     brightness: float = 0.0
     """Largest amount added to all colours, as a fraction of white, to either side."""
     contrast: float = 0.0
@@ -104,52 +105,6 @@ class AugmentationConfig:
                 raise ValueError(f"{name} must be a range from low to high, got {pair}")
             _check(name, pair[0], *limit)
             _check(name, pair[1], *limit)
-
-    @classmethod
-    def none(cls) -> "AugmentationConfig":
-        """Return the setting that changes nothing."""
-        return cls()
-
-    @classmethod
-    def light(cls) -> "AugmentationConfig":
-        """Return mirror images and small movements: for photographs recorded like those of the test."""
-        return cls(flip_chance=0.5, rotation=4.0, scale=(0.95, 1.05), shift=0.02, brightness=0.05, contrast=0.1)
-
-    @classmethod
-    def strong(cls) -> "AugmentationConfig":
-        """Return strong changes of everything: for rendered faces whose model must work on photographs."""
-        return cls(
-            flip_chance=0.5,
-            rotation=12.0,
-            scale=(0.85, 1.15),
-            stretch=0.06,
-            shift=0.06,
-            brightness=0.2,
-            contrast=0.5,
-            gamma=0.4,
-            colour_gain=0.2,
-            grey_chance=0.25,
-            shade_chance=0.4,
-            blur_chance=0.3,
-            shrink_chance=0.25,
-            noise_chance=0.4,
-            jpeg_chance=0.2,
-            erase_chance=0.3,
-            erase_count=2,
-            erase_fill="blocks",
-        )
-
-    @classmethod
-    def fmae(cls) -> "AugmentationConfig":
-        """Return FMAE-IAT's fine-tuning augmentation as far as it is geometric: random windows, mirroring, erasing.
-
-        Paper:
-            FMAE-IAT's released training scripts: window area 0.08 to 1, mirror images, random erasing with probability
-            0.25, area 0.02 to 1/3, per-pixel noise. Deviations: the two operations of RandAugment per image are NOT
-            here; windows are resampled bilinearly, not bicubically; a window that doesn't fit is drawn again only by
-            shortening its longer side.
-        """
-        return cls(flip_chance=0.5, window_area=(0.08, 1.0), erase_chance=0.25, erase_area=(0.02, 1 / 3))
 
 
 def _check(name: str, value: float | int, low: float | int, high: float | int) -> None:

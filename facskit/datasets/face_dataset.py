@@ -58,7 +58,7 @@ class FaceDataset(Dataset[PreparedArrays | FacskitError]):
             preparation: How an image becomes an input.
             rows: Which rows, for example `fold.train`; by default all.
             train_subjects: Names that subject indices count in; anyone else is -1.
-            cache_gib: How many GiB of decoded images to keep in memory.
+            cache_gib: How many GiB of decoded images this data set may keep in memory.
 
         Raises:
             DatasetError: There are no rows, or the crop needs landmarks that a row doesn't have.
@@ -83,7 +83,7 @@ class FaceDataset(Dataset[PreparedArrays | FacskitError]):
         return len(self.rows)
 
     def sample(self, epoch: int, position: int) -> Sample:
-        """Prepare one sample.
+        """Prepare one face, to look at what a model sees of it; batches hold exactly the same numbers.
 
         Args:
             epoch: Counted from zero; random changes depend on it.
@@ -94,6 +94,12 @@ class FaceDataset(Dataset[PreparedArrays | FacskitError]):
 
         Raises:
             MediaError: The image is missing or damaged.
+
+        Example:
+            ```python
+            sample = FaceDataset(packaged_faces(), Preparation()).sample(epoch=0, position=5)
+            print(dict(zip(sample.action_units.codes, sample.labels.tolist())))
+            ```
         """
         return Sample(
             image=torch.from_numpy(self._crop(epoch, position)),

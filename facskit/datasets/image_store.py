@@ -21,6 +21,8 @@ __all__ = ["ImageStore"]
 
 _LOG = logging.getLogger(__name__)
 _GIB = 2**30
+_BLOCK = 2**26
+"""Bytes that decoded pixels are allocated by: many images, and little beside a budget."""
 
 
 class ImageStore:
@@ -32,25 +34,20 @@ class ImageStore:
         Args:
             manifest: Where the images are.
             rows: The rows that will be asked for.
-            cache_gib: How many GiB of decoded pixels to keep; images beyond that are decoded each time.
+            cache_gib: How many GiB of decoded pixels to keep in this store; images beyond that are decoded each time.
+                Decoding ahead needs no more memory than that, beside the one image in hand.
         """
         self._root = manifest.root
         table = manifest.table[rows]
         self._names = _Blobs(name.encode() for name in table[IMAGE].to_list())
         self._encoded = _Blobs(table[IMAGE_BYTES].to_list()) if manifest.is_packed else None
-        self._shapes = np.zeros((0, 3), np.int64)
-        self._pixels = _Blobs([])
+        self._decoded = _Pixels()
         if cache_gib > 0:
             self._decode_ahead(round(cache_gib * _GIB))
 
     def __len__(self) -> int:
         """Return the number of images."""
         return len(self._names)
-
-    @property
-    def num_cached(self) -> int:
-        """How many images, from the first on, are kept decoded."""
-        return len(self._pixels)
 
     def name(self, position: int) -> str:
         """Return what messages call an image.
@@ -76,9 +73,7 @@ class ImageStore:
         Raises:
             MediaError: The image is missing or damaged.
         """
-        if position < len(self._pixels):
-            return self._pixels[position].reshape(self._shapes[position])
-        return self._decode(position)
+        return self._decoded[position] if position < len(self._decoded) else self._decode(position)
 
     def _decode(self, position: int) -> UInt8[np.ndarray, "height width 3"]:
         if self._encoded is None:
@@ -86,14 +81,12 @@ class ImageStore:
         return decode_image(bytes(self._encoded[position]), self.name(position))
 
     def _decode_ahead(self, limit: int) -> None:
-        images: list[np.ndarray] = []
-        used = 0
         positions = range(len(self))
         for position in track(
             positions, "Decoding images", console=Console(stderr=True), disable=len(positions) < 10_000
         ):
             image = self._decode(position)
-            if used + image.nbytes > limit:
+            if self._decoded.nbytes + image.nbytes > limit:
                 _LOG.warning(
                     "the image cache of %.1f GiB holds %d of %d images; the others are decoded each time (pack the "
                     "manifest to shrink its images, or raise cache_gib)",
@@ -102,17 +95,15 @@ class ImageStore:
                     len(self),
                 )
                 break
-            used += image.nbytes
-            images.append(image)
-        self._shapes = np.array([image.shape for image in images], np.int64).reshape(-1, 3)
-        self._pixels = _Blobs(image.reshape(-1) for image in images)
+            self._decoded.append(image, room=limit - self._decoded.nbytes)
+        self._decoded.freeze()
 
 
 class _Blobs:
     """Byte strings of different lengths in one array."""
 
-    def __init__(self, parts: "Iterable[bytes | np.ndarray]") -> None:
-        chunks = [np.frombuffer(part, np.uint8) if isinstance(part, bytes) else part for part in parts]
+    def __init__(self, parts: Iterable[bytes]) -> None:
+        chunks = [np.frombuffer(part, np.uint8) for part in parts]
         self._ends = np.cumsum([0, *(len(chunk) for chunk in chunks)])
         self._buffer = np.concatenate(chunks) if chunks else np.zeros(0, np.uint8)
 
@@ -122,3 +113,38 @@ class _Blobs:
     def __getitem__(self, position: int) -> UInt8[np.ndarray, "length"]:
         part: UInt8[np.ndarray, "length"] = self._buffer[self._ends[position] : self._ends[position + 1]]
         return part
+
+
+class _Pixels:
+    """Decoded images one after another in a few large blocks, so that each pixel exists once while they pile up."""
+
+    def __init__(self) -> None:
+        self.nbytes = 0
+        self._blocks: list[UInt8[np.ndarray, "bytes"]] = []
+        self._filled = 0
+        self._entries: list[tuple[int, int, int, int]] = []
+        self._table: Int64[np.ndarray, "images 4"] = np.zeros((0, 4), np.int64)
+
+    def append(self, image: UInt8[np.ndarray, "height width 3"], room: int) -> None:
+        """Copy an image behind the others; `room` is what the budget still holds, so no block is larger."""
+        if not self._blocks or self._filled + image.nbytes > len(self._blocks[-1]):
+            self._blocks.append(np.empty(max(image.nbytes, min(_BLOCK, room)), np.uint8))
+            self._filled = 0
+        start = self._filled
+        self._filled += image.nbytes
+        self._blocks[-1][start : self._filled] = image.reshape(-1)
+        self._entries.append((len(self._blocks) - 1, start, *image.shape[:2]))
+        self.nbytes += image.nbytes
+
+    def freeze(self) -> None:
+        """Turn the list of places into an array, which worker processes share."""
+        self._table = np.array(self._entries, np.int64).reshape(-1, 4)
+        self._entries = []
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+    def __getitem__(self, position: int) -> UInt8[np.ndarray, "height width 3"]:
+        block, start, height, width = self._table[position]
+        image: UInt8[np.ndarray, "height width 3"] = self._blocks[block][start : start + height * width * 3]
+        return image.reshape(height, width, 3)

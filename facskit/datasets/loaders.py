@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int8, Int64
+from jaxtyping import Int64
 from torch.utils.data import DataLoader
 
 from facskit.datasets.face_dataset import FaceDataset, Preparation, PreparedArrays
@@ -24,7 +24,6 @@ __all__ = [
     "FaceDataset",
     "LoaderConfig",
     "Preparation",
-    "class_rates",
     "epoch_batches",
     "eval_loader",
     "train_loader",
@@ -42,7 +41,8 @@ class LoaderConfig:
     prefetch: int = 4
     """Batches each worker prepares ahead."""
     cache_gib: float = 0.0
-    """How many GiB of decoded images to keep in memory, shared by all workers; 0 decodes every image each epoch."""
+    """How many GiB of decoded images each loader may keep in memory, shared by its workers; 0 decodes every image each
+    epoch. The budget holds per loader: validation subjects have a loader of their own, and so has every process."""
 
     def __post_init__(self) -> None:
         """Check every limit."""
@@ -189,19 +189,6 @@ def eval_loader(dataset: FaceDataset, config: LoaderConfig, *, rank: int = 0, wo
     With several processes the last global batch may leave some of them a step short: gather by row number.
     """
     return EpochLoader(dataset, config, train=False, rank=rank, world_size=world_size)
-
-
-def class_rates(labels: Int8[np.ndarray, "samples aus"]) -> Float[np.ndarray, "aus"]:
-    """Return how often each AU is present among the samples where it is known.
-
-    Args:
-        labels: `LabelState` values of the *training* rows; others would leak the test's class balance.
-
-    Returns:
-        Rates from 0 to 1; NaN for an AU that is known nowhere.
-    """
-    known = (labels >= 0).sum(axis=0)
-    return np.where(known > 0, (labels == 1).sum(axis=0) / np.maximum(known, 1), np.nan)
 
 
 class _Keys:

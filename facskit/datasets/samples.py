@@ -3,12 +3,11 @@
 A label has three states, never a magic 9 or 999: an AU that nobody could code must change neither loss nor score.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
 
 import torch
-from jaxtyping import Bool, Float, Int8, Int64
+from jaxtyping import Float, Int8, Int64
 from torch import Tensor
 
 from facskit.action_units import ActionUnitSet
@@ -26,7 +25,7 @@ class LabelState(IntEnum):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Sample:
-    """One normalised face crop with its labels."""
+    """One normalised face crop with its labels, to look at; `FaceDataset.sample` makes it."""
 
     image: Float[Tensor, "3 height width"]
     """Normalised crop."""
@@ -71,45 +70,9 @@ class Batch:
             raise ValueError(f"images must have the shape (batch, 3, height, width), got {tuple(self.images.shape)}")
         _check_labels(self.labels, self.action_units)
 
-    @classmethod
-    def from_samples(cls, samples: Sequence[Sample]) -> "Batch":
-        """Stack samples of the same crop size and the same action units.
-
-        Args:
-            samples: At least one sample.
-
-        Returns:
-            The batch, in the order given.
-
-        Raises:
-            ValueError: There is no sample, or the samples label different action units.
-        """
-        if not samples:
-            raise ValueError("a batch needs at least one sample, got none")
-        action_units = samples[0].action_units
-        if any(sample.action_units != action_units for sample in samples):
-            raise ValueError("the samples of a batch must label the same action units in the same order")
-        return cls(
-            images=torch.stack([sample.image for sample in samples]),
-            labels=torch.stack([sample.labels for sample in samples]),
-            subjects=torch.tensor([sample.subject for sample in samples], dtype=torch.int64),
-            indices=torch.tensor([sample.index for sample in samples], dtype=torch.int64),
-            action_units=action_units,
-        )
-
     def __len__(self) -> int:
         """Return the number of samples."""
         return len(self.labels)
-
-    @property
-    def known(self) -> Bool[Tensor, "batch aus"]:
-        """Where a label is known, that is, not `LabelState.UNKNOWN`."""
-        return self.labels != int(LabelState.UNKNOWN)
-
-    @property
-    def targets(self) -> Float[Tensor, "batch aus"]:
-        """Labels as float32: 1 present, 0 absent, and 0 where unknown, which `known` must mask."""
-        return (self.labels == int(LabelState.PRESENT)).to(torch.float32)
 
     def to(self, device: torch.device | str) -> "Batch":
         """Return the batch on another device; copies from pinned memory don't wait.

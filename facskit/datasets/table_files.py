@@ -1,14 +1,13 @@
 """Tables as files: Parquet, CSV and JSON lines; text cells stay text when read, and writing is atomic."""
 
 import json
-import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
 
 from facskit.errors import DatasetError
+from facskit.files import atomic_path
 
 __all__ = ["SUFFIXES", "cell_place", "collect_table", "raw_cell", "scan_table", "write_table"]
 
@@ -115,24 +114,13 @@ def write_table(table: pl.DataFrame, path: Path) -> Path:
     binary = [name for name, dtype in table.schema.items() if dtype == pl.Binary]
     if binary and suffix != ".parquet":
         raise DatasetError(f"{path}: column {binary[0]} holds embedded images; expected a name ending in .parquet")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=suffix)
-    os.close(handle)
-    temporary = Path(name)
-    try:
+    with atomic_path(path) as part:
         if suffix == ".parquet":
-            table.write_parquet(temporary, compression="zstd")
+            table.write_parquet(part, compression="zstd")
         elif suffix == ".csv":
-            table.write_csv(temporary)
+            table.write_csv(part)
         else:
-            table.write_ndjson(temporary)
-        # Temporary files are private; the finished one gets the rights any new file would have.
-        mask = os.umask(0)
-        os.umask(mask)
-        temporary.chmod(0o666 & ~mask)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+            table.write_ndjson(part)
     return path
 
 

@@ -19,6 +19,7 @@ _THRESHOLDS = {
     "fixed": "threshold fixed at {fixed:g}",
     "validation-shared": "one threshold for all AUs, chosen on validation subjects",
     "validation-per-au": "one threshold per AU, chosen on validation subjects",
+    "stored": "thresholds stored in the weight file",
     "test-shared": "OPTIMISTIC: one threshold for all AUs, chosen on the test labels themselves",
 }
 _UNDEFINED = {
@@ -33,8 +34,9 @@ class Protocol:
 
     epoch: Literal["last", "unknown"] = "last"
     """Which epoch's weights were scored: the last one of a schedule fixed beforehand, or unknown (foreign weights)."""
-    threshold: Literal["fixed", "validation-shared", "validation-per-au", "test-shared"] = "fixed"
-    """Where decision thresholds come from; `test-shared` imitates FMAE-IAT's evaluation and is optimistic."""
+    threshold: Literal["fixed", "validation-shared", "validation-per-au", "stored", "test-shared"] = "fixed"
+    """Where decision thresholds come from: one number, validation subjects, or a weight file that brings its own;
+    `test-shared` imitates FMAE-IAT's evaluation and is optimistic."""
     fixed_threshold: float = 0.5
     """Probability at or above which an AU is present, for `threshold: fixed`."""
     undefined_f1: Literal["excluded", "zero"] = "excluded"
@@ -80,6 +82,9 @@ def choose_thresholds(
         labels: Label states of the subjects the rule may look at: validation subjects, or for `test-shared` the test
             subjects; `fixed` looks at nothing.
         probabilities: Their probabilities.
+
+    Raises:
+        ValueError: The rule is `stored`: such thresholds come with the weights and can't be chosen here.
     """
     num_aus = labels.shape[1]
     match protocol.threshold:
@@ -89,3 +94,5 @@ def choose_thresholds(
             return sweep_thresholds(labels, probabilities).per_au
         case "validation-shared" | "test-shared":
             return np.full(num_aus, sweep_thresholds(labels, probabilities).shared)
+        case "stored":
+            raise ValueError("stored thresholds come with a weight file and can't be chosen from labels")

@@ -174,8 +174,6 @@ def assemble_model(recipe: Recipe) -> FaceNetwork:
             model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         case ViTConfig():
             pass
-    if recipe.runtime.compile:
-        model.features = torch.compile(model.features)  # type: ignore[method-assign]
     return model
 
 

@@ -14,9 +14,8 @@ from pydantic_core import ErrorDetails
 
 from facskit.errors import RecipeError
 from facskit.experiments.recipe import Recipe
-from facskit.files import write_text
 
-__all__ = ["format_recipe", "read_recipe", "write_recipe"]
+__all__ = ["format_recipe", "read_recipe"]
 
 _EXPECTED = {
     "bool_type": "true or false",
@@ -88,20 +87,6 @@ def format_recipe(recipe: Recipe) -> str:
         recipe: The resolved recipe.
     """
     return yaml.safe_dump(_plain(dataclasses.asdict(recipe)), sort_keys=False, allow_unicode=True, width=120)
-
-
-def write_recipe(recipe: Recipe, path: Path) -> Path:
-    """Write a recipe with every value in it.
-
-    Args:
-        recipe: The resolved recipe.
-        path: The file; its folder must exist.
-
-    Returns:
-        The file.
-    """
-    write_text(path, format_recipe(recipe))
-    return path
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever a recipe holds

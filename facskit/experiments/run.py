@@ -9,7 +9,7 @@ from torch import nn
 
 from facskit.datasets.fold import Fold
 from facskit.datasets.loaders import EpochLoader, FaceDataset, LoaderConfig, Preparation, eval_loader
-from facskit.datasets.manifest import read_manifest
+from facskit.datasets.manifest import Manifest, read_manifest
 from facskit.datasets.packed import packaged_faces
 from facskit.errors import DatasetError
 from facskit.evaluation.predicting import PredictionSource, predict
@@ -54,7 +54,7 @@ def train(recipe: Recipe, out: Path) -> tuple[Path, Report | None]:
     return run.weights, _write_report(recipe, Predictions.load(out / _PREDICTIONS), out)
 
 
-def cross_validate(recipe: Recipe, out: Path) -> Report:
+def cross_validate(recipe: Recipe, out: Path) -> Report | None:
     """Train every fold with every seed, each in its own folder, and score all together; goes on where it stopped.
 
     Args:
@@ -62,7 +62,7 @@ def cross_validate(recipe: Recipe, out: Path) -> Report:
         out: Folder of the cross-validation; a run's folder in it is called `fold-1-seed-0`.
 
     Returns:
-        The report, which is also written to `results.md` and `results.json`.
+        The report, which is also written to `results.md` and `results.json`; None in all but the main process.
 
     Raises:
         RecipeError: The folder belongs to another recipe, or the machine isn't what the recipe asks for.
@@ -80,9 +80,10 @@ def cross_validate(recipe: Recipe, out: Path) -> Report:
         for fold in session.folds:
             folders.append(out / f"fold-{fold.index}-seed-{seed}")
             _train_fold(_recipe_of_run(recipe, fold.index, seed), folders[-1], session)
+    if not session.fabric.is_global_zero:
+        return None
     predictions = concat([Predictions.load(folder / _PREDICTIONS) for folder in folders])
-    if session.fabric.is_global_zero:
-        predictions.save(out / _PREDICTIONS)
+    predictions.save(out / _PREDICTIONS)
     return _write_report(recipe, predictions, out)
 
 
@@ -114,7 +115,7 @@ def evaluate(weights: Path, manifest: str, out: Path, *, device: str = "auto", b
     dataset = FaceDataset(faces, Preparation(recipe=info.crop, normalization=info.normalization))
     batches = eval_loader(dataset, LoaderConfig(batch_size=batch_size)).batches(0)
     epoch = "last" if info.provenance.get("epoch") == "last" else "unknown"
-    protocol = Protocol(epoch=epoch, folds=f"all images of {manifest}")  # type: ignore[arg-type]
+    protocol = Protocol(epoch=epoch, threshold="stored", folds=f"all images of {manifest}")  # type: ignore[arg-type]
     source = PredictionSource(
         subjects=faces.subjects.tolist(),
         names=[faces.image_name(row) for row in range(len(faces))],
@@ -123,16 +124,21 @@ def evaluate(weights: Path, manifest: str, out: Path, *, device: str = "auto", b
     )
     predictions = predict(model.to(fabric.device), batches, source, description="Recognising")
     thresholds = np.broadcast_to(np.array(info.thresholds, np.float32), predictions.probabilities.shape)
-    predictions = replace(predictions, thresholds=thresholds.copy())
-    out.mkdir(parents=True, exist_ok=True)
+    predictions = replace(predictions, thresholds=thresholds.copy(), protocol=protocol)
     predictions.save(out / _PREDICTIONS)
     report = build_report(predictions, title=f"{weights.stem} on {manifest}")
-    known = sorted(set(faces.subject_names) & set(info.provenance.get("training_subjects", [])))
-    if known:
-        note = f"NOT INDEPENDENT: {len(known)} subjects have names of training subjects, {known[0]} for example."
-        report = replace(report, notes=[note, *report.notes])
+    report = replace(report, notes=[*_shared_subjects(faces, info), *report.notes])
     write_report(report, out)
     return report
+
+
+def _shared_subjects(faces: Manifest, info: CheckpointInfo) -> list[str]:
+    """Say so if the weights were trained on people with the same names; the score would be too good."""
+    trained_on = info.provenance.get("training_subjects", [])
+    known = sorted(set(faces.subject_names) & set(trained_on if isinstance(trained_on, list) else []))
+    if not known:
+        return []
+    return [f"NOT INDEPENDENT: {len(known)} subjects have names of training subjects, {known[0]} for example."]
 
 
 def _recipe_of_run(recipe: Recipe, fold: int, seed: int) -> Recipe:
@@ -153,12 +159,13 @@ def _train_fold(recipe: Recipe, out: Path, session: Session) -> RunDirectory:
     model = assemble_model(recipe)
     objective = assemble_objective(recipe, model, session.manifest, fold)
     loader = assemble_loader(recipe, session.manifest, fold, "train", fabric)
+    scored = _scored_parts(recipe, session, fold)  # before the training, so that a mistake in them shows at once
     session.introduce(recipe, fold, model)
     batch_size = recipe.data.loader.batch_size
     plan = TrainingPlan(training=recipe.training, optimizer=recipe.optimizer, batch_size=batch_size)
-    fit(objective, loader, plan, run=run, fabric=fabric, on_epoch_end=_validation(recipe, session, fold))
+    fit(objective, loader, plan, run=run, fabric=fabric, on_epoch_end=_validation(recipe, session, scored))
     if fabric.is_global_zero:
-        thresholds = _test(recipe, session, fold, model, run)
+        thresholds = _test(recipe, session, scored, model, run)
         save_checkpoint(run.weights, model, _describe_weights(recipe, session, fold, thresholds))
         run.drop_snapshots()
     fabric.barrier()
@@ -178,41 +185,51 @@ def _predict(recipe: Recipe, session: Session, model: nn.Module, loader: EpochLo
     return predict(model, loader.batches(0), source, precision=recipe.runtime.precision, description=shown)
 
 
-def _validation(recipe: Recipe, session: Session, fold: Fold) -> EpochEnd | None:
+def _scored_parts(recipe: Recipe, session: Session, fold: Fold) -> dict[Part, EpochLoader]:
+    """Open what the run will score: the test subjects, and the validation subjects where they are used."""
+    chosen_there = recipe.evaluation.threshold.startswith("validation")
+    if chosen_there and not len(fold.validation):
+        raise DatasetError("evaluation.threshold asks for validation subjects, but data.folds sets none aside.")
+    wanted: dict[Part, bool] = {
+        "validation": len(fold.validation) > 0 and (chosen_there or recipe.evaluation.validate_each_epoch),
+        "test": len(fold.test) > 0,
+    }
+    return {
+        part: assemble_loader(recipe, session.manifest, fold, part, session.fabric) for part in wanted if wanted[part]
+    }
+
+
+def _validation(recipe: Recipe, session: Session, scored: dict[Part, EpochLoader]) -> EpochEnd | None:
     """Return what scores the validation subjects after each epoch; their scores choose nothing, they are logged."""
-    if not (recipe.evaluation.validate_each_epoch and len(fold.validation)):
+    if not (recipe.evaluation.validate_each_epoch and "validation" in scored):
         return None
-    loader = assemble_loader(recipe, session.manifest, fold, "validation", session.fabric)
 
     def validate(_: int, model: nn.Module) -> dict[str, float]:
-        scores = _predict(recipe, session, model, loader, None).scores()  # the training's own bar is still there
+        scores = _predict(
+            recipe, session, model, scored["validation"], None
+        ).scores()  # the training's bar is still there
         return {f"validation_{name}": scores.macro(name).value for name in ("f1", "roc_auc")}
 
     return validate
 
 
-def _test(recipe: Recipe, session: Session, fold: Fold, model: FaceNetwork, run: RunDirectory) -> tuple[float, ...]:
+def _test(
+    recipe: Recipe, session: Session, scored: dict[Part, EpochLoader], model: FaceNetwork, run: RunDirectory
+) -> tuple[float, ...]:
     """Predict the test subjects, once, and return the thresholds that go with the weights."""
     protocol = recipe.evaluation.protocol(session.held_out)
-    chosen_there = protocol.threshold.startswith("validation")
-    if chosen_there and not len(fold.validation):
-        raise DatasetError("evaluation.threshold asks for validation subjects, but data.folds sets none aside.")
 
     def predictions(part: Part) -> Predictions:
-        loader = assemble_loader(recipe, session.manifest, fold, part, session.fabric)
-        return _predict(recipe, session, model, loader, f"Recognising {part} faces")
+        return _predict(recipe, session, model, scored[part], f"Recognising {part} faces")
 
-    validation = predictions("validation") if chosen_there else None
-    if len(fold.test):
-        test = predictions("test")
-        test = apply_protocol(test, protocol, validation)
-        test.save(run.path / _PREDICTIONS)
-        if protocol.threshold != "test-shared":
-            return tuple(test.thresholds[0].tolist())
-    if validation is not None:
-        chosen = choose_thresholds(protocol, validation.labels, validation.probabilities)
-        return tuple(np.broadcast_to(chosen, len(validation.action_units)).tolist())
-    return (protocol.fixed_threshold,) * len(session.manifest.action_units)
+    validation = predictions("validation") if protocol.threshold.startswith("validation") else None
+    if "test" in scored:
+        apply_protocol(predictions("test"), protocol, validation).save(run.path / _PREDICTIONS)
+    if validation is None:
+        # A threshold chosen on the test labels imitates a paper; it doesn't go with the weights.
+        return (protocol.fixed_threshold,) * len(session.manifest.action_units)
+    chosen = choose_thresholds(protocol, validation.labels, validation.probabilities)
+    return tuple(np.broadcast_to(chosen, len(validation.action_units)).tolist())
 
 
 def _describe_weights(recipe: Recipe, session: Session, fold: Fold, thresholds: tuple[float, ...]) -> CheckpointInfo:
@@ -225,7 +242,7 @@ def _describe_weights(recipe: Recipe, session: Session, fold: Fold, thresholds: 
         "seed": recipe.runtime.seed,
         "epoch": "last",
         "epochs": recipe.training.epochs,
-        "threshold": recipe.evaluation.protocol(session.held_out).threshold,
+        "threshold": recipe.evaluation.threshold if recipe.evaluation.threshold.startswith("validation") else "fixed",
         "initial_weights": Path(recipe.initial_weights).name,
     }
     return CheckpointInfo(

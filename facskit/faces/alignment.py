@@ -63,7 +63,10 @@ class EyeSimilarityCrop:
 
 @dataclass(frozen=True, kw_only=True)
 class BoxCrop:
-    """Upright square around the box, without rotation (FMAE's recipe: 5 % margin, 224 pixels)."""
+    """Upright square around the box, without rotation: FMAE's recipe (5 % margin, 224 pixels) but for the aspect.
+
+    The authors stretch the box to a square; here its longer side becomes the square's.
+    """
 
     kind: Literal["box"] = "box"
     """Tag of this recipe."""
@@ -191,9 +194,29 @@ def five_points(landmarks68: Float[np.ndarray, "68 2"]) -> Float[np.ndarray, "5 
     )
 
 
+BOX_GROWTH = 1.21
+"""Side of the detector's box over the longer side of the landmarks' bounds."""
+BOX_RISE = 0.12
+"""How far above the middle of the landmarks' bounds the detector's box is centred, in longer sides of the bounds."""
+
+
 def box_of(landmarks68: Float[np.ndarray, "68 2"]) -> Float[np.ndarray, "4"]:
-    """Return the box (left, top, right, bottom) that just holds the landmarks: brows to chin, ear to ear."""
-    return np.concatenate([landmarks68.min(axis=0), landmarks68.max(axis=0)])
+    """Return the box that the detector would draw around a face with these landmarks, forehead included.
+
+    The landmarks end at the brows. Growth and rise were measured with CenterFace on 60 packaged faces (growth 1.21 with
+    a standard deviation of 0.05), so that crops made from landmarks and from detections show the same.
+
+    Args:
+        landmarks68: The iBUG landmarks in pixels.
+
+    Returns:
+        Left, top, right, bottom of a square.
+    """
+    low, high = landmarks68.min(axis=0), landmarks68.max(axis=0)
+    side = (high - low).max()
+    middle = (low + high) / 2 - [0, BOX_RISE * side]
+    half = BOX_GROWTH * side / 2
+    return np.concatenate([middle - half, middle + half])
 
 
 def recipe_to_dict(recipe: CropRecipe) -> dict[str, object]:

@@ -19,11 +19,11 @@ Image = TypeVar("Image", bound=Shaped[np.ndarray, "..."])
 
 
 def polygon_mask(points: Float[np.ndarray, "points 2"], size: tuple[int, int]) -> Float32[np.ndarray, "height width"]:
-    """Fills a polygon.
+    """Fill a polygon.
 
     Args:
-        points: corners in pixels; the outline is closed by itself.
-        size: width and height of the mask.
+        points: Corners in pixels; the outline is closed by itself.
+        size: Width and height of the mask.
 
     Returns:
         1 inside, 0 outside, in between along the edge.
@@ -39,13 +39,13 @@ def strokes_mask(
     size: tuple[int, int],
     strengths: Sequence[float] | None = None,
 ) -> Float32[np.ndarray, "height width"]:
-    """Draws open polylines over each other; later ones cover earlier ones.
+    """Draw open polylines over each other; later ones cover earlier ones.
 
     Args:
-        strokes: one polyline each, in pixels.
-        widths: line width of each stroke in pixels, at least 1.
-        size: width and height of the mask.
-        strengths: value of each stroke between 0 and 1; all 1 when left out.
+        strokes: One polyline each, in pixels.
+        widths: Line width of each stroke in pixels, at least 1.
+        size: Width and height of the mask.
+        strengths: Value of each stroke between 0 and 1; all 1 when left out.
 
     Returns:
         The strength on the strokes, 0 elsewhere.
@@ -59,7 +59,7 @@ def strokes_mask(
 
 
 def blur(image: Image, sigma: float | int) -> Image:
-    """Gaussian blur with a standard deviation in pixels; nothing happens below 0.05."""
+    """Blur by a Gaussian whose standard deviation is in pixels; nothing happens below 0.05."""
     if sigma < 0.05:
         return image
     blurred = cv2.GaussianBlur(image, (0, 0), float(sigma), borderType=cv2.BORDER_REFLECT)
@@ -67,13 +67,13 @@ def blur(image: Image, sigma: float | int) -> Image:
 
 
 def convolve(image: Image, kernel: Float[np.ndarray, "rows columns"]) -> Image:
-    """Correlates each channel with a kernel, the picture mirrored at its border."""
+    """Correlate each channel with a kernel, the picture mirrored at its border."""
     convolved = cv2.filter2D(image, -1, kernel.astype(np.float32), borderType=cv2.BORDER_REFLECT)
     return cast(Image, convolved)
 
 
 def resize(image: Image, size: tuple[int, int], smooth: bool = True) -> Image:
-    """Resizes to (width, height): by area when shrinking, by cubic interpolation (or blocks) when growing."""
+    """Resize to (width, height): by area when shrinking, by cubic interpolation (or blocks) when growing."""
     shrinks = size[0] < image.shape[1] or size[1] < image.shape[0]
     grow = cv2.INTER_CUBIC if smooth else cv2.INTER_NEAREST
     resized = cv2.resize(image, size, interpolation=cv2.INTER_AREA if shrinks else grow)

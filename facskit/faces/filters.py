@@ -1,6 +1,8 @@
-"""Pixel filters on uint8 RGB images for augmentation and degradation: blur, tone curves, resampling, JPEG artefacts.
+"""Pixel filters on uint8 RGB images: blur, tone curves, resampling, JPEG artefacts.
 
-Pure functions of their arguments; whoever calls them brings the random numbers.
+Pure functions of their arguments; whoever calls them brings the random numbers. They are made for augmentation, which
+must be quick. Synthesis shares the JPEG artefacts alone: its own blurs work on light as float, before anything is
+rounded to bytes.
 """
 
 from collections.abc import Iterator

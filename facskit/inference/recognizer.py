@@ -21,11 +21,9 @@ from facskit.faces.tracking import FaceTracker, TrackerConfig
 from facskit.faces.video import Frame, frames
 from facskit.inference.recognition import Recognition, RecognizedFrame
 from facskit.models.checkpoints import CheckpointInfo, load_checkpoint
+from facskit.models.devices import Device, choose_device
 
-__all__ = ["Device", "Recognizer", "RecognizerConfig", "packaged_weights"]
-
-Device = Literal["auto", "cpu", "cuda", "mps"]
-"""Where the network runs; `auto` takes a graphics processor when there is one."""
+__all__ = ["Device", "Recognizer", "RecognizerConfig", "find_weights", "packaged_weights"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +76,7 @@ class Recognizer:
     ) -> None:
         self.info = info
         self.config = config or RecognizerConfig()
-        self.device = _choose_device(device)
+        self.device = _torch_device(device)
         self._model = model.eval().to(self.device)
         self._thresholds = np.array(info.thresholds, np.float32)
         self._photo_detector = detector or CenterFace(self.config.photo_detection)
@@ -233,13 +231,11 @@ class _Found:
     ids: list[int]
 
 
-def _choose_device(device: Device) -> torch.device:
-    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if device == "auto":
-        device = next(name for name in ("cuda", "mps", "cpu") if available[name])
-    if not available[device]:
-        raise CheckpointError(f"the weights can't be put on the device {device!r}: this computer has none; try 'cpu'")
-    return torch.device(device)
+def _torch_device(device: Device) -> torch.device:
+    try:
+        return torch.device(choose_device(device))
+    except LookupError as error:
+        raise CheckpointError(f"the weights can't be put on the device {device!r}: {error}") from error
 
 
 def packaged_weights() -> dict[str, Path]:
@@ -249,7 +245,18 @@ def packaged_weights() -> dict[str, Path]:
 
 
 def find_weights(weights: str | Path) -> Path:
-    """Find weights by name, or take the text as a path when it looks like one."""
+    """Find weights by name, or take the text as a path when it looks like one.
+
+    Args:
+        weights: `packaged`, the name of other weights that come with facskit, or a path: anything with a slash, or
+            ending in `.safetensors`.
+
+    Returns:
+        The weight file; whether a path that was given exists is not looked at.
+
+    Raises:
+        CheckpointError: No weights of that name come with facskit.
+    """
     text = str(weights)
     if isinstance(weights, Path) or text.endswith(".safetensors") or "/" in text or "\\" in text:
         return Path(weights)

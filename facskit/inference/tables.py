@@ -15,14 +15,12 @@ from typing import Any, TextIO
 import polars
 
 from facskit.action_units import ActionUnitSet
+from facskit.datasets.table_files import SUFFIXES
 from facskit.errors import RecipeError
 from facskit.files import atomic_path
 from facskit.inference.recognition import Recognition, RecognizedFrame
 
 __all__ = ["SUFFIXES", "TableWriter", "column_names", "rows_of", "to_dataframe"]
-
-SUFFIXES = (".csv", ".jsonl", ".parquet")
-"""Table formats, by file ending."""
 
 _KEYS = {
     "input": polars.String,

@@ -116,6 +116,10 @@ def _run(command: Command, words: list[str]) -> int:
         return _fail(str(error))
     except BrokenPipeError:
         return 0
+    except OSError as error:
+        if error.filename is None:
+            raise
+        return _fail(f"{error.filename}: {(error.strerror or str(error)).lower()}")
     except KeyboardInterrupt:
         return _fail("interrupted; run the same command again to go on where that is possible", code=130)
 

@@ -14,5 +14,6 @@ def main(words: Sequence[str]) -> int:
     purpose = "Train and test on subject-exclusive folds; a run that broke off goes on."
     command = read_command(words, "cross-validate", purpose)
     report = cross_validate(command.recipe, command.out)
-    print_report(report, command.out)
+    if report is not None:
+        print_report(report, command.out)
     return 0

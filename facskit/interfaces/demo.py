@@ -52,7 +52,8 @@ def main(words: Sequence[str]) -> int:
     console.print()
     console.rule("2 of 3  A small vision transformer against identity, trained and tested on three folds", align="left")
     report = cross_validate(read_recipe(RECIPE), command.out / "training")
-    print_report(report, command.out / "training")
+    if report is not None:
+        print_report(report, command.out / "training")
     console.print()
     console.rule(f"3 of 3  Done in {(time.monotonic() - start) / 60:.1f} minutes; where things are", align="left")
     for path, meaning in (

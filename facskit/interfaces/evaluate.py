@@ -32,6 +32,11 @@ class EvaluateCommand:
     batch_size: int = 64
     """Faces computed at once."""
 
+    def __post_init__(self) -> None:
+        """Refuse impossible numbers."""
+        if self.batch_size < 1:
+            raise ValueError(f"batch_size must be at least 1, got {self.batch_size}")
+
 
 def main(words: Sequence[str]) -> int:
     """Parse the command's words, evaluate, and print the table; return the exit code."""

@@ -43,10 +43,10 @@ _FABRICS = ((30, 32, 44), (120, 28, 34), (40, 74, 110), (180, 172, 160), (60, 92
 
 
 def sample_looks(rng: np.random.Generator) -> Looks:
-    """Invents a person.
+    """Invent a person.
 
     Args:
-        rng: the only source of chance; the same state gives the same person.
+        rng: The only source of chance; the same state gives the same person.
 
     Returns:
         Looks whose skin tones cover the ten groups equally often.
@@ -166,7 +166,7 @@ def _sample_glasses(rng: np.random.Generator) -> Glasses:
 
 
 def _colour(values: Float[np.ndarray, "3"]) -> Colour:
-    """Puts 0..255 values, as the tables above have them, into the range 0..1."""
+    """Put 0..255 values, as the tables above have them, into the range 0..1."""
     red, green, blue = (float(value) for value in np.clip(np.asarray(values) / 255, 0, 1))
     return red, green, blue
 

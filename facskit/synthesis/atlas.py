@@ -49,7 +49,7 @@ class UVAtlas:
         """Lays the average face out on its texture.
 
         Args:
-            head: a head whose texture tile 0 holds the face.
+            head: A head whose texture tile 0 holds the face.
 
         Returns:
             The atlas.
@@ -72,7 +72,7 @@ def neck_height(position: Float[np.ndarray, "*any 3"]) -> Float[np.ndarray, "*an
     """Measures heights along the slanted axis of the neck, so that a collar is a line of one height.
 
     Args:
-        position: points in the head's coordinates, centimetres.
+        position: Points in the head's coordinates, centimetres.
 
     Returns:
         Centimetres; about -12 at the base of the neck.
@@ -81,7 +81,7 @@ def neck_height(position: Float[np.ndarray, "*any 3"]) -> Float[np.ndarray, "*an
 
 
 def neck_block_heights() -> Float[np.ndarray, "rows"]:
-    """Returns the height that each row of `NECK_BLOCK` stands for, centimetres."""
+    """Return the height that each row of `NECK_BLOCK` stands for, centimetres."""
     rows = np.arange(NECK_BLOCK[0].start, NECK_BLOCK[0].stop)
     return _COLLAR_HEIGHT - (rows - _NECK_MIDDLE) / _TEXELS_PER_CENTIMETRE
 

@@ -25,7 +25,7 @@ from facskit import columns
 from facskit.action_units import RENDERED
 from facskit.errors import DatasetError
 from facskit.faces.images import encode_jpeg
-from facskit.files import PART_PATTERN, atomic_path, write_text
+from facskit.files import PART_PATTERN, atomic_path, is_vacant, write_text
 from facskit.synthesis.head import HEAD_LICENCE, load_head, save_head
 from facskit.synthesis.sampling import Profile, SampledAction
 from facskit.version import __version__
@@ -33,7 +33,7 @@ from facskit.version import __version__
 if TYPE_CHECKING:
     from facskit.synthesis.studio import Studio
 
-__all__ = ["SynthesisConfig", "subject_name", "synthesize"]
+__all__ = ["SynthesisConfig", "person_name", "subject_name", "synthesize"]
 
 MANIFEST = "manifest.parquet"
 DESCRIPTION = "dataset.json"
@@ -102,8 +102,18 @@ def synthesize(config: SynthesisConfig, out: Path) -> Path:
     return manifest
 
 
+def person_name(seed: int, subject: int) -> str:
+    """Return the name of an invented person, such as `R2026-00001`: two corpora share it where they share the person.
+
+    Args:
+        seed: Seed of the corpus.
+        subject: Number from 0.
+    """
+    return f"R{seed}-{subject + 1:05d}"
+
+
 def subject_name(subject: int, subjects: int) -> str:
-    """Return a subject's name, such as `S001`.
+    """Return the name of a subject's folder, such as `S001`.
 
     Args:
         subject: Number from 0.
@@ -141,7 +151,7 @@ def render_subject(config: SynthesisConfig, out: Path, subject: int, studio: "St
             part.write_bytes(encode_jpeg(face.image, _JPEG_QUALITY))
         row: dict[str, str | int | float] = {
             columns.IMAGE: path.relative_to(out).as_posix(),
-            columns.SUBJECT: name,
+            columns.SUBJECT: person_name(config.seed, subject),
             columns.RECORDING: name,
             columns.FRAME: frame,
             columns.SKIN_TONE: person.looks.skin_tone,
@@ -238,15 +248,16 @@ def _claim(config: SynthesisConfig, out: Path) -> None:
     description = _describe(config)
     path = out / DESCRIPTION
     if not path.is_file():
-        if out.is_dir() and any(out.iterdir()):
+        if not is_vacant(out):
             raise DatasetError(f"{out} is not empty and holds no {DESCRIPTION}; expected a new or empty folder")
         write_text(path, json.dumps(description, indent=2) + "\n")
         return
     try:
-        found = json.loads(path.read_text())["config"]
+        there = json.loads(path.read_text())
+        found = there["config"] | {"version": there["version"]}
     except (ValueError, KeyError, TypeError) as error:
         raise DatasetError(f"{path} is no description of a rendered corpus") from error
-    for key, value in description["config"].items():
+    for key, value in (description["config"] | {"version": description["version"]}).items():
         if found.get(key) != value:
             raise DatasetError(
                 f"{out} holds a corpus with {key} {found.get(key)!r}, this run has {value!r}; choose another folder"

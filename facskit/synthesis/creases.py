@@ -38,11 +38,11 @@ class Relief:
 
 
 def subject_creases(looks: Looks, size: int = _TABLE_SIZE) -> dict[str, Relief]:
-    """Draws the folds of one person at full strength.
+    """Draw the folds of one person at full strength.
 
     Args:
-        looks: gives seed and depth; the same person has the same folds in every picture.
-        size: height and width of the texture.
+        looks: Gives seed and depth; the same person has the same folds in every picture.
+        size: Height and width of the texture.
 
     Returns:
         A relief per action unit and side, keyed like `AU04_L` (the subject's left).
@@ -64,10 +64,10 @@ def subject_creases(looks: Looks, size: int = _TABLE_SIZE) -> dict[str, Relief]:
 
 
 def resting_intensities(looks: Looks) -> dict[str, float]:
-    """Says how much of each fold stays when nothing moves: the wrinkles of age.
+    """Say how much of each fold stays when nothing moves: the wrinkles of age.
 
     Args:
-        looks: whose face.
+        looks: Whose face.
 
     Returns:
         Intensity per key of `subject_creases`, weak and different for each group of folds.
@@ -84,11 +84,11 @@ def resting_intensities(looks: Looks) -> dict[str, float]:
 def add_creases(
     base: UInt8[np.ndarray, "size size 3"], reliefs: Mapping[str, Relief], intensities: Mapping[str, float]
 ) -> UInt8[np.ndarray, "size size 3"]:
-    """Folds painted skin.
+    """Fold painted skin.
 
     Args:
-        base: the texture without these folds.
-        reliefs: from `subject_creases`, for the same texture size.
+        base: The texture without these folds.
+        reliefs: From `subject_creases`, for the same texture size.
         intensities: 0 to 1 per key such as `AU04_L`; a missing key is 0 and a key without folds is passed over.
 
     Returns:
@@ -123,7 +123,7 @@ def _personal_groove(groove: Groove, rng: np.random.Generator) -> Groove:
 
 
 def _jitter(groove: Groove, rng: np.random.Generator, texels: float) -> Groove:
-    """Moves the points of a line; points in the middle of the face only up and down, to meet the other half."""
+    """Move the points of a line; points in the middle of the face only up and down, to meet the other half."""
     points = np.array(groove.points)
     drift = rng.normal(0, texels, 2) + rng.normal(0, texels / 3, points.shape)
     free = np.clip((_MIDDLE - points[:, :1]) / 25, 0, 1)
@@ -151,7 +151,7 @@ def _draw(grooves: list[Groove], bulges: list[Bulge], depth: float, fullness: fl
 def _add_soft_line(
     canvas: Float32[np.ndarray, "512 512"], path: Float[np.ndarray, "points 2"], sigma: float, shade: float
 ) -> None:
-    """Adds a blurred line that fades out at its free ends and reaches `shade` at its strongest place."""
+    """Add a blurred line that fades out at its free ends and reaches `shade` at its strongest place."""
     margin = int(np.ceil(5 * sigma)) + 2
     low = np.clip(np.floor(path.min(0)).astype(int) - margin, 0, _TABLE_SIZE - 1)
     high = np.clip(np.ceil(path.max(0)).astype(int) + margin, 1, _TABLE_SIZE)

@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 
 from facskit.faces.drawing import blur, convolve, polygon_mask, resize
-from facskit.faces.images import decode_image, encode_jpeg
+from facskit.faces.filters import jpeg_artefacts
 from facskit.synthesis.scene import Degradation, Scene
 
 __all__ = ["background", "degrade"]
@@ -13,12 +13,12 @@ _LUMA = np.array((0.299, 0.587, 0.114), np.float32)
 
 
 def background(scene: Scene, size: int, rng: np.random.Generator) -> UInt8[np.ndarray, "size size 3"]:
-    """Paints what is behind the head.
+    """Paint what is behind the head.
 
     Args:
-        scene: gives kind, colours and softness.
-        size: height and width in pixels.
-        rng: places the details.
+        scene: Gives kind, colours and softness.
+        size: Height and width in pixels.
+        rng: Places the details.
 
     Returns:
         An RGB picture.
@@ -46,12 +46,12 @@ def background(scene: Scene, size: int, rng: np.random.Generator) -> UInt8[np.nd
 def degrade(
     image: UInt8[np.ndarray, "height width 3"], scene: Scene, rng: np.random.Generator
 ) -> UInt8[np.ndarray, "height width 3"]:
-    """Takes the clean rendering through a camera and a file; nothing moves in the picture.
+    """Take the clean rendering through a camera and a file; nothing moves in the picture.
 
     Args:
-        image: RGB.
-        scene: gives the strengths, see `Degradation`.
-        rng: draws the noise.
+        image: RGB pixels.
+        scene: Gives the strengths; see `Degradation`.
+        rng: Draws the noise.
 
     Returns:
         A picture of the same size.
@@ -62,13 +62,13 @@ def degrade(
     light = _defocus(light, settings)
     light = _develop(light, settings)
     light = light + _grain(light.shape, settings, rng)
-    return decode_image(encode_jpeg(_to_bytes(light), settings.jpeg_quality), "rendered face")
+    return jpeg_artefacts(_to_bytes(light), settings.jpeg_quality)
 
 
 def _expose(
     light: Float32[np.ndarray, "height width 3"], settings: Degradation
 ) -> Float32[np.ndarray, "height width 3"]:
-    """Meters the middle of the picture as cameras do, where the face is."""
+    """Meter the middle of the picture as cameras do, where the face is."""
     height, width = light.shape[:2]
     middle = light[height // 4 : -(height // 4) or None, width // 4 : -(width // 4) or None]
     wanted = np.float32(0.45) / max(float((middle @ _LUMA).mean()), 0.02)
@@ -135,7 +135,7 @@ def _blob(size: int, rng: np.random.Generator) -> Float32[np.ndarray, "size size
 def _room(
     canvas: Float32[np.ndarray, "size size 3"], colours: tuple[np.ndarray, np.ndarray], rng: np.random.Generator
 ) -> Float32[np.ndarray, "size size 3"]:
-    """A wall with upright boxes: shelves, doors, windows, pictures."""
+    """Build a wall with upright boxes: shelves, doors, windows, pictures."""
     size = len(canvas)
     for _ in range(int(rng.integers(3, 10))):
         left, top = rng.integers(-size // 8, size, 2)

@@ -16,12 +16,12 @@ _LOWER_LIDS = ((36, 41, 40, 39), (45, 46, 47, 42))
 
 
 def brow_mask(looks: Looks, atlas: UVAtlas, rng: np.random.Generator) -> Float[np.ndarray, "512 512"]:
-    """Draws both brows as short strokes along the landmarks, over a faint band.
+    """Draw both brows as short strokes along the landmarks, over a faint band.
 
     Args:
-        looks: shape and density of the brows.
-        atlas: where the landmarks lie.
-        rng: places the strokes.
+        looks: Shape and density of the brows.
+        atlas: Where the landmarks lie.
+        rng: Places the strokes.
 
     Returns:
         How much of each texel is hair.
@@ -47,8 +47,8 @@ def lash_line_mask(looks: Looks, atlas: UVAtlas) -> Float[np.ndarray, "512 512"]
     """Darkens the rims of the lids: lashes on everyone, eyeliner on some.
 
     Args:
-        looks: how much eyeliner.
-        atlas: where the lids lie.
+        looks: How much eyeliner.
+        atlas: Where the lids lie.
 
     Returns:
         How much of each texel is lash or liner.
@@ -65,9 +65,9 @@ def beard_mask(looks: Looks, atlas: UVAtlas, rng: np.random.Generator) -> Float[
     """Shades cheeks, chin and upper lip with stubble, and draws moustache and goatee.
 
     Args:
-        looks: strength of each.
-        atlas: gives the shape of the face.
-        rng: places the hairs.
+        looks: Strength of each.
+        atlas: Gives the shape of the face.
+        rng: Places the hairs.
 
     Returns:
         How much of each texel is hair.

@@ -17,12 +17,12 @@ _EYES = ((range(36, 42), -1.0), (range(42, 48), 1.0))
 def build_glasses(
     looks: Looks, vertices: Float[np.ndarray, "points 3"], landmarks: Int[np.ndarray, "68"]
 ) -> list[SolidMesh]:
-    """Puts glasses on a head.
+    """Put glasses on a head.
 
     Args:
-        looks: shape and colours.
-        vertices: the person's head without expression, centimetres.
-        landmarks: vertex of each of the 68 landmarks.
+        looks: Shape and colours.
+        vertices: The person's head without expression, centimetres.
+        landmarks: Vertex of each of the 68 landmarks.
 
     Returns:
         The frame, and the lenses if one can see them; nothing for people without glasses.

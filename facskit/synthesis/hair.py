@@ -53,12 +53,12 @@ class _Grid:
 def build_hair(
     looks: Looks, vertices: Float[np.ndarray, "points 3"], landmarks: Int[np.ndarray, "68"]
 ) -> list[SolidMesh]:
-    """Puts hair (or a cap, or a headscarf) on a head.
+    """Put hair (or a cap, or a headscarf) on a head.
 
     Args:
-        looks: style, colour and cut.
-        vertices: the person's head without expression, centimetres.
-        landmarks: vertex of each of the 68 landmarks.
+        looks: Style, colour and cut.
+        vertices: The person's head without expression, centimetres.
+        landmarks: Vertex of each of the 68 landmarks.
 
     Returns:
         Meshes in the head's coordinates; none for a bald head.

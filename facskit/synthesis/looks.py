@@ -146,7 +146,7 @@ class Looks:
     """Of gums, tongue and the inside of the mouth."""
 
     def nuisance(self) -> dict[str, float]:
-        """Lists the person's properties that must have nothing to do with the labels.
+        """List the person's properties that must have nothing to do with the labels.
 
         Returns:
             One number per name.
@@ -168,8 +168,8 @@ def paint_eyeball(looks: Looks, angles: Float[np.ndarray, "points"]) -> UInt8[np
     """Colours an eyeball.
 
     Args:
-        looks: whose eye.
-        angles: degrees between each point and the direction of gaze, seen from the eyeball's centre.
+        looks: Whose eye.
+        angles: Degrees between each point and the direction of gaze, seen from the eyeball's centre.
 
     Returns:
         Pupil, iris with a dark rim, and sclera, as RGB.

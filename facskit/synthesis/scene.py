@@ -94,7 +94,7 @@ class Scene:
     degradation: Degradation
 
     def nuisance(self) -> dict[str, float]:
-        """Lists everything that must have nothing to do with the labels.
+        """List everything that must have nothing to do with the labels.
 
         Returns:
             One number per name; the key light stands for the lights.
@@ -130,10 +130,10 @@ class Scene:
 
 
 def sample_scene(rng: np.random.Generator) -> Scene:
-    """Invents the circumstances of one picture.
+    """Invent the circumstances of one picture.
 
     Args:
-        rng: the only source of chance; the same state gives the same scene.
+        rng: The only source of chance; the same state gives the same scene.
 
     Returns:
         A scene: mostly frontal and decently lit, with hard light, turned heads and poor cameras among them.

@@ -11,7 +11,7 @@ from facskit.synthesis.creases import add_creases, resting_intensities, subject_
 from facskit.synthesis.facial_hair import beard_mask, brow_mask, lash_line_mask
 from facskit.synthesis.looks import Looks
 
-__all__ = ["SkinPainter", "paint_skin"]
+__all__ = ["SkinPainter"]
 
 Canvas = Float[np.ndarray, "512 512 3"]
 Mask = Float[np.ndarray, "512 512"]
@@ -27,11 +27,11 @@ class SkinPainter:
     """The skin of one person: painted once, folded anew for each picture."""
 
     def __init__(self, looks: Looks, atlas: UVAtlas) -> None:
-        """Paints the resting face.
+        """Paint the resting face.
 
         Args:
-            looks: whose skin.
-            atlas: where the face lies on the texture.
+            looks: Whose skin.
+            atlas: Where the face lies on the texture.
         """
         self._reliefs = subject_creases(looks)
         bare = _paint_bare(looks, atlas)
@@ -43,10 +43,10 @@ class SkinPainter:
         self._lipless = add_creases(_to_bytes(_finish(bare, looks, atlas)), self._reliefs, resting)[self._box]
 
     def paint(self, creases: Mapping[str, float]) -> UInt8[np.ndarray, "512 512 3"]:
-        """Folds the skin for one picture.
+        """Fold the skin for one picture.
 
         Args:
-            creases: intensity 0 to 1 of each action unit and side, keyed like `AU04_L` (the subject's left); what is
+            creases: Intensity 0 to 1 of each action unit and side, keyed like `AU04_L` (the subject's left); what is
                 missing is 0.
 
         Returns:
@@ -55,7 +55,7 @@ class SkinPainter:
         return add_creases(self._press_lips(creases), self._reliefs, creases)
 
     def _press_lips(self, creases: Mapping[str, float]) -> UInt8[np.ndarray, "512 512 3"]:
-        """Lets the lips' red go where they are pressed together or rolled in."""
+        """Let the lips' red go where they are pressed together or rolled in."""
         strengths = [
             max(share * creases.get(f"{code}_{side}", 0.0) for code, share in _LIP_PRESS.items()) for side in ("R", "L")
         ]
@@ -68,19 +68,6 @@ class SkinPainter:
         red = self.base[self._box].astype(np.float32)
         faded[self._box] = red + strength[..., None] * (self._lipless.astype(np.float32) - red)
         return faded
-
-
-def paint_skin(looks: Looks, atlas: UVAtlas) -> UInt8[np.ndarray, "512 512 3"]:
-    """Paints the resting face of one person.
-
-    Args:
-        looks: whose skin.
-        atlas: where the face lies on the texture.
-
-    Returns:
-        An RGB texture for the coordinates `atlas.texture_coordinates`.
-    """
-    return SkinPainter(looks, atlas).base
 
 
 def _paint_bare(looks: Looks, atlas: UVAtlas) -> Canvas:
@@ -107,7 +94,7 @@ def _paint_lips(canvas: Canvas, looks: Looks, mask: Mask) -> Canvas:
 
 
 def _finish(canvas: Canvas, looks: Looks, atlas: UVAtlas) -> Canvas:
-    """Adds what lies on top of the skin, and the uniform patches for the other parts of the head."""
+    """Add what lies on top of the skin, and the uniform patches for the other parts of the head."""
     rng = np.random.default_rng((looks.seed, 4))
     canvas = _blend(canvas, _inner_mouth(atlas) * np.float32(0.8), np.array(looks.mouth_rgb) * 0.6)
     canvas = _blend(canvas, beard_mask(looks, atlas, rng), _beard_colour(looks))
@@ -233,7 +220,7 @@ def _border(atlas: UVAtlas) -> Mask:
 
 
 def _mirrored(side: int, middle: float, points: Sequence[tuple[int, int]]) -> Float[np.ndarray, "points 2"]:
-    """Puts points, given by their distance from the middle of the face and their row, on one side."""
+    """Put points, given by their distance from the middle of the face and their row, on one side."""
     return np.array([(middle + side * across, row) for across, row in points])
 
 

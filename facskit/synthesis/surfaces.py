@@ -1,6 +1,6 @@
 """The stage on which faces are drawn: an off-screen window, surfaces and lights of VTK.
 
-This is the only module that knows VTK, which comes with `pip install facskit[synthesis]`.
+This is the only module that knows VTK, which comes with the extra `synthesis`.
 """
 
 import os
@@ -33,7 +33,8 @@ try:
     )
 except ImportError as error:
     raise FacskitError(
-        "rendering faces needs VTK, which is not installed; run: pip install 'facskit[synthesis]'"
+        "rendering faces needs VTK, which is not installed; run: pip install 'facskit[synthesis]', "
+        "or in a clone: pip install '.[synthesis]'"
     ) from error
 
 __all__ = ["Stage", "Surface", "vertex_normals"]

@@ -22,12 +22,17 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import torch
 
+try:
+    import fcntl
+except ImportError:  # not on Windows
+    fcntl = None  # type: ignore[assignment]
+
 from facskit.errors import CheckpointError, RecipeError
-from facskit.files import PART_PATTERN, atomic_path, write_text
+from facskit.files import PART_PATTERN, atomic_path, is_vacant, write_text
 
 __all__ = ["RunDirectory", "claim_folder", "describe_environment"]
 
@@ -63,9 +68,11 @@ class RunDirectory:
             The run's folder, with recipe and environment written.
 
         Raises:
-            RecipeError: The folder belongs to a run with another recipe, or is no run and not empty.
+            RecipeError: The folder belongs to a run with another recipe, is no run and not empty, or another process
+                trains in it.
         """
         claim_folder(path, recipe)
+        _hold(path)
         run = cls(path)
         run.snapshots.mkdir(exist_ok=True)
         if not run.environment.exists():
@@ -87,12 +94,6 @@ class RunDirectory:
         """
         with self.metrics.open("a", encoding="utf-8") as file:
             file.write(json.dumps(record) + "\n")
-
-    def read_metrics(self) -> list[dict[str, Any]]:
-        """Return the lines of `metrics.jsonl`, oldest first; none if there is no such file yet."""
-        if not self.metrics.exists():
-            return []
-        return [json.loads(line) for line in self.metrics.read_text(encoding="utf-8").splitlines()]
 
     def save_snapshot(self, step: int, state: Mapping[str, Any]) -> Path:
         """Write a snapshot of a run in progress and drop all but the last two.
@@ -155,7 +156,7 @@ def claim_folder(path: Path, recipe: str) -> None:
     """
     file = path / "recipe.yaml"
     if not file.exists():
-        if path.exists() and not (path.is_dir() and not any(path.iterdir())):
+        if not is_vacant(path):
             raise RecipeError(f"{path}: the folder isn't empty and holds no run to continue; name another one.")
         path.mkdir(parents=True, exist_ok=True)
         write_text(file, recipe)
@@ -168,6 +169,23 @@ def claim_folder(path: Path, recipe: str) -> None:
             f"{path}: the folder holds a run with another recipe: there {old!r}, now {new!r}; "
             "name another folder or go back to the recipe in it."
         )
+
+
+_held: dict[Path, TextIO] = {}
+"""Open lock files of this process; the system lets go of them when the process ends, however it ends."""
+
+
+def _hold(path: Path) -> None:
+    """Keep other processes from training in a folder: they would delete each other's unfinished files."""
+    if fcntl is None or path.resolve() in _held:
+        return
+    file = (path / ".lock").open("w", encoding="utf-8")
+    try:
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        file.close()
+        raise RecipeError(f"{path}: another process is training here; wait for it or name another folder.") from error
+    _held[path.resolve()] = file
 
 
 def describe_environment(device: str) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from lightning_fabric.strategies.ddp import DDPStrategy
 from lightning_fabric.strategies.strategy import Strategy
 
 from facskit.errors import RecipeError
+from facskit.models.devices import Device, DeviceName, choose_device
 
 __all__ = ["RuntimeConfig", "random_states", "restore_random_states", "seed_everything", "start_runtime"]
 
@@ -27,7 +28,7 @@ _PRECISIONS: dict[str, Any] = {"32": "32-true", "bf16": "bf16-mixed", "fp16": "1
 class RuntimeConfig:
     """Device, number format, processes and seed of a run."""
 
-    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    device: Device = "auto"
     """What computes; `auto` takes an accelerator if there is one."""
     precision: Literal["32", "bf16", "fp16"] = "32"
     """Number format of the expensive operations; parameters stay 32-bit."""
@@ -37,8 +38,6 @@ class RuntimeConfig:
     """Start of every random number: weights, order of the images, augmentation, dropout."""
     deterministic: bool = False
     """Refuse operations whose result depends on timing; slower, and a repeated run on one machine is bit-identical."""
-    compile: bool = False
-    """Compile the model with `torch.compile`: minutes at the start, faster steps after."""
     threads: int = 0
     """CPU threads of each process; 0 leaves PyTorch's choice."""
 
@@ -61,7 +60,7 @@ def start_runtime(config: RuntimeConfig) -> Fabric:
     Raises:
         RecipeError: The machine doesn't have what the recipe asks for.
     """
-    device = _choose_device(config)
+    device = _check_device(config)
     _silence()
     if config.threads:
         torch.set_num_threads(config.threads)
@@ -119,14 +118,11 @@ def restore_random_states(states: dict[str, Any]) -> None:
         torch.cuda.set_rng_state_all([state.cpu() for state in states["cuda"]])
 
 
-def _choose_device(config: RuntimeConfig) -> str:
-    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    device = config.device
-    if device == "auto":
-        device = "cuda" if available["cuda"] else "mps" if available["mps"] and config.devices == 1 else "cpu"
-    if not available[device]:
-        found = ", ".join(name for name, there in available.items() if there)
-        raise RecipeError(f"runtime.device: this machine has no {device!r}; it has {found}.")
+def _check_device(config: RuntimeConfig) -> DeviceName:
+    try:
+        device = choose_device(config.device, ("cuda", "mps", "cpu") if config.devices == 1 else ("cuda", "cpu"))
+    except LookupError as error:
+        raise RecipeError(f"runtime.device: {error}.") from error
     if device == "cuda" and config.devices > torch.cuda.device_count():
         raise RecipeError(
             f"runtime.devices: the recipe asks for {config.devices} GPUs, this machine has {torch.cuda.device_count()}."

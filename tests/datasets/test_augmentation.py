@@ -1,14 +1,15 @@
-from collections.abc import Callable
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from facskit.datasets.augmentation import AugmentationConfig, augment_matrix, augment_pixels, sample_generator
+from facskit.experiments.recipe_files import read_recipe
 
 EVERYTHING = 1.0
-PRESETS = [AugmentationConfig.none, AugmentationConfig.light, AugmentationConfig.strong, AugmentationConfig.fmae]
+RECIPES = sorted((Path(__file__).parents[2] / "recipes").rglob("*.yaml"))
 SIDE = 48
 
 
@@ -22,16 +23,16 @@ def moved(matrix: np.ndarray, point: tuple[float, float]) -> np.ndarray:
 
 
 def test_nothing_changes_nothing() -> None:
-    config, image = AugmentationConfig.none(), crop()
+    config, image = AugmentationConfig(), crop()
     matrix = np.array([[0.5, 0.1, 3.0], [-0.1, 0.5, 4.0]])
     rng = sample_generator(0, 0, 0)
     np.testing.assert_array_equal(augment_matrix(config, matrix, SIDE, rng), matrix)
     assert augment_pixels(config, image, rng) is image
 
 
-@pytest.mark.parametrize("preset", PRESETS)
-def test_the_same_key_gives_the_same_sample_and_another_key_another(preset: Callable[[], AugmentationConfig]) -> None:
-    config, image, matrix = preset(), crop(), np.eye(2, 3)
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
+def test_the_same_key_gives_the_same_sample_and_another_key_another(recipe: Path) -> None:
+    config, image, matrix = read_recipe(recipe).data.augmentation, crop(), np.eye(2, 3)
 
     def augmented(*key: int) -> tuple[bytes, bytes]:
         rng = sample_generator(*key)
@@ -39,7 +40,7 @@ def test_the_same_key_gives_the_same_sample_and_another_key_another(preset: Call
 
     kept = image.copy()
     assert augmented(3, 5, 7) == augmented(3, 5, 7)
-    if config != AugmentationConfig.none():
+    if config != AugmentationConfig():
         assert len({augmented(*key) for key in [(3, 5, 7), (4, 5, 7), (3, 6, 7), (3, 5, 8)]}) == 4
     np.testing.assert_array_equal(image, kept, "the crop given was written to")
 
@@ -74,7 +75,7 @@ def test_stretching_changes_the_aspect_and_keeps_the_area() -> None:
 
 def test_changes_come_after_the_crop() -> None:
     crop_matrix = np.array([[0.5, 0.0, -3.0], [0.0, 0.5, -2.0]])
-    config = AugmentationConfig.strong()
+    config = AugmentationConfig(flip_chance=0.5, rotation=12.0, scale=(0.85, 1.15), stretch=0.06, shift=0.06)
     joined = augment_matrix(config, crop_matrix, SIDE, sample_generator(1, 2, 3))
     alone = augment_matrix(config, np.eye(2, 3), SIDE, sample_generator(1, 2, 3))
     point = (20.0, 30.0)

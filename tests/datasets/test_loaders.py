@@ -1,4 +1,5 @@
 import logging
+import tracemalloc
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -8,13 +9,13 @@ import pytest
 import torch
 
 from facskit.action_units import ActionUnitSet
+from facskit.datasets import image_store
 from facskit.datasets.augmentation import AugmentationConfig
 from facskit.datasets.loaders import (
     EpochLoader,
     FaceDataset,
     LoaderConfig,
     Preparation,
-    class_rates,
     epoch_batches,
     eval_loader,
     train_loader,
@@ -24,12 +25,15 @@ from facskit.datasets.packed import pack_manifest
 from facskit.datasets.samples import Batch
 from facskit.errors import DatasetError, MediaError
 from facskit.faces.alignment import BoxCrop, EyeSimilarityCrop, WholeImage, box_of, crop_matrix, five_points
-from facskit.faces.images import warp
+from facskit.faces.images import read_image, warp
 from facskit.faces.normalization import normalize
 from tests.datasets.conftest import FACE, PAIR
 
-STRONG = Preparation(recipe=EyeSimilarityCrop(size=32), augmentation=AugmentationConfig.strong(), seed=3)
-PLAIN = replace(STRONG, augmentation=AugmentationConfig.none())
+VARIED = AugmentationConfig(
+    flip_chance=0.5, rotation=12.0, scale=(0.85, 1.15), shift=0.06, brightness=0.2, noise_chance=0.4, erase_chance=0.3
+)
+STRONG = Preparation(recipe=EyeSimilarityCrop(size=32), augmentation=VARIED, seed=3)
+PLAIN = replace(STRONG, augmentation=AugmentationConfig())
 PAIRS = LoaderConfig(batch_size=3)
 
 
@@ -76,6 +80,17 @@ def test_batches_carry_rows_labels_and_training_subjects(manifest: Manifest) -> 
     assert first.labels.tolist() == manifest.labels[rows[:3]].tolist()
     assert first.images.shape == (3, 3, 32, 32)
     assert first.action_units == PAIR
+
+
+def test_a_sample_is_what_a_batch_holds(manifest: Manifest) -> None:
+    dataset = FaceDataset(manifest, STRONG, rows=np.array([9, 1, 3]), train_subjects=("p1", "p3"))
+    (batch,) = eval_loader(dataset, PAIRS).batches(2)
+    for position in range(3):
+        sample = dataset.sample(2, position)
+        assert torch.equal(sample.image, batch.images[position])
+        assert torch.equal(sample.labels, batch.labels[position])
+        assert (sample.subject, sample.index) == (int(batch.subjects[position]), int(batch.indices[position]))
+        assert sample.action_units == batch.action_units
 
 
 def test_training_batches_are_complete_and_differ_between_epochs(manifest: Manifest) -> None:
@@ -159,6 +174,25 @@ def test_a_cache_changes_nothing_and_is_bounded(
     assert all_same(list(train_loader(cached, replace(PAIRS, workers=2)).batches(0)), plain)
 
 
+def test_decoding_ahead_keeps_to_its_budget(manifest: Manifest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The old way, a list of images that is then joined, would hold every pixel twice for a moment."""
+    monkeypatch.setattr(image_store, "_BLOCK", 2 * 72 * 64 * 3 + 100)  # two images and a remainder to each block
+    image_bytes = 72 * 64 * 3
+    wide = np.tile(manifest.image(0), (8, 8, 1))
+    monkeypatch.setattr(image_store, "read_image", lambda path: wide if path.name == "03.png" else read_image(path))
+    limit = 8 * image_bytes + wide.nbytes
+    with_blocks = image_store.ImageStore(manifest, np.arange(10), limit / 2**30)
+    plain = image_store.ImageStore(manifest, np.arange(10))
+    for position in range(10):
+        np.testing.assert_array_equal(with_blocks.image(position), plain.image(position))
+    tracemalloc.start()
+    kept = image_store.ImageStore(manifest, np.arange(10), limit / 2**30)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(kept) == 10
+    assert peak < 1.3 * limit
+
+
 def test_packed_images_load_in_workers(manifest: Manifest, tmp_path: Path) -> None:
     packed = read_manifest(pack_manifest(manifest, tmp_path / "packed.parquet", recipe=WholeImage(size=64)))
     dataset = FaceDataset(packed, STRONG)
@@ -191,13 +225,6 @@ def test_what_cannot_be_loaded_is_refused_at_once(manifest: Manifest, tmp_path: 
         FaceDataset(manifest, PLAIN, rows=np.array([], np.int64))
     with pytest.raises(DatasetError, match="found 10 training images, fewer than one batch of 64"):
         train_loader(FaceDataset(manifest, PLAIN), LoaderConfig())
-
-
-def test_rates_count_what_is_known() -> None:
-    labels = np.array([[1, 0, -1], [-1, 0, -1], [0, 1, -1], [1, 0, -1]], np.int8)
-    rates = class_rates(labels)
-    np.testing.assert_allclose(rates[:2], [2 / 3, 1 / 4])
-    assert np.isnan(rates[2])
 
 
 @pytest.mark.parametrize(("name", "value"), [("batch_size", 0), ("workers", -1), ("prefetch", 0), ("cache_gib", -1.0)])

@@ -23,14 +23,6 @@ def test_the_stored_values_are_those_of_the_contract() -> None:
     assert (LabelState.UNKNOWN, LabelState.ABSENT, LabelState.PRESENT) == (-1, 0, 1)
 
 
-def test_known_and_targets_follow_the_three_states() -> None:
-    found = batch([[1, 0], [-1, 1], [-1, -1]])
-    assert found.known.tolist() == [[True, True], [False, True], [False, False]]
-    assert found.targets.tolist() == [[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]]
-    assert found.targets.dtype == torch.float32
-    assert len(found) == 3
-
-
 @pytest.mark.parametrize("code", [9, 2, -2, 127])
 def test_other_codes_are_refused(code: int) -> None:
     with pytest.raises(ValueError, match=rf"must be -1 \(unknown\), 0 \(absent\) or 1 \(present\), got {code}"):
@@ -50,22 +42,14 @@ def test_parts_of_different_lengths_are_refused() -> None:
         found.__post_init__()
 
 
-def test_samples_stack_in_order_and_move() -> None:
-    samples = [
-        Sample(
-            image=torch.full((3, 2, 2), float(row)),
-            labels=torch.tensor([row % 2, -1], dtype=torch.int8),
-            subject=row - 1,
-            index=10 + row,
-            action_units=PAIR,
-        )
-        for row in range(3)
-    ]
-    stacked = Batch.from_samples(samples).to("cpu")
-    assert stacked.images[:, 0, 0, 0].tolist() == [0.0, 1.0, 2.0]
-    assert stacked.subjects.tolist() == [-1, 0, 1]
-    assert stacked.indices.tolist() == [10, 11, 12]
-    assert stacked.labels.tolist() == [[0, -1], [1, -1], [0, -1]]
+def test_a_batch_moves_as_a_whole() -> None:
+    found = batch([[1, 0], [-1, 1], [-1, -1]])
+    moved = found.to("meta")
+    assert len(moved) == len(found) == 3
+    assert moved.action_units == PAIR
+    for name in ("images", "labels", "subjects", "indices"):
+        assert getattr(moved, name).device.type == "meta"
+        assert getattr(moved, name).shape == getattr(found, name).shape
 
 
 def test_a_sample_of_nobody_below_minus_one_is_refused() -> None:
@@ -77,8 +61,3 @@ def test_a_sample_of_nobody_below_minus_one_is_refused() -> None:
             index=0,
             action_units=PAIR,
         )
-
-
-def test_no_samples_make_no_batch() -> None:
-    with pytest.raises(ValueError, match="at least one sample, got none"):
-        Batch.from_samples([])

@@ -65,6 +65,14 @@ def test_errors_name_file_and_parameter(tmp_path: Path) -> None:
     del state["blocks.1.norm1.bias"]
     with pytest.raises(CheckpointError, match=r"blocks.1.norm1.bias is missing, and 0 more; it is another network"):
         load_body(_model(), _save(path, state))
+    recogniser = {name: value for name, value in _model().state_dict().items() if not name.startswith("fc_norm.")}
+    with pytest.raises(CheckpointError, match=r"fc_norm.weight is missing, and 1 more; it is another network"):
+        load_body(_model(), _save(path, recogniser))
+    oblong = _autoencoder() | {"pos_embed": torch.zeros(1, 13, 16)}
+    with pytest.raises(CheckpointError, match=r"encoder.safetensors: pos_embed doesn't fit .* got 12 patches\.$"):
+        load_body(_model(), _save(path, oblong))
+    with pytest.raises(CheckpointError, match=r"pos_embed has the shape \(17,\), the network needs \(1, 17, 16\)"):
+        load_body(_model(), _save(path, _autoencoder() | {"pos_embed": torch.zeros(17)}))
     with pytest.raises(CheckpointError, match=r"the network has no surprise, nor 0 more in the file"):
         load_body(_model(), _save(path, _autoencoder() | {"surprise": torch.zeros(1)}))
     with pytest.raises(CheckpointError, match=r"cls_token has the shape \(1, 1, 16\), the network needs \(1, 1, 32\)"):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from jaxtyping import Float
 
+from facskit.datasets.packed import packaged_faces
 from facskit.faces.alignment import (
     TEMPLATE,
     BoxCrop,
@@ -21,6 +22,7 @@ from facskit.faces.alignment import (
     recipe_to_dict,
     transform_points,
 )
+from facskit.faces.detection import CenterFace
 from facskit.faces.images import warp
 
 Points = Float[np.ndarray, "5 2"]
@@ -133,13 +135,34 @@ def test_what_a_recipe_needs_must_be_there() -> None:
         matrix_of(EyeSimilarityCrop(), np.full((5, 2), np.nan))
 
 
-def test_sixty_eight_landmarks_reduce_to_five_and_a_box() -> None:
+def test_sixty_eight_landmarks_reduce_to_five() -> None:
     landmarks = np.random.default_rng(1).uniform(0, 100, (68, 2))
     five = five_points(landmarks)
     np.testing.assert_allclose(five[0], sum(landmarks[36:42]) / 6)
     np.testing.assert_allclose(five[1], sum(landmarks[42:48]) / 6)
     np.testing.assert_array_equal(five[2:], landmarks[[30, 48, 54]])
-    assert box_of(landmarks).tolist() == [*landmarks.min(axis=0), *landmarks.max(axis=0)]
+
+
+def test_the_box_of_landmarks_is_the_one_a_detector_draws() -> None:
+    faces = packaged_faces()
+    detector = CenterFace()
+    errors = []
+    for row in range(0, len(faces), 120):
+        landmarks = faces.landmarks(row)
+        found = detector.detect(faces.image(row))
+        if landmarks is None or not found:
+            continue
+        left, top, right, bottom = found[0].box
+        side = max(right - left, bottom - top)
+        expected = box_of(landmarks.astype(np.float64))
+        middle = np.array([left + right, top + bottom]) / 2
+        errors.append(
+            [np.hypot(*(middle - (expected[:2] + expected[2:]) / 2)) / side, (expected[2] - expected[0]) / side]
+        )
+    assert len(errors) >= 8
+    shift, growth = np.median(errors, axis=0)
+    assert shift < 0.06
+    assert 0.92 < growth < 1.08
 
 
 def test_template_is_the_mean_heads() -> None:

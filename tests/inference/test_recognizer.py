@@ -141,5 +141,5 @@ def test_weights_are_found_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_missing_device_is_named() -> None:
     if torch.cuda.is_available():
         pytest.skip("this computer has a CUDA device")
-    with pytest.raises(CheckpointError, match="device 'cuda': this computer has none"):
+    with pytest.raises(CheckpointError, match="device 'cuda': this machine has no 'cuda'; it has cpu"):
         Recognizer(Ramp(), info(), device="cuda")

@@ -75,7 +75,7 @@ def test_an_error_leaves_the_old_table(tmp_path: Path) -> None:
 
 def test_wrong_endings_and_places_are_refused(tmp_path: Path) -> None:
     with pytest.raises(
-        RecipeError, match=r"table\.xlsx: found the ending '\.xlsx', expected \.csv, \.jsonl, \.parquet"
+        RecipeError, match=r"table\.xlsx: found the ending '\.xlsx', expected \.parquet, \.csv, \.jsonl"
     ):
         TableWriter(tmp_path / "table.xlsx", DISFA_8)
     (tmp_path / "file").touch()

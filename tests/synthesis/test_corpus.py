@@ -34,7 +34,7 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_files_and_columns(rendered: Path) -> None:
     table = pl.read_parquet(rendered / "manifest.parquet")
     assert table.height == 6
-    assert table[columns.SUBJECT].to_list() == ["S001", "S001", "S002", "S002", "S003", "S003"]
+    assert table[columns.SUBJECT].to_list() == [f"R5-0000{number}" for number in (1, 1, 2, 2, 3, 3)]
     assert table[columns.IMAGE][0] == "images/S001/0000.jpg"
     assert all((rendered / name).is_file() for name in table[columns.IMAGE])
     wanted = {columns.RECORDING, columns.FRAME, columns.SKIN_TONE, *columns.POSE}

@@ -8,7 +8,7 @@ from facskit.synthesis.atlas import NECK_BLOCK, PATCHES, UVAtlas, neck_block_hei
 from facskit.synthesis.creases import Relief, add_creases, resting_intensities, subject_creases
 from facskit.synthesis.head import load_head
 from facskit.synthesis.looks import Looks
-from facskit.synthesis.skin import SkinPainter, paint_skin
+from facskit.synthesis.skin import SkinPainter
 
 CREASED = (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17, 20, 23, 24, 28)
 REGION_ROWS = {1: (0, 110), 4: (45, 155), 6: (100, 240), 9: (100, 250), 12: (165, 345), 17: (280, 400), 24: (220, 370)}
@@ -32,11 +32,11 @@ def painter(looks: Looks, atlas: UVAtlas) -> SkinPainter:
 
 
 def test_same_person_has_the_same_skin(looks: Looks, atlas: UVAtlas, painter: SkinPainter) -> None:
-    np.testing.assert_array_equal(paint_skin(looks, atlas), painter.base)
+    np.testing.assert_array_equal(SkinPainter(looks, atlas).base, painter.base)
 
 
 def test_other_seed_has_other_skin(looks: Looks, atlas: UVAtlas, painter: SkinPainter) -> None:
-    assert (paint_skin(replace(looks, seed=looks.seed + 1), atlas) != painter.base).mean() > 0.2
+    assert (SkinPainter(replace(looks, seed=looks.seed + 1), atlas).base != painter.base).mean() > 0.2
 
 
 def test_skin_has_the_persons_colour(looks: Looks, painter: SkinPainter) -> None:
@@ -52,7 +52,7 @@ def test_lips_are_painted(painter: SkinPainter, atlas: UVAtlas) -> None:
 
 def test_brows_are_darker_than_the_forehead(atlas: UVAtlas, looks: Looks) -> None:
     brows = replace(looks.brows, density=0.9, thickness=0.16, lift=0.0, gap=0.0, arch=0.0, colour=(0.1, 0.08, 0.05))
-    base = paint_skin(replace(looks, brows=brows), atlas)
+    base = SkinPainter(replace(looks, brows=brows), atlas).base
     column, row = np.round(atlas.landmarks[19]).astype(int)
     assert base[row - 4 : row + 5, column].min() < 0.6 * base[row - 30, column].mean()
 
@@ -158,7 +158,7 @@ def test_patches_lie_where_no_face_is(atlas: UVAtlas) -> None:
 
 
 def test_garment_covers_the_neck_below_the_collar(looks: Looks, atlas: UVAtlas) -> None:
-    base = paint_skin(replace(looks, collar=-12.0, garment_rgb=(0.0, 0.0, 1.0)), atlas)
+    base = SkinPainter(replace(looks, collar=-12.0, garment_rgb=(0.0, 0.0, 1.0)), atlas).base
     block = base[NECK_BLOCK][:, 6].astype(int)
     heights = neck_block_heights()
     np.testing.assert_array_equal(block[heights < -12.3], [(0, 0, 255)] * int((heights < -12.3).sum()))

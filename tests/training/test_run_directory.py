@@ -63,13 +63,13 @@ def test_metrics_are_cut_back_to_the_snapshot(run: RunDirectory) -> None:
     with run.metrics.open("a") as file:
         file.write('{"step": 3, "lo')  # the process died while it wrote
     run.load_snapshot()
-    assert run.read_metrics() == [{"step": 1}]
+    assert run.metrics.read_text() == '{"step": 1}\n'
 
 
 def test_metrics_without_a_snapshot_start_over(run: RunDirectory) -> None:
     run.append_metrics({"step": 1})
     assert run.load_snapshot() is None
-    assert run.read_metrics() == []
+    assert run.metrics.read_text() == ""
 
 
 def test_a_damaged_snapshot_gives_way_to_the_one_before(run: RunDirectory) -> None:
