@@ -110,7 +110,7 @@ class VisionTransformer(FaceNetwork):
         for block in self.blocks:
             for layer in block.modules():
                 if isinstance(layer, nn.Linear):
-                    nn.init.xavier_uniform_(layer.weight)
+                    nn.init.trunc_normal_(layer.weight, std=0.02)
                     nn.init.zeros_(layer.bias)
         nn.init.trunc_normal_(self.cls_token, std=0.02)
         self.pos_embed.copy_(sincos_positions(self.dim, self.config.grid, class_token=True))
