@@ -147,7 +147,10 @@ class FaceDataset(Dataset[PreparedArrays | FacskitError]):
 def _needed_landmarks(manifest: Manifest, rows: Int64[np.ndarray, "rows"], kind: str) -> Float[np.ndarray, "rows 68 2"]:
     points = manifest.all_landmarks
     if points is None:
-        raise DatasetError(f"a {kind} crop needs the landmark columns x_0..x_67 and y_0..y_67; the manifest has none")
+        raise DatasetError(
+            f"a {kind} crop needs the landmark columns x_0..x_67 and y_0..y_67, which {manifest.name} lacks; "
+            "add them, or choose the crop 'none' for faces that are already cropped"
+        )
     chosen: Float[np.ndarray, "rows 68 2"] = points[rows]
     missing = np.isnan(chosen).any(axis=(1, 2))
     if missing.any():

@@ -78,7 +78,7 @@ class HoldOut:
     test_fraction: float = 0.2
     """Part of all subjects that is tested on; 0 tests on nobody."""
     validation_fraction: float = 0.15
-    """Part of the remaining subjects that is set aside to choose epochs and thresholds."""
+    """Part of the remaining subjects that is set aside to choose epochs and thresholds; below 1 with the other."""
     seed: int = 0
     """Seed of the choices."""
 
@@ -86,6 +86,12 @@ class HoldOut:
         """Check every limit."""
         _check_fraction("test_fraction", self.test_fraction)
         _check_fraction("validation_fraction", self.validation_fraction)
+        total = self.test_fraction + self.validation_fraction
+        if total >= 1:
+            raise ValueError(
+                f"test_fraction + validation_fraction must be below 1, got "
+                f"{self.test_fraction:g} + {self.validation_fraction:g} = {total:g}"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -35,6 +35,8 @@ class Manifest:
     """The folder that the image paths are relative to."""
     action_units: ActionUnitSet
     """The columns of `labels`."""
+    name: str = "the manifest"
+    """What messages call it: the path of the file it was read from."""
 
     def __post_init__(self) -> None:
         """Refuse a table without the columns that every manifest has."""
@@ -175,7 +177,7 @@ def read_manifest(path: Path, action_units: ActionUnitSet | None = None, *, chec
             raise DatasetError(f"{path}: the column {unit.code} is missing; found {found}")
     table = collect_table(layout.typed(source), path)
     check_table(path, source, table, layout)
-    manifest = Manifest(table=infer_extra_types(table), root=path.parent, action_units=chosen)
+    manifest = Manifest(table=infer_extra_types(table), root=path.parent, action_units=chosen, name=str(path))
     if check_images and not manifest.is_packed:
         check_images_exist(path, table[IMAGE])
     return manifest

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
+from facskit.datasets.csv_checks import check_csv_header, check_csv_lines, has_uneven_lines
 from facskit.errors import DatasetError
 from facskit.files import atomic_path
 
@@ -25,7 +26,7 @@ def scan_table(path: Path) -> pl.LazyFrame:
         The lazy table.
 
     Raises:
-        DatasetError: The file is missing, empty, or not in the format that its ending promises.
+        DatasetError: The file is missing, empty, not in the format that its ending promises, or names a column twice.
     """
     if not path.is_file():
         raise DatasetError(f"{path}: there is no such file; expected a table ending in {', '.join(SUFFIXES)}")
@@ -36,6 +37,7 @@ def scan_table(path: Path) -> pl.LazyFrame:
             case ".parquet":
                 table = pl.scan_parquet(path, glob=False)
             case ".csv":
+                check_csv_header(path)
                 table = pl.scan_csv(path, infer_schema=False, glob=False)
             case ".jsonl":
                 return _read_json_lines(path).lazy()
@@ -51,19 +53,23 @@ def collect_table(table: pl.LazyFrame, path: Path) -> pl.DataFrame:
     """Read a lazy table in chunks, so that only the result needs memory.
 
     Args:
-        table: What to read.
+        table: What to read, with all columns of the file in their order.
         path: The file it comes from, for the message.
 
     Returns:
         The table.
 
     Raises:
-        DatasetError: A line doesn't fit the header, or the file is damaged.
+        DatasetError: A line has more or fewer cells than the header, or the file is damaged.
     """
     try:
-        return table.collect(engine="streaming")
+        found = table.collect(engine="streaming")
     except (pl.exceptions.PolarsError, OSError) as error:
         raise _unreadable(path, error) from error
+    # Polars fills a line that is too short with empty cells, so the last one is empty at least.
+    if path.suffix.lower() == ".csv" and found.to_series(-1).has_nulls() and has_uneven_lines(path, found.width):
+        check_csv_lines(path)
+    return found
 
 
 def raw_cell(table: pl.LazyFrame, row: int, column: str) -> object:
@@ -153,6 +159,11 @@ def _json_objects(path: Path) -> Sequence[dict[str, str | None]]:
 
 
 def _unreadable(path: Path, error: Exception) -> DatasetError:
+    if path.suffix.lower() == ".csv" and path.is_file():
+        try:
+            check_csv_lines(path)
+        except DatasetError as uneven:
+            return uneven
     reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     kind = {".parquet": "a Parquet file", ".csv": "a CSV file with a header"}.get(path.suffix.lower(), "JSON lines")
     return DatasetError(f"{path}: can't be read as {kind} ({reason})")

@@ -154,7 +154,10 @@ def assemble_loader(recipe: Recipe, manifest: Manifest, fold: Fold, part: Part, 
     )
     if not training:
         return eval_loader(dataset, data.loader)
-    return train_loader(dataset, data.loader, rank=fabric.global_rank, world_size=fabric.world_size)
+    try:
+        return train_loader(dataset, data.loader, rank=fabric.global_rank, world_size=fabric.world_size)
+    except DatasetError as error:
+        raise DatasetError(f"{data.manifest}: data.loader.batch_size: {error}") from error
 
 
 def assemble_model(recipe: Recipe) -> FaceNetwork:

@@ -15,7 +15,7 @@ from pydantic_core import ErrorDetails
 from facskit.errors import RecipeError
 from facskit.experiments.recipe import Recipe
 
-__all__ = ["format_recipe", "read_recipe"]
+__all__ = ["describe_difference", "format_recipe", "read_recipe"]
 
 _EXPECTED = {
     "bool_type": "true or false",
@@ -87,6 +87,41 @@ def format_recipe(recipe: Recipe) -> str:
         recipe: The resolved recipe.
     """
     return yaml.safe_dump(_plain(dataclasses.asdict(recipe)), sort_keys=False, allow_unicode=True, width=120)
+
+
+def describe_difference(there: str, now: str) -> str:
+    """Say in words how two recipes differ, key by key.
+
+    Args:
+        there: YAML text of the recipe found in a folder.
+        now: YAML text of the recipe at hand.
+
+    Returns:
+        For example `runtime.threads: there 1, now 2 (and 3 other keys)`.
+    """
+    try:
+        old, new = (_flat(yaml.load(text, _Loader)) for text in (there, now))  # a subclass of the safe loader
+    except yaml.YAMLError as error:
+        return _yaml_sentence(error)
+
+    def show(values: Mapping[str, Any], key: str) -> str:
+        return _show(values[key]) if key in values else "absent"
+
+    keys = [key for key in dict.fromkeys([*old, *new]) if key not in old or key not in new or old[key] != new[key]]
+    if not keys:
+        return "the same values, written differently"
+    others = f" (and {len(keys) - 1} other key{'s' * (len(keys) > 2)})" if len(keys) > 1 else ""
+    return f"{keys[0]}: there {show(old, keys[0])}, now {show(new, keys[0])}{others}"
+
+
+def _flat(content: Any, above: str = "") -> dict[str, Any]:  # noqa: ANN401 - whatever the file holds
+    """Return every value that isn't a section, by its dotted key."""
+    if not isinstance(content, Mapping):
+        return {above or "the recipe": content}
+    found: dict[str, Any] = {}
+    for key, value in content.items():
+        found |= _flat(value, f"{above}.{key}" if above else str(key))
+    return found
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever a recipe holds

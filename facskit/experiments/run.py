@@ -1,12 +1,15 @@
 """What the commands `train`, `cross-validate` and `evaluate` do: one run, all runs, or the scores of a weight file."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from torch import nn
+from jaxtyping import Float
+from torch import Tensor, nn
 
+from facskit.action_units import ActionUnitSet
 from facskit.datasets.fold import Fold
 from facskit.datasets.loaders import EpochLoader, FaceDataset, LoaderConfig, Preparation, eval_loader
 from facskit.datasets.manifest import Manifest, read_manifest
@@ -16,15 +19,16 @@ from facskit.evaluation.predicting import PredictionSource, predict
 from facskit.evaluation.predictions import Predictions, apply_protocol, concat
 from facskit.evaluation.protocols import Protocol, choose_thresholds
 from facskit.evaluation.reports import Report, build_report, write_report
-from facskit.experiments.assemble import Part, assemble_loader, assemble_model, assemble_objective
+from facskit.experiments.assemble import Part
 from facskit.experiments.recipe import Recipe
-from facskit.experiments.recipe_files import format_recipe
+from facskit.experiments.recipe_files import describe_difference, format_recipe
+from facskit.experiments.run_parts import assemble_run
 from facskit.experiments.session import Session
 from facskit.models.checkpoints import CheckpointInfo, load_checkpoint, save_checkpoint
 from facskit.models.layers import FaceNetwork
 from facskit.training.loop import EpochEnd, TrainingPlan, fit
 from facskit.training.run_directory import RunDirectory, claim_folder
-from facskit.training.runtime import RuntimeConfig, seed_everything, start_runtime
+from facskit.training.runtime import RuntimeConfig, start_runtime
 
 __all__ = ["cross_validate", "evaluate", "train"]
 
@@ -72,14 +76,15 @@ def cross_validate(recipe: Recipe, out: Path) -> Report | None:
     session = Session.open(recipe)
     if not all(len(fold.test) for fold in session.folds):
         raise DatasetError("A cross-validation needs test subjects in every fold; found a fold without any.")
-    if session.fabric.is_global_zero:
-        claim_folder(out, format_recipe(recipe))
-    session.fabric.barrier()
+
+    def claim() -> None:
+        claim_folder(out, format_recipe(recipe), describe_difference)
+
     folders = []
     for seed in recipe.evaluation.seeds:
         for fold in session.folds:
             folders.append(out / f"fold-{fold.index}-seed-{seed}")
-            _train_fold(_recipe_of_run(recipe, fold.index, seed), folders[-1], session)
+            _train_fold(_recipe_of_run(recipe, fold.index, seed), folders[-1], session, claim)
     if not session.fabric.is_global_zero:
         return None
     predictions = concat([Predictions.load(folder / _PREDICTIONS) for folder in folders])
@@ -88,7 +93,7 @@ def cross_validate(recipe: Recipe, out: Path) -> Report | None:
 
 
 def evaluate(weights: Path, manifest: str, out: Path, *, device: str = "auto", batch_size: int = 64) -> Report:
-    """Score a weight file on labelled faces.
+    """Score a weight file on labelled faces, on the action units that both know.
 
     Args:
         weights: A `.safetensors` file that facskit wrote.
@@ -102,15 +107,18 @@ def evaluate(weights: Path, manifest: str, out: Path, *, device: str = "auto", b
 
     Raises:
         CheckpointError: The weight file is missing or damaged.
-        DatasetError: The manifest is missing or wrong, or lacks the model's action units.
+        DatasetError: The manifest is missing or wrong, or has none of the model's action units.
     """
     model, info = load_checkpoint(weights)
     faces = packaged_faces() if manifest == "packaged" else read_manifest(Path(manifest))
-    shared = [unit.code for unit in info.action_units if unit in faces.action_units]
-    if len(shared) < len(info.action_units):
-        missing = next(unit.code for unit in info.action_units if unit.code not in shared)
-        raise DatasetError(f"{manifest}: the column {missing} is missing, which {weights} recognises.")
-    faces = replace(faces, action_units=info.action_units)
+    shared = tuple(unit for unit in info.action_units if unit in faces.action_units)
+    if not shared:
+        raise DatasetError(
+            f"{manifest}: found labels of {faces.action_units}, expected some of what {weights} recognises "
+            f"({info.action_units})"
+        )
+    faces = replace(faces, action_units=ActionUnitSet(shared))
+    outputs = [info.action_units.index(unit) for unit in shared]
     fabric = start_runtime(RuntimeConfig(device=device))  # type: ignore[arg-type]
     dataset = FaceDataset(faces, Preparation(recipe=info.crop, normalization=info.normalization))
     batches = eval_loader(dataset, LoaderConfig(batch_size=batch_size)).batches(0)
@@ -122,14 +130,32 @@ def evaluate(weights: Path, manifest: str, out: Path, *, device: str = "auto", b
         protocol=protocol,
         model=dict(info.provenance),
     )
-    predictions = predict(model.to(fabric.device), batches, source, description="Recognising")
-    thresholds = np.broadcast_to(np.array(info.thresholds, np.float32), predictions.probabilities.shape)
-    predictions = replace(predictions, thresholds=thresholds.copy(), protocol=protocol)
+    predictions = predict(_Outputs(model, outputs).to(fabric.device), batches, source, description="Recognising")
+    thresholds = np.tile(np.array(info.thresholds, np.float32)[outputs], (len(predictions), 1))
+    predictions = replace(predictions, thresholds=thresholds, protocol=protocol)
     predictions.save(out / _PREDICTIONS)
     report = build_report(predictions, title=f"{weights.stem} on {manifest}")
-    report = replace(report, notes=[*_shared_subjects(faces, info), *report.notes])
+    report = replace(report, notes=[*_shared_subjects(faces, info), *_not_scored(faces, info), *report.notes])
     write_report(report, out)
     return report
+
+
+class _Outputs(nn.Module):
+    """A network reduced to some of its outputs."""
+
+    def __init__(self, model: FaceNetwork, outputs: list[int]) -> None:
+        super().__init__()
+        self.model = model
+        self.outputs = outputs
+
+    def forward(self, images: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch aus"]:
+        logits: Tensor = self.model(images)
+        return logits[:, self.outputs]
+
+
+def _not_scored(faces: Manifest, info: CheckpointInfo) -> list[str]:
+    missing = [unit.code for unit in info.action_units if unit not in faces.action_units]
+    return [f"not in the manifest, so not scored: {', '.join(missing)}"] if missing else []
 
 
 def _shared_subjects(faces: Manifest, info: CheckpointInfo) -> list[str]:
@@ -146,24 +172,23 @@ def _recipe_of_run(recipe: Recipe, fold: int, seed: int) -> Recipe:
     return replace(recipe, data=replace(recipe.data, fold=fold), runtime=replace(recipe.runtime, seed=seed))
 
 
-def _train_fold(recipe: Recipe, out: Path, session: Session) -> RunDirectory:
-    fabric, fold = session.fabric, session.folds[recipe.data.fold - 1]
-    run = RunDirectory(out)
+def _train_fold(recipe: Recipe, out: Path, session: Session, claim: Callable[[], None] | None = None) -> RunDirectory:
+    """Train and test one fold in its folder; nothing is written, nor `claim` called, before everything is built."""
+    fabric, fold, run = session.fabric, session.folds[recipe.data.fold - 1], RunDirectory(out)
+    parts = None if run.finished else assemble_run(recipe, session, fold)
     if fabric.is_global_zero:
-        run = RunDirectory.open(out, format_recipe(recipe), device=session.device_name)
+        if claim is not None:
+            claim()
+        RunDirectory.open(out, format_recipe(recipe), device=session.device_name, difference=describe_difference)
     fabric.barrier()
-    if run.finished:
+    if parts is None or run.finished:
         session.say(f"{out}: this run is finished; its weights are in {run.weights.name}")
         return run
-    seed_everything(recipe.runtime.seed, fabric.global_rank)
-    model = assemble_model(recipe)
-    objective = assemble_objective(recipe, model, session.manifest, fold)
-    loader = assemble_loader(recipe, session.manifest, fold, "train", fabric)
-    scored = _scored_parts(recipe, session, fold)  # before the training, so that a mistake in them shows at once
+    model, scored = parts.model, parts.scored
     session.introduce(recipe, fold, model)
     batch_size = recipe.data.loader.batch_size
     plan = TrainingPlan(training=recipe.training, optimizer=recipe.optimizer, batch_size=batch_size)
-    fit(objective, loader, plan, run=run, fabric=fabric, on_epoch_end=_validation(recipe, session, scored))
+    fit(parts.objective, parts.loader, plan, run=run, fabric=fabric, on_epoch_end=_validation(recipe, session, scored))
     if fabric.is_global_zero:
         thresholds = _test(recipe, session, scored, model, run)
         save_checkpoint(run.weights, model, _describe_weights(recipe, session, fold, thresholds))
@@ -183,20 +208,6 @@ def _predict(recipe: Recipe, session: Session, model: nn.Module, loader: EpochLo
         model={"recipe": recipe.name},
     )
     return predict(model, loader.batches(0), source, precision=recipe.runtime.precision, description=shown)
-
-
-def _scored_parts(recipe: Recipe, session: Session, fold: Fold) -> dict[Part, EpochLoader]:
-    """Open what the run will score: the test subjects, and the validation subjects where they are used."""
-    chosen_there = recipe.evaluation.threshold.startswith("validation")
-    if chosen_there and not len(fold.validation):
-        raise DatasetError("evaluation.threshold asks for validation subjects, but data.folds sets none aside.")
-    wanted: dict[Part, bool] = {
-        "validation": len(fold.validation) > 0 and (chosen_there or recipe.evaluation.validate_each_epoch),
-        "test": len(fold.test) > 0,
-    }
-    return {
-        part: assemble_loader(recipe, session.manifest, fold, part, session.fabric) for part in wanted if wanted[part]
-    }
 
 
 def _validation(recipe: Recipe, session: Session, scored: dict[Part, EpochLoader]) -> EpochEnd | None:

@@ -20,6 +20,7 @@ from facskit.files import atomic_path
 __all__ = ["Frame", "VideoInfo", "VideoWriter", "frames", "video_info"]
 
 _EXPECTED = "expected a video such as MP4, MOV, AVI, MKV or WebM"
+_WHOLE = 0.9  # share of the frames and of the time without which a video counts as cut short
 _CLOCK = 90_000
 _TIME_BASE = Fraction(1, _CLOCK)  # fine enough for any frame rate
 
@@ -86,14 +87,16 @@ def video_info(path: Path) -> VideoInfo:
     path = Path(path)
     height, width = next(frames(path)).image.shape[:2]
     with _open(path) as (container, stream):
-        duration = None
-        if stream.duration is not None and stream.time_base is not None:
-            duration = float(stream.duration * stream.time_base)
-        elif container.duration is not None:
-            duration = container.duration / av.time_base
+        duration = _duration(container, stream)
         fps = _rate(stream)
         count = stream.frames or (round(duration * fps) if duration else None)
         return VideoInfo(width=width, height=height, fps=fps, frames=count, duration_s=duration)
+
+
+def _duration(container: av.container.InputContainer, stream: av.video.stream.VideoStream) -> float | None:
+    if stream.duration is not None and stream.time_base is not None:
+        return float(stream.duration * stream.time_base)
+    return None if container.duration is None else container.duration / av.time_base
 
 
 def _rate(stream: av.video.stream.VideoStream) -> float:
@@ -112,7 +115,8 @@ def frames(path: Path, every: int = 1) -> Iterator[Frame]:
         The frames in the order they are shown.
 
     Raises:
-        MediaError: The file is missing, no video, damaged, or ends in the middle of a frame.
+        MediaError: The file is missing, no video, damaged, or cut short; the last two may show only after
+            the last good frame.
         ValueError: `every` is below 1.
     """
     if every < 1:
@@ -121,7 +125,7 @@ def frames(path: Path, every: int = 1) -> Iterator[Frame]:
     index = -1
     with _open(path) as (container, stream):
         start: float | None = None
-        fps = _rate(stream)
+        time, fps = 0.0, _rate(stream)
         try:
             for index, picture in enumerate(container.decode(stream)):
                 time = picture.time if picture.time is not None else index / fps
@@ -132,8 +136,16 @@ def frames(path: Path, every: int = 1) -> Iterator[Frame]:
             raise MediaError(
                 f"{path}: found damaged data after {index + 1} good frames, expected a complete video"
             ) from error
-    if index < 0:
-        raise MediaError(f"{path}: found no picture in it (damaged or cut short?), {_EXPECTED}")
+        if index < 0:
+            raise MediaError(f"{path}: found no picture in it (damaged or cut short?), {_EXPECTED}")
+        # Frames alone don't tell: a trimmed video declares frames it doesn't show, an AVI counts repeated ones.
+        duration, declared = _duration(container, stream), stream.frames
+        reached = time - (start or 0.0) + 1 / fps
+        if index + 1 < _WHOLE * declared and duration is not None and reached < _WHOLE * duration:
+            raise MediaError(
+                f"{path}: found {index + 1} of {declared} frames, the file is damaged or cut short; "
+                "expected a complete video"
+            )
 
 
 def _upright(picture: av.video.frame.VideoFrame) -> UInt8[np.ndarray, "height width 3"]:

@@ -1,5 +1,6 @@
 """Overlays as files: a JPEG for each photograph, an MP4 for each video."""
 
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,15 +25,22 @@ class OverlayFolder:
         action_units: What the recogniser recognises.
 
     Raises:
-        RecipeError: There is a file in the folder's place.
+        RecipeError: There is a file in the folder's place, or the folder can't be written to.
     """
 
     def __init__(self, folder: Path, action_units: ActionUnitSet) -> None:
         self.folder = folder
+        self.written = 0
         self._action_units = action_units
         self._taken: set[str] = set()
         if folder.exists() and not folder.is_dir():
             raise RecipeError(f"{folder}: found a file, expected a folder for the overlays")
+        existing = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+        try:
+            tempfile.TemporaryFile(dir=existing).close()
+        except OSError as error:
+            reason = (error.strerror or "failed").lower()
+            raise RecipeError(f"{folder}: can't write overlays there ({reason})") from error
 
     def write_photo(self, file: Path, frame: RecognizedFrame) -> None:
         """Draw and write a photograph's overlay.
@@ -45,6 +53,7 @@ class OverlayFolder:
             MediaError: The overlay can't be written.
         """
         write_image(self._place(file, ".jpg"), draw(frame.image, frame.faces))
+        self.written += 1
 
     @contextmanager
     def video(self, file: Path, fps: float) -> Iterator[Callable[[RecognizedFrame], None]]:
@@ -65,6 +74,7 @@ class OverlayFolder:
                 writer.write(draw(frame.image, faces, config), frame.timestamp)
 
             yield append
+        self.written += 1
 
     def _place(self, file: Path, suffix: str) -> Path:
         name, number = f"{file.stem}_overlay", 1

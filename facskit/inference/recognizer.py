@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
-from itertools import islice
 from pathlib import Path
 from typing import Literal
 
@@ -12,7 +11,7 @@ import torch
 from jaxtyping import Float32, Shaped, UInt8
 from torch import nn
 
-from facskit.errors import CheckpointError
+from facskit.errors import CheckpointError, MediaError
 from facskit.faces.alignment import crop_matrix
 from facskit.faces.detection import CenterFace, CenterFaceConfig, Face, FaceDetector
 from facskit.faces.images import is_video, read_image, warp
@@ -92,7 +91,8 @@ class Recognizer:
         """Load a weight file.
 
         Args:
-            weights: `packaged`, the name of other weights that come with facskit, or the path of a weight file.
+            weights: `packaged`, the name of other weights that come with facskit, or the path of a weight file or a
+                finished run's folder.
             device: Where the network runs.
             config: How pictures and videos are looked at.
 
@@ -170,7 +170,7 @@ class Recognizer:
     def _recognize_frames(self, path: Path, every: int) -> Iterator[RecognizedFrame]:
         tracker = FaceTracker(self.config.tracking)
         stream = frames(path, every)
-        while batch := list(islice(stream, self.config.batch_size)):
+        for batch in _batches(stream, self.config.batch_size):
             found = []
             for frame in batch:
                 faces = self._video_detector.detect(frame.image)
@@ -231,6 +231,23 @@ class _Found:
     ids: list[int]
 
 
+def _batches(stream: Iterator[Frame], size: int) -> Iterator[list[Frame]]:
+    """Group frames; those before a break in the video still come, then its error."""
+    batch: list[Frame] = []
+    try:
+        for frame in stream:
+            batch.append(frame)
+            if len(batch) == size:
+                yield batch
+                batch = []
+    except MediaError:
+        if batch:
+            yield batch
+        raise
+    if batch:
+        yield batch
+
+
 def _torch_device(device: Device) -> torch.device:
     try:
         return torch.device(choose_device(device))
@@ -245,11 +262,11 @@ def packaged_weights() -> dict[str, Path]:
 
 
 def find_weights(weights: str | Path) -> Path:
-    """Find weights by name, or take the text as a path when it looks like one.
+    """Find weights by name, in the folder of a run, or take the text as a path when it looks like one.
 
     Args:
         weights: `packaged`, the name of other weights that come with facskit, or a path: anything with a slash, or
-            ending in `.safetensors`.
+            ending in `.safetensors`; a folder that holds `weights.safetensors` stands for that file.
 
     Returns:
         The weight file; whether a path that was given exists is not looked at.
@@ -257,12 +274,14 @@ def find_weights(weights: str | Path) -> Path:
     Raises:
         CheckpointError: No weights of that name come with facskit.
     """
-    text = str(weights)
+    text, of_run = str(weights), Path(weights) / "weights.safetensors"
     if isinstance(weights, Path) or text.endswith(".safetensors") or "/" in text or "\\" in text:
-        return Path(weights)
+        return of_run if of_run.is_file() else Path(weights)
     known = packaged_weights()
     if text == "packaged" and len(known) == 1:
         return next(iter(known.values()))
+    if text not in known and of_run.is_file():
+        return of_run
     if text not in known:
         names = ", ".join(known) or "none"
         raise CheckpointError(f"no weights called {text!r} come with facskit (there are: {names}); give a file's path")

@@ -21,9 +21,9 @@ class EvaluateCommand:
     Example: facskit evaluate packaged faces/manifest.parquet --out runs/packaged-on-faces
     """
 
-    weights: tyro.conf.Positional[str] = "packaged"
-    """Name of weights that come with facskit, or path of a weight file."""
-    manifest: tyro.conf.Positional[str] = "packaged"
+    weights: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="WEIGHTS")] = "packaged"
+    """Name of weights that come with facskit, or path of a weight file or of a finished run's folder."""
+    manifest: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="MANIFEST")] = "packaged"
     """Path of a manifest (.parquet, .csv, .jsonl); `packaged` takes the rendered faces that come with facskit."""
     out: Annotated[Path, tyro.conf.arg(aliases=("-o",))] = Path("runs/evaluation")
     """Folder for results.md, results.json and predictions.parquet."""

@@ -1,7 +1,8 @@
 """`facskit recognize`: photographs, folders and videos in; a table, pictures and a short answer out.
 
 A file that can't be read doesn't stop the others: the table is written for the good ones, each bad one gets a sentence
-at the end, and the exit code is 1. When no file could be read, nothing is written.
+at the end, and the exit code is 1. When no file could be read, nothing is written. A search of folders leaves out the
+folder of the overlays, so that a second run doesn't read the pictures of the first.
 """
 
 from collections.abc import Callable, Sequence
@@ -39,7 +40,7 @@ class RecognizeConfig:
     overlay: Path | None = None
     """Folder for pictures and videos with boxes and bars drawn in."""
     weights: str = "packaged"
-    """Name of weights that come with facskit, or path of a weight file."""
+    """Name of weights that come with facskit, or path of a weight file or of a finished run's folder."""
     device: Device = "auto"
     """Where the network runs."""
     faces: Literal["all", "largest"] = "all"
@@ -75,9 +76,10 @@ def recognize(config: RecognizeConfig, recognizer: Recognizer | None = None) -> 
     Raises:
         CheckpointError: The weights can't be loaded.
         MediaError: A path doesn't exist, a folder is empty, or no input could be read.
-        RecipeError: The table can't be written there.
+        RecipeError: The table or the overlays can't be written there.
     """
-    files = find_media(config.inputs)
+    _refuse_mixing(config)
+    files = find_media(config.inputs, leave_out=config.overlay)
     if recognizer is None:
         recognizer = Recognizer.from_checkpoint(config.weights, config.device, RecognizerConfig(faces=config.faces))
     units = recognizer.info.action_units
@@ -95,10 +97,27 @@ def recognize(config: RecognizeConfig, recognizer: Recognizer | None = None) -> 
             except MediaError as error:
                 failures.append(str(error))
         if not summary.frames:  # raised in here, so that no table appears
-            raise MediaError("\n".join(failures))
-    _report(config, summary)
-    _complain(failures, len(files))
+            raise _nothing_read(failures)
+    _report(config, summary, overlays)
+    _complain(failures)
+    if failures:
+        rest = "the others are done" if len(failures) < len(files) else "what could be read of them is done"
+        _complain([f"{len(failures)} of {len(files)} files could not be read; {rest}"])
     return 1 if failures else 0
+
+
+def _refuse_mixing(config: RecognizeConfig) -> None:
+    for path in config.inputs:
+        if config.overlay is not None and path.is_dir() and path.resolve() == config.overlay.resolve():
+            raise RecipeError(f"{config.overlay}: found an input, expected another folder for the overlays")
+
+
+def _nothing_read(failures: Sequence[str]) -> MediaError:
+    """Return the last word when every input is bad; a single one speaks for itself."""
+    if len(failures) == 1:
+        return MediaError(failures[0])
+    _complain(failures)
+    return MediaError(f"none of the {len(failures)} files could be read, so nothing was written")
 
 
 def _progress() -> Progress:
@@ -137,20 +156,18 @@ def _recognize_one(
     progress.remove_task(task)
 
 
-def _report(config: RecognizeConfig, summary: Summary) -> None:
+def _report(config: RecognizeConfig, summary: Summary, overlays: OverlayFolder | None) -> None:
     out = Console(highlight=False, soft_wrap=True)
     summary.print(out)
     if config.output is not None:
         out.print(f"Table: {escape(str(config.output))}")
     else:
         out.print("[dim]Every probability as a table: add --output result.csv[/]")
-    if config.overlay is not None:
-        out.print(f"Overlays: {escape(str(config.overlay))}")
+    if overlays is not None and overlays.written:
+        out.print(f"Overlays: {escape(str(overlays.folder))}")
 
 
-def _complain(failures: Sequence[str], files: int) -> None:
+def _complain(failures: Sequence[str]) -> None:
     errors = Console(stderr=True, highlight=False, soft_wrap=True)
     for failure in failures:
         errors.print(f"[bold red]facskit:[/] {escape(failure)}")
-    if failures:
-        errors.print(f"[bold red]facskit:[/] {len(failures)} of {files} files could not be read; the others are done")

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
 import tyro
 from rich.console import Console
@@ -37,7 +38,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _run(  # noqa: PLR0913 (one parameter per option on the command line)
-    out: tyro.conf.Positional[Path],
+    out: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="OUT")],
     *,
     subjects: int = SynthesisConfig.subjects,
     frames: int = SynthesisConfig.frames,

@@ -26,7 +26,7 @@ from facskit.action_units import RENDERED
 from facskit.errors import DatasetError
 from facskit.faces.images import encode_jpeg
 from facskit.files import PART_PATTERN, atomic_path, is_vacant, write_text
-from facskit.synthesis.head import HEAD_LICENCE, load_head, save_head
+from facskit.synthesis.head import HEAD_LICENCE, MorphableHead, load_head, save_head
 from facskit.synthesis.sampling import Profile, SampledAction
 from facskit.version import __version__
 
@@ -88,14 +88,16 @@ def synthesize(config: SynthesisConfig, out: Path) -> Path:
     import facskit.synthesis.surfaces  # noqa: F401, PLC0415 (says early and in one sentence if VTK is missing)
 
     manifest = out / MANIFEST
+    # Before anything is written: a head that can't be read must not leave a folder that refuses the next one.
+    head = None if config.head is None or manifest.is_file() else load_head(config.head)
     _claim(config, out)
     if manifest.is_file():
         return manifest
     parts = out / _PARTS
     parts.mkdir(exist_ok=True)
-    head = _head_file(config.head, parts)
+    asset = _head_file(head, config.head, parts)
     todo = [subject for subject in range(config.subjects) if not _part_file(parts, subject, config).is_file()]
-    _render_all(config, out, head, todo)
+    _render_all(config, out, asset, todo)
     tables = [pl.read_parquet(_part_file(parts, subject, config)) for subject in range(config.subjects)]
     _write_parquet(pl.concat(tables), manifest)
     shutil.rmtree(parts)
@@ -277,14 +279,11 @@ def _describe(config: SynthesisConfig) -> dict[str, Any]:
     }
 
 
-def _head_file(head: Path | None, parts: Path) -> Path | None:
+def _head_file(head: MorphableHead | None, source: Path | None, parts: Path) -> Path | None:
     """Return an asset that workers can load quickly; a folder of meshes is imported once."""
-    if head is None:
-        return None
-    loaded = load_head(head)
-    if not head.is_dir():
-        return head
-    save_head(loaded, parts / "head.npz")
+    if head is None or source is None or not source.is_dir():
+        return source
+    save_head(head, parts / "head.npz")
     return parts / "head.npz"
 
 

@@ -17,10 +17,9 @@ import json
 import os
 import platform
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
-from itertools import zip_longest
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -56,13 +55,16 @@ class RunDirectory:
         self.weights = path / "weights.safetensors"
 
     @classmethod
-    def open(cls, path: Path, recipe: str, *, device: str) -> "RunDirectory":
+    def open(
+        cls, path: Path, recipe: str, *, device: str, difference: Callable[[str, str], str] | None = None
+    ) -> "RunDirectory":
         """Start a run in a new folder, or continue the one that is there if it has the same recipe.
 
         Args:
             path: The folder; it is created if needed.
             recipe: Text of the resolved recipe.
             device: Name of the device, for the record.
+            difference: Says in words how the folder's recipe and this one differ.
 
         Returns:
             The run's folder, with recipe and environment written.
@@ -71,7 +73,7 @@ class RunDirectory:
             RecipeError: The folder belongs to a run with another recipe, is no run and not empty, or another process
                 trains in it.
         """
-        claim_folder(path, recipe)
+        claim_folder(path, recipe, difference)
         _hold(path)
         run = cls(path)
         run.snapshots.mkdir(exist_ok=True)
@@ -144,12 +146,13 @@ class RunDirectory:
         return sorted(self.snapshots.glob("step-*.pt"))
 
 
-def claim_folder(path: Path, recipe: str) -> None:
+def claim_folder(path: Path, recipe: str, difference: Callable[[str, str], str] | None = None) -> None:
     """Make a folder the home of a recipe: create it, or check that it already is.
 
     Args:
         path: The folder.
         recipe: Text of the resolved recipe, which is written to `recipe.yaml` in it.
+        difference: Says in words how the text in the folder and this one differ.
 
     Raises:
         RecipeError: The folder belongs to another recipe, or is not empty and belongs to none.
@@ -163,10 +166,9 @@ def claim_folder(path: Path, recipe: str) -> None:
         return
     there = file.read_text(encoding="utf-8")
     if there != recipe:
-        pairs = zip_longest(there.splitlines(), recipe.splitlines(), fillvalue="nothing")
-        old, new = next((old.strip(), new.strip()) for old, new in pairs if old != new)
+        words = f": {difference(there, recipe)}" if difference else ""
         raise RecipeError(
-            f"{path}: the folder holds a run with another recipe: there {old!r}, now {new!r}; "
+            f"{path}: the folder holds a run with another recipe{words}; "
             "name another folder or go back to the recipe in it."
         )
 

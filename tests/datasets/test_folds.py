@@ -169,3 +169,5 @@ def test_fractions_have_limits(fraction: float) -> None:
         SubjectFolds(validation_fraction=fraction)
     with pytest.raises(ValueError, match="k must be at least 2, got 1"):
         SubjectFolds(k=1)
+    with pytest.raises(ValueError, match=r"test_fraction \+ validation_fraction must be below 1, got 0.5 \+ 0.6 = 1.1"):
+        HoldOut(test_fraction=0.5, validation_fraction=0.6)

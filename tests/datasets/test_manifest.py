@@ -161,6 +161,17 @@ def test_an_unknown_action_unit_column(tmp_path: Path, column: str) -> None:
             ": row 3 (line 4), column image: found 'a' again, first in row 1; expected each image once",
         ),
         (
+            "image,subject,AU06,AU12,AU12\na,p,1,0,0\n",
+            ": the column AU12 stands there 2 times; expected it once",
+        ),
+        (
+            "image;subject;AU06\na;p;1\n",
+            ": found the header 'image;subject;AU06'; separated by semicolons? expected commas",
+        ),
+        (HEADER + "a,p,1,0\nb,p,1\n", ": line 3: found 3 cells, expected 4 as in the header"),
+        (HEADER + 'a,p,1,0\n"b,c",p,1\n', ": line 3: found 3 cells, expected 4 as in the header"),
+        (HEADER + "a,p,1,0\nb,p,1,0,\n", ": line 3: found 5 cells, expected 4 as in the header"),
+        (
             "image,subject,AU06,x_0\na,p,1,3.5\n",
             ": the landmark column x_1 is missing; expected all of x_0..x_67, y_0..y_67",
         ),
@@ -168,6 +179,12 @@ def test_an_unknown_action_unit_column(tmp_path: Path, column: str) -> None:
 )
 def test_other_mistakes_are_named(tmp_path: Path, text: str, expected: str) -> None:
     assert refusal(csv(tmp_path, text)) == expected
+
+
+def test_commas_and_line_breaks_in_quotes_are_no_separators(tmp_path: Path) -> None:
+    path = csv(tmp_path, "image,subject,AU06,note\n" + 'a,p,1,\nb,p,0,"wide, awake"\nc,p,,"two\nlines"\n')
+    manifest = read_manifest(path, check_images=False)
+    assert manifest.table["note"].to_list() == [None, "wide, awake", "two\nlines"]
 
 
 def test_a_wanted_unit_that_is_not_coded(tmp_path: Path) -> None:
@@ -178,7 +195,9 @@ def test_a_wanted_unit_that_is_not_coded(tmp_path: Path) -> None:
 def test_files_that_are_something_else(tmp_path: Path) -> None:
     (tmp_path / "a.parquet").write_text("image,subject\n")
     assert ": can't be read as a Parquet file (" in refusal(tmp_path / "a.parquet")
-    assert ": can't be read as a CSV file with a header (" in refusal(csv(tmp_path, HEADER + "a,p,1,0,7,7\n"))
+    assert refusal(csv(tmp_path, HEADER + "a,p,1,0,7,7\n")) == ": line 2: found 6 cells, expected 4 as in the header"
+    (tmp_path / "latin.csv").write_bytes(HEADER.encode() + "é,p,1,0\n".encode("latin-1"))
+    assert ": can't be read as a CSV file with a header (" in refusal(tmp_path / "latin.csv")
     (tmp_path / "b.jsonl").write_text('{"image": "a", "subject": "p", "AU06": 1}\n{oops\n')
     assert ": line 2 is no JSON (" in refusal(tmp_path / "b.jsonl")
     (tmp_path / "c.jsonl").write_text("[1, 2]\n")

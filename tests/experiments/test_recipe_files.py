@@ -7,7 +7,7 @@ import tyro
 from facskit.datasets.folds import PublishedFolds
 from facskit.errors import RecipeError
 from facskit.experiments.recipe import DataConfig, EvaluationConfig, Recipe
-from facskit.experiments.recipe_files import format_recipe, read_recipe
+from facskit.experiments.recipe_files import describe_difference, format_recipe, read_recipe
 from facskit.faces.alignment import BoxCrop
 from facskit.models.vision_transformer import ViTConfig
 from facskit.objectives.identity_adversarial import IdentityAdversarialConfig
@@ -102,6 +102,25 @@ def test_every_mistake_is_one_sentence(text: str, message: str, tmp_path: Path) 
     assert str(caught.value).startswith(f"{tmp_path / 'recipe.yaml'}: ")
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("there", "now", "words"),
+    [
+        ("name: a\nruntime: {threads: 1}", "name: a\nruntime: {threads: 2}", "runtime.threads: there 1, now 2"),
+        ("a: 1\nc: 3", "a: 1\nb: 2\nc: 3", "b: there absent, now 2"),
+        ("a: {b: 1}\nc: 3", "c: 3", "a.b: there 1, now absent"),
+        ("a: 1\nb: 2", "a: 2\nb: 3", "a: there 1, now 2 (and 1 other key)"),
+        ("a: 1\nb: 2\nc: 3", "a: 2", "a: there 1, now 2 (and 2 other keys)"),
+        ("a: [1, 2]", "a: [1]", "a: there [1, 2], now [1]"),
+        ("a:", "b:", "a: there nothing, now absent (and 1 other key)"),
+        ("a: 1 # mine", "a: 1", "the same values, written differently"),
+        ("a: [", "a: 1", "line 1: "),
+    ],
+)
+def test_a_difference_is_told_by_key(there: str, now: str, words: str) -> None:
+    found = describe_difference(there, now)
+    assert found.startswith(words) if words.endswith(" ") else found == words
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 
 from facskit.datasets.folds import HoldOut, SubjectFolds
@@ -12,7 +13,7 @@ from facskit.evaluation.predictions import Predictions
 from facskit.experiments.recipe import DataConfig, EvaluationConfig, Recipe
 from facskit.experiments.recipe_files import read_recipe
 from facskit.experiments.run import cross_validate, evaluate, train
-from facskit.faces.alignment import WholeImage
+from facskit.faces.alignment import EyeSimilarityCrop, WholeImage
 from facskit.models.checkpoints import load_checkpoint
 from facskit.models.compact_network import CompactConfig
 from facskit.objectives.identity_adversarial import IdentityAdversarialConfig
@@ -76,8 +77,18 @@ def test_a_finished_cross_validation_only_reports(
 
 
 def test_another_recipe_is_refused(recipe: Recipe, validated: Path) -> None:
-    with pytest.raises(RecipeError, match="holds a run with another recipe"):
-        cross_validate(replace(recipe, name="other"), validated)
+    changed = replace(recipe, name="other", evaluation=EvaluationConfig(seeds=(0, 1)))
+    with pytest.raises(RecipeError, match='holds a run with another recipe: name: there "drawn", now "other"; '):
+        cross_validate(changed, validated)
+
+
+def test_a_failed_start_leaves_no_folder(recipe: Recipe, tmp_path: Path) -> None:
+    large = replace(recipe, data=replace(recipe.data, loader=LoaderConfig(batch_size=512)))
+    message = r"faces.parquet: data.loader.batch_size: found \d+ training images, fewer than one batch of 512"
+    for start in (train, cross_validate):
+        with pytest.raises(DatasetError, match=message):
+            start(large, tmp_path / "run")
+        assert not (tmp_path / "run").exists()
 
 
 def test_the_recipe_of_a_run_repeats_it(validated: Path, tmp_path: Path) -> None:
@@ -144,3 +155,27 @@ def test_evaluate_scores_a_weight_file_and_warns_of_known_subjects(
     tested = Predictions.load(validated / "fold-1-seed-0" / "predictions.parquet")
     rows = [found.names.tolist().index(name) for name in tested.names]
     assert np.allclose(found.probabilities[rows], tested.probabilities, atol=1e-6)
+
+
+def test_evaluate_scores_the_action_units_in_common(recipe: Recipe, validated: Path, tmp_path: Path) -> None:
+    weights = validated / "fold-1-seed-0" / "weights.safetensors"
+    table = pl.read_parquet(recipe.data.manifest)
+    table.drop("AU01").write_parquet(tmp_path / "fewer.parquet")
+    evaluate(weights, recipe.data.manifest, tmp_path / "all", device="cpu")
+    evaluate(weights, str(tmp_path / "fewer.parquet"), tmp_path / "fewer", device="cpu")
+    complete, fewer = (Predictions.load(tmp_path / name / "predictions.parquet") for name in ("all", "fewer"))
+    assert fewer.action_units.codes == ("AU12",)
+    assert np.array_equal(fewer.probabilities, complete.probabilities[:, 1:])
+    assert np.array_equal(fewer.thresholds, complete.thresholds[:, 1:])
+    assert "- not in the manifest, so not scored: AU01\n" in (tmp_path / "fewer" / "results.md").read_text()
+    assert "not scored" not in (tmp_path / "all" / "results.md").read_text()
+    table.drop("AU12").rename({"AU01": "AU45"}).write_parquet(tmp_path / "none.parquet")
+    with pytest.raises(DatasetError, match=r"none\.parquet: found labels of AU45, expected some of what .*AU01,AU12"):
+        evaluate(weights, str(tmp_path / "none.parquet"), tmp_path / "none", device="cpu")
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_crop_by_landmarks_names_the_manifest_without_them(recipe: Recipe, tmp_path: Path) -> None:
+    five_points = replace(recipe, data=replace(recipe.data, crop=EyeSimilarityCrop(size=32)))
+    with pytest.raises(DatasetError, match=r"y_67, which \S*faces\.parquet lacks; add them, or choose the crop 'none'"):
+        train(five_points, tmp_path / "run")

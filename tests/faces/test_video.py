@@ -128,3 +128,34 @@ def test_nothing_half_written_remains(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(MediaError, match=r"expected \.mp4 to write a video"):
         VideoWriter(tmp_path / "clip.avi", 25.0)
+
+
+@pytest.fixture
+def noisy(tmp_path: Path) -> Path:
+    """Twenty frames that fill their file evenly; the index comes first."""
+    path, rng = tmp_path / "noisy.mp4", np.random.default_rng(0)
+    with VideoWriter(path, 10.0) as writer:
+        for number in range(20):
+            writer.write(rng.integers(0, 255, (64, 96, 3), np.uint8), number / 10)
+    return path
+
+
+@pytest.mark.parametrize("share", [0.3, 0.5, 0.8])
+def test_a_video_cut_short_says_so_after_the_last_good_frame(noisy: Path, share: float) -> None:
+    data = noisy.read_bytes()
+    start = data.index(b"mdat")
+    noisy.write_bytes(data[: start + round(share * (len(data) - start))])
+    good: list[int] = []
+    with pytest.raises(MediaError, match=r"noisy\.mp4: found (\d+ of 20 frames, the file is|damaged data after \d+)"):
+        good.extend(frame.index for frame in frames(noisy))  # extend keeps what came before the error
+    assert good == list(range(len(good)))
+    assert 0 < len(good) < 20
+
+
+def test_a_trimmed_video_is_not_taken_for_a_damaged_one(noisy: Path) -> None:
+    data = bytearray(noisy.read_bytes())
+    place = data.index(b"elst") + 12
+    length = int.from_bytes(data[place : place + 4], "big")
+    data[place : place + 4] = (length // 2).to_bytes(4, "big")  # show the first half only, as phones trim clips
+    noisy.write_bytes(bytes(data))
+    assert 8 <= len(list(frames(noisy))) <= 13

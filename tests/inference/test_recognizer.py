@@ -124,7 +124,7 @@ def packaged(*names: str) -> Callable[[], dict[str, Path]]:
     return lambda: {name: Path(f"/nowhere/{name}.safetensors") for name in names}
 
 
-def test_weights_are_found_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_weights_are_found_by_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     find = recognizer_module.find_weights
     monkeypatch.setattr(recognizer_module, "packaged_weights", packaged("packaged", "big"))
     assert find("packaged").name == "packaged.safetensors"
@@ -136,6 +136,11 @@ def test_weights_are_found_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
         find("huge")
     monkeypatch.setattr(recognizer_module, "packaged_weights", packaged("only"))
     assert find("packaged").name == "only.safetensors"
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "weights.safetensors").touch()
+    for given in ("run", "./run", Path("run"), tmp_path / "run"):
+        assert Path(find(given)).resolve() == tmp_path / "run" / "weights.safetensors"
 
 
 def test_a_missing_device_is_named() -> None:

@@ -26,6 +26,16 @@ def test_every_command_explains_itself(command: cli.Command, capsys: pytest.Capt
     assert callable(import_module(command.module).main)
 
 
+@pytest.mark.parametrize(("command", "names"), [("evaluate", ("WEIGHTS", "MANIFEST")), ("synthesize", ("OUT",))])
+def test_help_names_the_words_without_a_dash(
+    command: str, names: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        cli.main([command, "--help"])
+    usage = capsys.readouterr().out.split("positional arguments")[1].split("options")[0]
+    assert all(name in usage for name in names)
+
+
 def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["--version"]) == 0
     assert capsys.readouterr().out.strip() == f"facskit {__version__}"

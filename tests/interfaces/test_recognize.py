@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import polars
 import pytest
 
@@ -74,15 +75,51 @@ def test_bad_files_among_good_ones_are_reported_and_the_rest_is_done(
     assert "2 of 5 files could not be read" in printed.err
 
 
-def test_nothing_is_written_when_nothing_can_be_read(folder: Path) -> None:
+def test_nothing_is_written_when_nothing_can_be_read(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     spoil(folder)
     out, overlays = folder.parent / "result.csv", folder.parent / "pictures"
     with pytest.raises(MediaError, match=r"letter\.jpg: found text, expected a JPEG.*photograph$"):
         run(folder / "letter.jpg", output=out, overlay=overlays)
-    with pytest.raises(MediaError, match=r"(?s)broken\.png: .*letter\.jpg: "):
+    with pytest.raises(MediaError, match="none of the 2 files could be read, so nothing was written"):
         run(folder / "broken.png", folder / "letter.jpg", output=out)
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split(": found")[0] for line in lines] == [
+        f"facskit: {folder / 'broken.png'}",
+        f"facskit: {folder / 'letter.jpg'}",
+    ]
     assert not out.exists()
     assert sorted(path.name for path in folder.parent.iterdir()) == ["media"]
+
+
+def test_the_good_frames_of_a_video_cut_short_are_kept(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, table, rng = folder / "cut.mp4", folder.parent / "result.csv", np.random.default_rng(0)
+    with VideoWriter(path, 10.0) as writer:
+        for number in range(20):
+            writer.write(rng.integers(0, 255, (64, 96, 3), np.uint8), number / 10)
+    data = path.read_bytes()
+    path.write_bytes(data[: data.index(b"mdat") + len(data) // 2])
+    assert run(path, output=table) == 1
+    good = polars.read_csv(table)["frame"].unique().len()
+    assert 0 < good < 18
+    assert "1 of 1 files could not be read; what could be read of them is done" in capsys.readouterr().err
+
+
+def test_overlays_inside_the_input_are_not_read_again(folder: Path) -> None:
+    overlays = folder / "overlays"
+    for _ in range(2):
+        assert run(folder, overlay=overlays) == 0
+        assert len(list(overlays.iterdir())) == 3
+    with pytest.raises(RecipeError, match="media: found an input, expected another folder for the overlays"):
+        run(folder, overlay=folder)
+
+
+def test_a_folder_that_takes_no_overlays_is_found_at_the_start(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    blocked = folder / "group.png" / "overlays"
+    with pytest.raises(RecipeError, match=r"overlays: can't write overlays there \(not a directory\)"):
+        run(folder, overlay=blocked)
+    assert capsys.readouterr().out == ""
 
 
 def test_wrong_inputs_are_one_sentence(tmp_path: Path) -> None:
@@ -94,7 +131,7 @@ def test_wrong_inputs_are_one_sentence(tmp_path: Path) -> None:
         RecognizeConfig(inputs=())
     with pytest.raises(RecipeError, match="--every must be at least 1, got 0"):
         RecognizeConfig(inputs=(tmp_path,), every=0)
-    with pytest.raises(RecipeError, match=r"table\.xlsx: found the ending '\.xlsx', expected \.csv"):
+    with pytest.raises(RecipeError, match=r"table\.xlsx: found the ending '\.xlsx', expected \.parquet, \.csv"):
         RecognizeConfig(inputs=(tmp_path,), output=Path("table.xlsx"))
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -99,6 +100,14 @@ def test_a_folder_with_other_files_is_refused(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(DatasetError, match=r"is not empty and holds no dataset\.json; expected a new or empty folder"):
         synthesize(SMALL, tmp_path)
+
+
+def test_an_unusable_head_leaves_no_folder(tmp_path: Path) -> None:
+    head = tmp_path / "head.npz"
+    head.write_bytes(b"no head")
+    with pytest.raises(DatasetError, match="head.npz"):
+        synthesize(replace(SMALL, head=head), tmp_path / "faces")
+    assert not (tmp_path / "faces").exists()
 
 
 def test_missing_vtk_is_one_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -31,12 +31,15 @@ def test_the_same_recipe_goes_on(run: RunDirectory) -> None:
     assert again.environment.read_text() == written
 
 
-def test_another_recipe_is_refused_with_the_line(run: RunDirectory) -> None:
-    message = r"holds a run with another recipe: there 'epochs: 3', now 'epochs: 4'; name another folder"
-    with pytest.raises(RecipeError, match=message):
-        RunDirectory.open(run.path, RECIPE.replace("3", "4"), device="cpu")
-    with pytest.raises(RecipeError, match="there 'nothing', now 'more: 1'"):
-        RunDirectory.open(run.path, RECIPE + "more: 1\n", device="cpu")
+def test_another_recipe_is_refused_with_the_difference(run: RunDirectory) -> None:
+    other = RECIPE.replace("3", "4")
+    with pytest.raises(RecipeError, match="holds a run with another recipe; name another folder"):
+        RunDirectory.open(run.path, other, device="cpu")
+    with pytest.raises(RecipeError, match="holds a run with another recipe: 33 34; name another folder"):
+        RunDirectory.open(
+            run.path, other, device="cpu", difference=lambda there, now: f"3{there.strip()[-1]} 3{now.strip()[-1]}"
+        )
+    assert run.recipe.read_text() == RECIPE
 
 
 def test_a_folder_with_other_things_is_refused(tmp_path: Path) -> None:

@@ -1,0 +1,65 @@
+"""Everything a run needs, built before the run begins: a mistake in the recipe shows before anything is written."""
+
+from dataclasses import dataclass
+
+from facskit.datasets.fold import Fold
+from facskit.datasets.loaders import EpochLoader
+from facskit.errors import DatasetError
+from facskit.experiments.assemble import Part, assemble_loader, assemble_model, assemble_objective
+from facskit.experiments.recipe import Recipe
+from facskit.experiments.session import Session
+from facskit.models.layers import FaceNetwork
+from facskit.objectives.objective import Objective
+from facskit.training.runtime import seed_everything
+
+__all__ = ["RunParts", "assemble_run"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunParts:
+    """What a run trains with, and what it will score."""
+
+    model: FaceNetwork
+    """The network."""
+    objective: Objective
+    """The network with its loss."""
+    loader: EpochLoader
+    """The training batches."""
+    scored: dict[Part, EpochLoader]
+    """The test subjects, and the validation subjects where they are used."""
+
+
+def assemble_run(recipe: Recipe, session: Session, fold: Fold) -> RunParts:
+    """Seed the process and build what one run needs.
+
+    Args:
+        recipe: The recipe of this run.
+        session: The faces and the runtime.
+        fold: The fold trained on.
+
+    Raises:
+        CheckpointError: The initial weights are missing or belong to another network.
+        DatasetError: A part of the fold is empty or smaller than a batch, or landmarks are missing.
+    """
+    seed_everything(recipe.runtime.seed, session.fabric.global_rank)
+    model = assemble_model(recipe)
+    return RunParts(
+        model=model,
+        objective=assemble_objective(recipe, model, session.manifest, fold),
+        loader=assemble_loader(recipe, session.manifest, fold, "train", session.fabric),
+        scored=_scored_parts(recipe, session, fold),
+    )
+
+
+def _scored_parts(recipe: Recipe, session: Session, fold: Fold) -> dict[Part, EpochLoader]:
+    """Open what the run will score: the test subjects, and the validation subjects where they are used."""
+    chosen_there = recipe.evaluation.threshold.startswith("validation")
+    if chosen_there and not len(fold.validation):
+        raise DatasetError("evaluation.threshold asks for validation subjects, but data.folds sets none aside.")
+    wanted: dict[Part, bool] = {
+        "validation": len(fold.validation) > 0 and (chosen_there or recipe.evaluation.validate_each_epoch),
+        "test": len(fold.test) > 0,
+    }
+    return {
+        part: assemble_loader(recipe, session.manifest, fold, part, session.fabric) for part in wanted if wanted[part]
+    }
