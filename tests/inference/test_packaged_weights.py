@@ -18,7 +18,7 @@ def recognizer() -> Recognizer:
 
 
 def test_the_smiling_astronaut_smiles(recognizer: Recognizer) -> None:
-    (face,) = recognizer.recognize(skimage.data.astronaut())
+    (face,) = recognizer.recognize(skimage.data.astronaut())  # type: ignore[no-untyped-call]
     present = {unit.code for unit in face.present}
     assert "AU12" in present
     assert present & {"AU06", "AU25"}
