@@ -216,9 +216,8 @@ def _validation(recipe: Recipe, session: Session, scored: dict[Part, EpochLoader
         return None
 
     def validate(_: int, model: nn.Module) -> dict[str, float]:
-        scores = _predict(
-            recipe, session, model, scored["validation"], None
-        ).scores()  # the training's bar is still there
+        # No bar of its own: the training's is still there.
+        scores = _predict(recipe, session, model, scored["validation"], None).scores()
         return {f"validation_{name}": scores.macro(name).value for name in ("f1", "roc_auc")}
 
     return validate
