@@ -6,6 +6,7 @@ Landmark and pose columns follow OpenFace (`x_0`..`y_67` in pixels, `pose_Rx`, `
 from facskit.action_units import ActionUnit
 
 __all__ = [
+    "EXPRESSION",
     "FRAME",
     "IMAGE",
     "IMAGE_BYTES",
@@ -14,6 +15,7 @@ __all__ = [
     "POSE",
     "RECORDING",
     "SKIN_TONE",
+    "SPLIT",
     "SUBJECT",
     "intensity",
     "level",
@@ -30,6 +32,10 @@ RECORDING = "recording"
 """The video or session the frame is from."""
 FRAME = "frame"
 """Number of the frame within its recording."""
+EXPRESSION = "expression"
+"""Name of the facial expression as `facskit.expressions` spells it, or empty for unknown."""
+SPLIT = "split"
+"""Which part of a corpus's own division the image is in: `train`, `validation` or `test`."""
 SKIN_TONE = "skin_tone"
 """Skin tone group, 1 (lightest) to 10 (darkest)."""
 LANDMARKS_X = tuple(f"x_{point}" for point in range(68))

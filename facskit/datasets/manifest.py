@@ -18,6 +18,7 @@ from jaxtyping import Bool, Float, Int, Int8, Int64, UInt8
 from facskit.action_units import ActionUnitSet
 from facskit.columns import IMAGE, IMAGE_BYTES, LANDMARKS_X, LANDMARKS_Y, SUBJECT
 from facskit.datasets.manifest_checks import check_images_exist, check_table, find_layout, infer_extra_types
+from facskit.datasets.origin import ORIGIN_KEY, DataOrigin, read_origin
 from facskit.datasets.table_files import collect_table, scan_table, write_table
 from facskit.errors import DatasetError
 from facskit.faces.images import decode_image, read_image
@@ -37,6 +38,8 @@ class Manifest:
     """The columns of `labels`."""
     name: str = "the manifest"
     """What messages call it: the path of the file it was read from."""
+    origin: DataOrigin | None = None
+    """What a prepared manifest was made from; None for a table of unknown history."""
 
     def __post_init__(self) -> None:
         """Refuse a table without the columns that every manifest has."""
@@ -178,6 +181,7 @@ def read_manifest(path: Path, action_units: ActionUnitSet | None = None, *, chec
     table = collect_table(layout.typed(source), path)
     check_table(path, source, table, layout)
     manifest = Manifest(table=infer_extra_types(table), root=path.parent, action_units=chosen, name=str(path))
+    manifest = replace(manifest, origin=read_origin(path))
     if check_images and not manifest.is_packed:
         check_images_exist(path, table[IMAGE])
     return manifest
@@ -202,4 +206,5 @@ def write_manifest(manifest: Manifest, path: Path) -> Path:
         prefix = Path(os.path.relpath(manifest.root.resolve(), path.parent.resolve())).as_posix()
         image = pl.col(IMAGE)
         table = table.with_columns(pl.when(image.str.starts_with("/")).then(image).otherwise(prefix + "/" + image))
-    return write_table(table.with_columns(pl.col(SUBJECT).cast(pl.String)), path)
+    metadata = {} if manifest.origin is None else {ORIGIN_KEY: manifest.origin.to_json()}
+    return write_table(table.with_columns(pl.col(SUBJECT).cast(pl.String)), path, metadata)

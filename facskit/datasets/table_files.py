@@ -1,7 +1,7 @@
 """Tables as files: Parquet, CSV and JSON lines; text cells stay text when read, and writing is atomic."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import polars as pl
@@ -101,12 +101,13 @@ def cell_place(path: Path, row: int, column: str) -> str:
     return f"{path}: row {row + 1}{line}, column {column}"
 
 
-def write_table(table: pl.DataFrame, path: Path) -> Path:
+def write_table(table: pl.DataFrame, path: Path, metadata: Mapping[str, str] | None = None) -> Path:
     """Write a table in the format that the file name asks for; a reader never sees half a file.
 
     Args:
         table: What to write.
         path: A name ending in `.parquet`, `.csv` or `.jsonl`; its folder is created.
+        metadata: Texts that a Parquet file keeps beside the rows; the other formats have no place for them.
 
     Returns:
         The path.
@@ -122,7 +123,7 @@ def write_table(table: pl.DataFrame, path: Path) -> Path:
         raise DatasetError(f"{path}: column {binary[0]} holds embedded images; expected a name ending in .parquet")
     with atomic_path(path) as part:
         if suffix == ".parquet":
-            table.write_parquet(part, compression="zstd")
+            table.write_parquet(part, compression="zstd", metadata=dict(metadata or {}) or None)
         elif suffix == ".csv":
             table.write_csv(part)
         else:

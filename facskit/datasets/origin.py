@@ -1,0 +1,104 @@
+"""Where a manifest's images and labels come from, and every decision that would change a published number.
+
+A prepared manifest carries this in the Parquet file itself, so that it can't be lost; results repeat it as a stamp.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import polars as pl
+
+from facskit.errors import DatasetError
+from facskit.faces.alignment import CropRecipe, WholeImage, recipe_from_dict, recipe_to_dict
+
+__all__ = ["ORIGIN_KEY", "DataOrigin", "read_origin"]
+
+ORIGIN_KEY = "facskit_origin"
+"""Name of the entry in a Parquet file's own metadata."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataOrigin:
+    """What a prepared manifest was made from, and how."""
+
+    corpus: str
+    """Name of the corpus, for example `bp4d`."""
+    decisions: Mapping[str, str] = field(default_factory=dict)
+    """Every choice that changes labels or frames, by its option's name: missing labels, threshold, camera, offset."""
+    crop: CropRecipe | None = None
+    """The crop the images have already been cut out with; None for whole pictures."""
+    licence: str = "unknown"
+    """Who may use the images and labels for what."""
+    facskit: str = ""
+    """Version that prepared the images."""
+
+    def stamp(self) -> str:
+        """Say in one line what the data are, for results."""
+        decisions = ", ".join(f"{name} {value}" for name, value in self.decisions.items())
+        crop = "whole pictures" if self.crop is None else f"{self.crop.kind} crops of {self.crop.size} px"
+        return f"{self.corpus}: {'; '.join(part for part in (decisions, crop) if part)}"
+
+    def remaining_crop(self, wanted: CropRecipe, name: str) -> CropRecipe:
+        """Return what is left to crop: nothing but a resize if the images are crops of the wanted kind already.
+
+        Args:
+            wanted: The crop that the model is to see.
+            name: What messages call the manifest.
+
+        Raises:
+            DatasetError: The images were cropped in another way.
+        """
+        if self.crop is None or wanted.kind == "none":
+            return wanted
+        have, want = recipe_to_dict(self.crop), recipe_to_dict(wanted)
+        for key in want.keys() - {"size"} if have["kind"] == want["kind"] else {"kind"}:
+            if have[key] != want[key]:
+                raise DatasetError(
+                    f"{name}: the images were cropped with {key} {have[key]!r}, data.crop asks for {want[key]!r}; "
+                    "change data.crop, or prepare the corpus again"
+                )
+        return WholeImage(size=wanted.size)
+
+    def to_json(self) -> str:
+        """Return the text that the Parquet file stores."""
+        crop = None if self.crop is None else recipe_to_dict(self.crop)
+        return json.dumps({**vars(self), "decisions": dict(self.decisions), "crop": crop}, sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> "DataOrigin":
+        """Read back what `to_json` wrote.
+
+        Raises:
+            ValueError: The text is something else.
+        """
+        try:
+            values = json.loads(text)
+            crop = values.pop("crop")
+            return cls(crop=None if crop is None else recipe_from_dict(crop), **values)
+        except (AttributeError, KeyError, TypeError) as error:
+            raise ValueError(f"no description of a manifest's origin ({error})") from error
+
+
+def read_origin(path: Path) -> DataOrigin | None:
+    """Read a manifest file's origin.
+
+    Args:
+        path: The manifest; only Parquet files carry an origin.
+
+    Returns:
+        The origin, or None if the file has none.
+
+    Raises:
+        DatasetError: The entry is damaged.
+    """
+    if path.suffix.lower() != ".parquet":
+        return None
+    text = pl.read_parquet_metadata(path).get(ORIGIN_KEY)
+    if text is None:
+        return None
+    try:
+        return DataOrigin.from_json(text)
+    except ValueError as error:
+        raise DatasetError(f"{path}: the entry {ORIGIN_KEY} is damaged: {error}") from error
