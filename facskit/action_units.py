@@ -20,6 +20,7 @@ __all__ = [
     "BP4D_PLUS",
     "DISFA_8",
     "DISFA_12",
+    "NO_ACTION_UNITS",
     "RENDERED",
     "ActionUnit",
     "ActionUnitSet",
@@ -88,6 +89,7 @@ ACTION_UNITS: tuple[ActionUnit, ...] = (
 """Every action unit facskit knows, in ascending order of its FACS number."""
 
 _BY_NUMBER = {unit.number: unit for unit in ACTION_UNITS}
+_NONE = "none"
 _SPELLING = re.compile(r"(?:au[\s_-]*)?0*(\d{1,3})", re.IGNORECASE)
 
 
@@ -119,9 +121,9 @@ class ActionUnitSet:
     """The action units in column order, each once."""
 
     def __post_init__(self) -> None:
-        """Refuse an empty set and repeated units."""
+        """Refuse an empty set, which is usually a mistake and otherwise `NO_ACTION_UNITS`, and repeated units."""
         if not self.units:
-            raise ValueError("an action unit set needs at least one action unit, got none")
+            raise ValueError("an action unit set needs at least one action unit, got none (NO_ACTION_UNITS has none)")
         repeated = sorted({unit.code for unit in self.units if self.units.count(unit) > 1})
         if repeated:
             raise ValueError(f"an action unit set names each unit once, got {', '.join(repeated)} more than once")
@@ -131,7 +133,7 @@ class ActionUnitSet:
         """Read a set from its name (`disfa-8`), from a list in one text (`AU01,AU02` or `1 2 4`), or from an iterable.
 
         Args:
-            text: The name, the list, or the spellings one by one.
+            text: The name, the list, or the spellings one by one; `none` is the empty set.
 
         Returns:
             The set, in the order given.
@@ -140,9 +142,11 @@ class ActionUnitSet:
             ValueError: A spelling is unknown, a unit is named twice, or there is none.
         """
         if isinstance(text, str):
-            named = ACTION_UNIT_SETS.get(text.strip().lower().replace("_", "-"))
-            if named is not None:
-                return named
+            name = text.strip().lower().replace("_", "-")
+            if name == _NONE:
+                return NO_ACTION_UNITS
+            if name in ACTION_UNIT_SETS:
+                return ACTION_UNIT_SETS[name]
             text = [part for part in re.split(r"[\s,;]+", text.strip()) if part]
         return cls(tuple(part if isinstance(part, ActionUnit) else parse_action_unit(part) for part in text))
 
@@ -185,14 +189,23 @@ class ActionUnitSet:
         return iter(self.units)
 
     def __str__(self) -> str:
-        """Return the codes joined by commas, which `parse` reads back."""
-        return ",".join(self.codes)
+        """Return the codes joined by commas, or `none`; `parse` reads it back."""
+        return ",".join(self.codes) or _NONE
 
 
 def _of(*numbers: int) -> ActionUnitSet:
     return ActionUnitSet(tuple(_BY_NUMBER[number] for number in numbers))
 
 
+def _no_units() -> ActionUnitSet:
+    # Past the constructor, which takes an empty set for a mistake.
+    empty = object.__new__(ActionUnitSet)
+    object.__setattr__(empty, "units", ())
+    return empty
+
+
+NO_ACTION_UNITS = _no_units()
+"""The empty set, for faces and models that have expressions but no action units."""
 BP4D = _of(1, 2, 4, 6, 7, 10, 12, 14, 15, 17, 23, 24)
 """The 12 AUs evaluated on BP4D."""
 BP4D_PLUS = BP4D

@@ -6,14 +6,25 @@ order is a silent error.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Literal, cast, get_args
+from typing import Literal, get_args
 
-__all__ = ["AFFECTNET_7", "AFFECTNET_8", "EXPRESSION_SETS", "RAF_DB", "ExpressionName", "ExpressionSet"]
+__all__ = [
+    "AFFECTNET_7",
+    "AFFECTNET_8",
+    "EXPRESSION_NAMES",
+    "EXPRESSION_SETS",
+    "EXPRESSION_SPELLINGS",
+    "RAF_DB",
+    "ExpressionName",
+    "ExpressionSet",
+]
 
 ExpressionName = Literal["neutral", "happiness", "sadness", "surprise", "fear", "disgust", "anger", "contempt"]
 """The eight categories; corpora that write `Happy` or `Angry` mean `happiness` and `anger`."""
 
-_SPELLINGS = {
+EXPRESSION_NAMES: tuple[ExpressionName, ...] = get_args(ExpressionName)
+"""The eight names."""
+EXPRESSION_SPELLINGS: dict[str, ExpressionName] = {name: name for name in EXPRESSION_NAMES} | {
     "happy": "happiness",
     "happily": "happiness",
     "sad": "sadness",
@@ -22,6 +33,7 @@ _SPELLINGS = {
     "disgusted": "disgust",
     "angry": "anger",
 }
+"""How people write each name, in small letters."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +48,8 @@ class ExpressionSet:
         if len(self.names) < 2:
             raise ValueError(f"an expression set needs at least two expressions, got {len(self.names)}")
         for name in self.names:
-            if name not in get_args(ExpressionName):
-                raise ValueError(f"expression must be one of {', '.join(get_args(ExpressionName))}, got {name!r}")
+            if name not in EXPRESSION_NAMES:
+                raise ValueError(f"expression must be one of {', '.join(EXPRESSION_NAMES)}, got {name!r}")
             if self.names.count(name) > 1:
                 raise ValueError(f"an expression set names each expression once, got {name} more than once")
 
@@ -56,8 +68,11 @@ class ExpressionSet:
             if named is not None:
                 return named
             text = [part for part in text.replace(",", " ").split() if part]
-        spelled = (part.strip().lower() for part in text)
-        return cls(cast("tuple[ExpressionName, ...]", tuple(_SPELLINGS.get(name, name) for name in spelled)))
+        spelled = [part.strip().lower() for part in text]
+        for name in spelled:
+            if name not in EXPRESSION_SPELLINGS:
+                raise ValueError(f"expression must be one of {', '.join(EXPRESSION_NAMES)}, got {name!r}")
+        return cls(tuple(EXPRESSION_SPELLINGS[name] for name in spelled))
 
     def index(self, name: str) -> int:
         """Return the output of an expression.

@@ -1,5 +1,7 @@
 """The vocabulary: what people type, what comes back, and the published sets."""
 
+import pickle
+
 import pytest
 
 from facskit.action_units import (
@@ -8,6 +10,7 @@ from facskit.action_units import (
     BP4D,
     DISFA_8,
     DISFA_12,
+    NO_ACTION_UNITS,
     RENDERED,
     ActionUnitSet,
     parse_action_unit,
@@ -54,8 +57,21 @@ def test_sets_are_read_by_name_and_by_list() -> None:
 def test_a_set_refuses_repeats_and_nothing() -> None:
     with pytest.raises(ValueError, match="names each unit once, got AU12 more than once"):
         ActionUnitSet.parse("12 AU12")
-    with pytest.raises(ValueError, match="at least one action unit"):
+    with pytest.raises(ValueError, match=r"at least one action unit, got none \(NO_ACTION_UNITS has none\)"):
         ActionUnitSet.parse("")
+    with pytest.raises(ValueError, match="at least one action unit"):
+        ActionUnitSet.parse([])
+    with pytest.raises(ValueError, match="at least one action unit"):
+        ActionUnitSet(())
+
+
+def test_the_empty_set_is_asked_for_by_name() -> None:
+    assert ActionUnitSet.parse("none") is ActionUnitSet.parse(" None ") is NO_ACTION_UNITS
+    assert str(NO_ACTION_UNITS) == "none"
+    assert len(NO_ACTION_UNITS) == 0
+    assert NO_ACTION_UNITS.codes == ()
+    assert 12 not in NO_ACTION_UNITS
+    assert pickle.loads(pickle.dumps(NO_ACTION_UNITS)) == NO_ACTION_UNITS  # as it goes to worker processes
 
 
 def test_columns_are_found_by_any_spelling() -> None:

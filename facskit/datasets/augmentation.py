@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from facskit.datasets.augmentation_config import AugmentationConfig
+from facskit.datasets.random_operations import change_tones, draw_operations, operations_matrix
 from facskit.faces import filters
 
 __all__ = ["AugmentationConfig", "augment_matrix", "augment_pixels", "sample_generator"]
@@ -32,6 +33,8 @@ def augment_matrix(
     config: AugmentationConfig, matrix: Float[np.ndarray, "2 3"], size: int, rng: np.random.Generator
 ) -> Float[np.ndarray, "2 3"]:
     """Add a random mirror, turn, enlargement, stretch and shift, or a random window, to a crop's matrix.
+
+    RandAugment's geometric operations come last; see `random_operations` for how they differ from the original.
 
     Args:
         config: How much.
@@ -58,23 +61,27 @@ def augment_matrix(
     centred = np.eye(3)
     centred[:2, :2] = linear
     centred[:2, 2] = shift + middle - linear @ np.full(2, middle)
-    joined: Float[np.ndarray, "2 3"] = (centred @ change @ np.vstack([matrix, [0, 0, 1]]))[:2]
+    whole = centred @ change @ np.vstack([matrix, [0, 0, 1]])
+    if operations := draw_operations(config, rng):
+        whole = operations_matrix(operations, size) @ whole
+    joined: Float[np.ndarray, "2 3"] = whole[:2]
     return joined
 
 
 def augment_pixels(
     config: AugmentationConfig, crop: UInt8[np.ndarray, "height width 3"], rng: np.random.Generator
 ) -> UInt8[np.ndarray, "height width 3"]:
-    """Change light, colours and camera of a crop at random, and cover parts of it.
+    """Change tones, light, colours and camera of a crop at random, and cover parts of it.
 
     Args:
         config: How much.
         crop: The crop after its only resampling.
-        rng: Source of random numbers.
+        rng: Source of random numbers, the one that `augment_matrix` had: RandAugment's operations are drawn once.
 
     Returns:
         The changed crop; the same array if nothing changes.
     """
+    crop = change_tones(draw_operations(config, rng), crop)
     crop = _camera(config, _light(config, crop, rng), rng)
     for _ in range(config.erase_count):
         if rng.random() < config.erase_chance:

@@ -9,6 +9,9 @@ _LIMITS = {
     "rotation": (0.0, 180.0),
     "stretch": (0.0, 1.0),
     "shift": (0.0, 0.5),
+    "random_operations": (0, 10),
+    "magnitude": (0.0, 10.0),
+    "magnitude_spread": (0.0, 10.0),
     "brightness": (0.0, 1.0),
     "contrast": (0.0, 2.0),
     "gamma": (0.0, 2.0),
@@ -50,6 +53,15 @@ class AugmentationConfig:
     """Range of areas for a random window inside the crop (`RandomResizedCrop`); None takes the whole crop. Its aspect
     lies between 3:4 and 4:3, uniform in the logarithm, and it is stretched to the whole side. Unlike in FMAE-IAT's
     scripts, it is resampled bilinearly, not bicubically, and one that doesn't fit only has its longer side cut."""
+    random_operations: int = 0
+    """How many of RandAugment's 15 operations are drawn, with replacement; FMAE-IAT's scripts draw 2. Unlike there,
+    geometric ones always come first and are resampled with the crop, bilinearly and with its border colour."""
+    magnitude: float = 9.0
+    """Mean magnitude of those operations, 0 to 10: at 10 a turn is 30 degrees and a movement 0.45 of the side."""
+    magnitude_spread: float = 0.5
+    """Standard deviation of the magnitude, which is cut to 0 to 10."""
+    operation_chance: float = 0.5
+    """Probability that a drawn operation is applied."""
     brightness: float = 0.0
     """Largest amount added to all colours, as a fraction of white, to either side."""
     contrast: float = 0.0

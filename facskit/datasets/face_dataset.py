@@ -15,14 +15,16 @@ from facskit.datasets.manifest import Manifest
 from facskit.datasets.packed import recipe_matrix
 from facskit.datasets.samples import Sample
 from facskit.errors import DatasetError, FacskitError
-from facskit.faces.alignment import CropRecipe, EyeSimilarityCrop, WholeImage
+from facskit.expressions import ExpressionSet
+from facskit.faces.alignment import BoxCrop, CropRecipe, EyeSimilarityCrop, WholeImage, border_level
 from facskit.faces.images import warp
+from facskit.faces.landmarks import JAW, POINTS_49
 from facskit.faces.normalization import Normalization, normalize
 
-__all__ = ["FaceDataset", "Preparation", "PreparedArrays"]
+__all__ = ["FaceDataset", "Preparation", "PreparedArrays", "needed_landmarks"]
 
-PreparedArrays = tuple[Tensor, Tensor, Tensor, Tensor]
-"""A batch on its way from a worker: images, labels, subjects, row numbers."""
+PreparedArrays = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
+"""A batch on its way from a worker: images, labels, subjects, row numbers, expressions."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +51,7 @@ class FaceDataset(Dataset[PreparedArrays | FacskitError]):
         *,
         rows: Int64[np.ndarray, "rows"] | None = None,
         train_subjects: Sequence[str] = (),
+        expressions: ExpressionSet | None = None,
         cache_gib: float = 0.0,
     ) -> None:
         """Take what is needed from the manifest.
@@ -58,10 +61,12 @@ class FaceDataset(Dataset[PreparedArrays | FacskitError]):
             preparation: How an image becomes an input.
             rows: Which rows, for example `fold.train`; by default all.
             train_subjects: Names that subject indices count in; anyone else is -1.
+            expressions: What expression indices count in; without it all are unknown.
             cache_gib: How many GiB of decoded images this data set may keep in memory.
 
         Raises:
-            DatasetError: There are no rows, or the crop needs landmarks that a row doesn't have.
+            DatasetError: There are no rows, the crop needs landmarks that a row doesn't have, or expressions are wanted
+                and the manifest has none.
             MediaError: An image that is to be cached is missing or damaged.
         """
         self.action_units = manifest.action_units
@@ -73,9 +78,11 @@ class FaceDataset(Dataset[PreparedArrays | FacskitError]):
         index = {name: position for position, name in enumerate(train_subjects)}
         known = np.array([index.get(name, -1) for name in manifest.subject_names], np.int64)
         self.subjects: Int64[np.ndarray, "rows"] = known[manifest.subject_indices[self.rows]]
+        everyone = np.full(len(manifest), -1) if expressions is None else manifest.expression_indices(expressions)
+        self.expressions: Int64[np.ndarray, "rows"] = everyone[self.rows]
         self._landmarks = None
         if not isinstance(preparation.recipe, WholeImage):
-            self._landmarks = _needed_landmarks(manifest, self.rows, preparation.recipe.kind)
+            self._landmarks = needed_landmarks(manifest, self.rows, preparation.recipe)
         self._images = ImageStore(manifest, self.rows, cache_gib)
 
     def __len__(self) -> int:
@@ -107,10 +114,11 @@ class FaceDataset(Dataset[PreparedArrays | FacskitError]):
             subject=int(self.subjects[position]),
             index=int(self.rows[position]),
             action_units=self.action_units,
+            expression=int(self.expressions[position]),
         )
 
     def __getitem__(self, key: tuple[int, Int64[np.ndarray, "batch"]]) -> PreparedArrays | FacskitError:
-        """Prepare a batch's tensors (images, labels, subjects, row numbers).
+        """Prepare a batch's tensors (images, labels, subjects, row numbers, expressions).
 
         Args:
             key: The epoch, and the batch's positions among the data set's rows.
@@ -131,6 +139,7 @@ class FaceDataset(Dataset[PreparedArrays | FacskitError]):
             torch.from_numpy(self.labels[positions]),
             torch.from_numpy(self.subjects[positions]),
             torch.from_numpy(self.rows[positions]),
+            torch.from_numpy(self.expressions[positions]),
         )
 
     def _crop(self, epoch: int, position: int) -> Float[np.ndarray, "3 height width"]:
@@ -140,20 +149,42 @@ class FaceDataset(Dataset[PreparedArrays | FacskitError]):
         matrix = recipe_matrix(steps.recipe, image, landmarks, self._images.name(position))
         rng = sample_generator(steps.seed, epoch, int(self.rows[position]))
         matrix = augment_matrix(steps.augmentation, matrix, steps.recipe.size, rng)
-        crop = augment_pixels(steps.augmentation, warp(image, matrix, steps.recipe.size), rng)
-        return normalize(crop, steps.normalization)
+        crop = warp(image, matrix, steps.recipe.size, border_level(steps.recipe))
+        return normalize(augment_pixels(steps.augmentation, crop, rng), steps.normalization)
 
 
-def _needed_landmarks(manifest: Manifest, rows: Int64[np.ndarray, "rows"], kind: str) -> Float[np.ndarray, "rows 68 2"]:
-    points = manifest.all_landmarks
+def needed_landmarks(
+    manifest: Manifest, rows: Int64[np.ndarray, "rows"], recipe: CropRecipe
+) -> Float[np.ndarray, "rows 68 2"]:
+    """Return the rows' landmarks, having checked that those the crop needs are there.
+
+    Args:
+        manifest: The images.
+        rows: Which of them.
+        recipe: The crop that is to be cut out.
+
+    Returns:
+        The 68 points in pixels; NaN for points that the corpus doesn't have and the crop doesn't need.
+
+    Raises:
+        DatasetError: A point that the crop needs is missing; the message names the image.
+    """
+    points, kind = manifest.all_landmarks, recipe.kind
     if points is None:
         raise DatasetError(
             f"a {kind} crop needs the landmark columns x_0..x_67 and y_0..y_67, which {manifest.name} lacks; "
             "add them, or choose the crop 'none' for faces that are already cropped"
         )
     chosen: Float[np.ndarray, "rows 68 2"] = points[rows]
-    missing = np.isnan(chosen).any(axis=(1, 2))
+    missing = np.isnan(chosen[:, POINTS_49]).any(axis=(1, 2))
     if missing.any():
         name = manifest.image_name(int(rows[int(missing.argmax())]))
         raise DatasetError(f"{name}: the row has no landmarks; expected them, because a {kind} crop needs them")
+    without_jaw = np.isnan(chosen[:, JAW]).any(axis=(1, 2))
+    if isinstance(recipe, BoxCrop) and without_jaw.any():
+        name = manifest.image_name(int(rows[int(without_jaw.argmax())]))
+        raise DatasetError(
+            f"{name}: the row has no landmarks on the jaw, which a box crop needs; run `facskit prepare --crop box`, "
+            "which cuts out the detector's box, or choose the crop 'five-point'"
+        )
     return chosen

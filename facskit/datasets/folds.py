@@ -9,17 +9,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
-from typing import Literal
 
 import numpy as np
 from jaxtyping import Float, Int8, Int64
 
 from facskit.datasets.fold import Fold
+from facskit.datasets.folds_config import (
+    FoldsConfig,
+    GivenSplit,
+    HoldOut,
+    LeaveOneSubjectOut,
+    PublishedFolds,
+    SubjectFolds,
+)
 from facskit.errors import DatasetError
 
 __all__ = [
     "Fold",
     "FoldsConfig",
+    "GivenSplit",
     "HoldOut",
     "LeaveOneSubjectOut",
     "PublishedFolds",
@@ -31,93 +39,11 @@ __all__ = [
 _DRAWS = 50
 
 
-@dataclass(frozen=True, kw_only=True)
-class SubjectFolds:
-    """Subjects dealt at random into k parts of nearly equal numbers; each part is tested on once."""
-
-    kind: Literal["subjects"] = "subjects"
-    """Tag of this way to make folds."""
-    k: int = 3
-    """Number of parts."""
-    seed: int = 0
-    """Seed of the dealing and of the choice of validation subjects."""
-    validation_fraction: float = 0.15
-    """Part of each fold's training subjects that is set aside to choose epochs and thresholds."""
-
-    def __post_init__(self) -> None:
-        """Check every limit."""
-        if self.k < 2:
-            raise ValueError(f"k must be at least 2, got {self.k}")
-        _check_fraction("validation_fraction", self.validation_fraction)
-
-
-@dataclass(frozen=True, kw_only=True)
-class PublishedFolds:
-    """The parts that papers use; fold k is tested on part k and trained on the others."""
-
-    kind: Literal["published"] = "published"
-    """Tag of this way to make folds."""
-    dataset: Literal["bp4d", "bp4d-plus", "disfa"] = "bp4d"
-    """Whose subjects: BP4D and DISFA in three parts (JAA-Net, ME-GraphAU, FMAE-IAT, CIU), BP4D+ in four (FMAE-IAT)."""
-    seed: int = 0
-    """Seed of the choice of validation subjects."""
-    validation_fraction: float = 0.15
-    """Part of each fold's training subjects that is set aside; the papers set none aside, which is 0."""
-
-    def __post_init__(self) -> None:
-        """Check every limit."""
-        _check_fraction("validation_fraction", self.validation_fraction)
-
-
-@dataclass(frozen=True, kw_only=True)
-class HoldOut:
-    """One division into training, validation and test subjects, for a single training run."""
-
-    kind: Literal["hold-out"] = "hold-out"
-    """Tag of this way to make folds."""
-    test_fraction: float = 0.2
-    """Part of all subjects that is tested on; 0 tests on nobody."""
-    validation_fraction: float = 0.15
-    """Part of the remaining subjects that is set aside to choose epochs and thresholds; below 1 with the other."""
-    seed: int = 0
-    """Seed of the choices."""
-
-    def __post_init__(self) -> None:
-        """Check every limit."""
-        _check_fraction("test_fraction", self.test_fraction)
-        _check_fraction("validation_fraction", self.validation_fraction)
-        total = self.test_fraction + self.validation_fraction
-        if total >= 1:
-            raise ValueError(
-                f"test_fraction + validation_fraction must be below 1, got "
-                f"{self.test_fraction:g} + {self.validation_fraction:g} = {total:g}"
-            )
-
-
-@dataclass(frozen=True, kw_only=True)
-class LeaveOneSubjectOut:
-    """As many folds as subjects, each tested on one person."""
-
-    kind: Literal["leave-one-subject-out"] = "leave-one-subject-out"
-    """Tag of this way to make folds."""
-    seed: int = 0
-    """Seed of the choice of validation subjects."""
-    validation_fraction: float = 0.15
-    """Part of each fold's training subjects that is set aside."""
-
-    def __post_init__(self) -> None:
-        """Check every limit."""
-        _check_fraction("validation_fraction", self.validation_fraction)
-
-
-FoldsConfig = SubjectFolds | PublishedFolds | HoldOut | LeaveOneSubjectOut
-"""How subjects are divided."""
-
-
 def make_folds(
     config: FoldsConfig,
     subjects: Sequence[str] | np.ndarray,
     labels: Int8[np.ndarray, "samples aus"] | None = None,
+    splits: Sequence[str | None] | None = None,
 ) -> list[Fold]:
     """Divide a manifest's rows.
 
@@ -128,14 +54,18 @@ def make_folds(
         config: How to divide.
         subjects: Name of each row's subject.
         labels: `LabelState` values, to spread rare AUs evenly.
+        splits: What the column `split` says of each row, for `GivenSplit`; None without such a column.
 
     Returns:
         The folds; every subject is tested on at most once over all of them.
 
     Raises:
-        DatasetError: There are too few subjects, or the manifest has subjects that a published partition doesn't know.
+        DatasetError: There are too few subjects, the manifest has subjects that a published partition doesn't know, or
+            a given split is missing, incomplete, or has a person in two parts.
     """
     people = _People.of(subjects, labels)
+    if isinstance(config, GivenSplit):
+        return [_given(people, config, splits)]
     match config:
         case SubjectFolds():
             parts = _deal(people, config.k, np.random.default_rng((config.seed, 0)))
@@ -206,6 +136,37 @@ def _fold(people: _People, index: int, test: Sequence[int], validation_fraction:
     )
 
 
+def _given(people: _People, config: GivenSplit, splits: Sequence[str | None] | None) -> Fold:
+    if splits is None:
+        raise DatasetError("folds of the kind 'given' need the manifest's column split; it has none")
+    parts = {"train": 0, "validation": 1, "test": 2}
+    for row, split in enumerate(splits):
+        if split not in parts:
+            raise DatasetError(f"row {row + 1}, column split: found {split!r}; expected train, validation or test")
+    place = np.array([parts[str(split)] for split in splits], np.int8)
+    if config.test_part == "validation":
+        if (place == 2).any():
+            raise DatasetError("folds.test_part is validation, but the column split has a test part; expected none")
+        place[place == 1] = 2
+    if not (place == 2).any():
+        raise DatasetError(f"the column split has no {config.test_part} part, which folds.test_part tests on")
+    if not (place == 1).any():
+        rest = np.unique(people.codes[place == 0])
+        count = _share(config.validation_fraction, len(rest), "validation_fraction")
+        place[np.isin(people.codes, _pick(people, rest, count, np.random.default_rng((config.seed, 1))))] = 1
+    rows = [np.flatnonzero(place == part) for part in range(3)]
+    names = [tuple(people.names[code] for code in np.unique(people.codes[part])) for part in rows]
+    return Fold(
+        index=1,
+        train=rows[0],
+        validation=rows[1],
+        test=rows[2],
+        train_subjects=names[0],
+        validation_subjects=names[1],
+        test_subjects=names[2],
+    )
+
+
 def _published(people: _People, dataset: str) -> list[list[int]]:
     known = published_parts(dataset)
     strangers = sorted(set(people.names) - {name for part in known for name in part})
@@ -257,8 +218,3 @@ def _at_least(people: _People, needed: int) -> int:
     if count < needed:
         raise DatasetError(f"found {count} subject(s), expected at least {needed} to make {needed} parts")
     return count
-
-
-def _check_fraction(name: str, value: float) -> None:
-    if not 0 <= value < 1:
-        raise ValueError(f"{name} must be from 0 to below 1, got {value}")

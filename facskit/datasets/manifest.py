@@ -1,8 +1,8 @@
-"""Manifests: the one table every data set becomes, with an image, a person and AU labels per row.
+"""Manifests: the one table every data set becomes, with an image, a person and labels per row.
 
-Columns are named in `facskit.columns`. An AU cell is 1 (present), 0 (absent) or empty (unknown). Columns that facskit
-doesn't know are kept. Everything is checked on reading, so that a mistake is named by file, row and column before a
-training run starts, not after it ends.
+Columns are named in `facskit.columns`. Labels are action units, expressions or both: an AU cell is 1 (present), 0
+(absent) or empty (unknown), an expression is a name or empty. Columns that facskit doesn't know are kept. Everything is
+checked on reading, so that a mistake is named by file, row and column before a training run starts, not after it ends.
 """
 
 import os
@@ -15,13 +15,15 @@ import numpy as np
 import polars as pl
 from jaxtyping import Bool, Float, Int, Int8, Int64, UInt8
 
-from facskit.action_units import ActionUnitSet
-from facskit.columns import IMAGE, IMAGE_BYTES, LANDMARKS_X, LANDMARKS_Y, SUBJECT
+from facskit.action_units import NO_ACTION_UNITS, ActionUnitSet
+from facskit.columns import EXPRESSION, IMAGE, IMAGE_BYTES, LANDMARKS_X, LANDMARKS_Y, SUBJECT
 from facskit.datasets.manifest_checks import check_images_exist, check_table, find_layout, infer_extra_types
 from facskit.datasets.origin import ORIGIN_KEY, DataOrigin, read_origin
 from facskit.datasets.table_files import collect_table, scan_table, write_table
 from facskit.errors import DatasetError
+from facskit.expressions import EXPRESSION_NAMES, ExpressionSet
 from facskit.faces.images import decode_image, read_image
+from facskit.faces.landmarks import POINTS_49
 
 __all__ = ["Manifest", "read_manifest", "write_manifest"]
 
@@ -35,7 +37,7 @@ class Manifest:
     root: Path
     """The folder that the image paths are relative to."""
     action_units: ActionUnitSet
-    """The columns of `labels`."""
+    """The columns of `labels`; `NO_ACTION_UNITS` for faces with expressions alone."""
     name: str = "the manifest"
     """What messages call it: the path of the file it was read from."""
     origin: DataOrigin | None = None
@@ -56,8 +58,35 @@ class Manifest:
     @cached_property
     def labels(self) -> Int8[np.ndarray, "samples aus"]:
         """`LabelState` values, one column per action unit."""
-        columns = [self.table[code].cast(pl.Int8).fill_null(-1).to_numpy() for code in self.action_units.codes]
-        return np.ascontiguousarray(np.stack(columns, axis=1))
+        labels = np.empty((len(self), len(self.action_units)), np.int8)
+        for column, code in enumerate(self.action_units.codes):
+            labels[:, column] = self.table[code].cast(pl.Int8).fill_null(-1).to_numpy()
+        return labels
+
+    @property
+    def has_expressions(self) -> bool:
+        """Whether the table has a column of expressions, be it empty."""
+        return EXPRESSION in self.table.columns
+
+    def expression_indices(self, expressions: ExpressionSet) -> Int64[np.ndarray, "samples"]:
+        """Return each row's expression as a position in a set.
+
+        Args:
+            expressions: The set; an expression that it lacks counts as unknown.
+
+        Returns:
+            Positions; -1 for unknown.
+
+        Raises:
+            DatasetError: The manifest has no column of expressions.
+        """
+        if not self.has_expressions:
+            found = f"it has labels of {self.action_units}"
+            raise DatasetError(f"{self.name}: the column {EXPRESSION} is missing; {found}")
+        positions = {name: position for position, name in enumerate(expressions)}
+        indices = self.table[EXPRESSION].cast(pl.String).replace_strict(positions, default=-1, return_dtype=pl.Int64)
+        found_indices: Int64[np.ndarray, "samples"] = indices.fill_null(-1).to_numpy().copy()
+        return found_indices
 
     @cached_property
     def subject_names(self) -> tuple[str, ...]:
@@ -86,7 +115,7 @@ class Manifest:
 
     @cached_property
     def all_landmarks(self) -> Float[np.ndarray, "samples 68 2"] | None:
-        """The 68 iBUG points of every row in image pixels, NaN where a row has none; None if the manifest has none."""
+        """The 68 iBUG points of every row in image pixels, NaN where it lacks them; None if the manifest has none."""
         if LANDMARKS_X[0] not in self.table.columns:
             return None
         across, down = (self.table.select(names).to_numpy() for names in (LANDMARKS_X, LANDMARKS_Y))
@@ -99,9 +128,9 @@ class Manifest:
             row: Counted from zero.
 
         Returns:
-            The points, or None if the row has none.
+            The points, or None if the row has none; jaw and inner mouth corners may be NaN.
         """
-        if self.all_landmarks is None or np.isnan(self.all_landmarks[row, 0, 0]):
+        if self.all_landmarks is None or np.isnan(self.all_landmarks[row, POINTS_49[0], 0]):
             return None
         points: Float[np.ndarray, "68 2"] = self.all_landmarks[row]
         return points
@@ -142,13 +171,18 @@ class Manifest:
         return replace(self, table=self.table[chosen.astype(np.int64)])
 
     def describe(self) -> str:
-        """Say in a few lines how many rows and subjects there are, and how often each AU is present and unknown."""
+        """Say in a few lines how many rows and subjects there are, and how often each label occurs and is unknown."""
         lines = [f"{len(self):,} images of {len(self.subject_names):,} subjects"]
         for code, column in zip(self.action_units.codes, self.labels.T, strict=True):
             known = int((column >= 0).sum())
             rate = f"{(column == 1).sum() / known:6.1%} present" if known else "  never coded"
             unknown = f", {1 - known / len(column):.1%} unknown" if known < len(column) else ""
             lines.append(f"{code} {rate}{unknown}")
+        if self.has_expressions:
+            shown = self.table[EXPRESSION]
+            counts = {name: int((shown == name).sum()) for name in EXPRESSION_NAMES}
+            lines += [f"{name} {count / len(self):.1%}" for name, count in counts.items() if count]
+            lines += [f"unknown expression {shown.null_count() / len(self):.1%}"] if shown.null_count() else []
         return "\n".join(lines)
 
 
@@ -157,11 +191,12 @@ def read_manifest(path: Path, action_units: ActionUnitSet | None = None, *, chec
 
     AU cells may be numbers, truth values or text; empty cells mean unknown, and so does a binary file's NaN, which is
     how some tools write an empty cell. AU columns may be spelled in any way `parse_action_unit` reads, with the
-    letters AU in front.
+    letters AU in front. Expressions are spelled as `facskit.expressions` does, or as people do (`Happy`).
 
     Args:
         path: A `.parquet`, `.csv` or `.jsonl` file.
-        action_units: The AUs wanted, in that order; by default all that the file has, in ascending order.
+        action_units: The AUs wanted, in that order; by default all that the file has, in ascending order, which may be
+            none where it has expressions. With `NO_ACTION_UNITS` a file without any label will do.
         check_images: Whether to check that every image file exists (one listing per folder).
 
     Returns:
@@ -173,10 +208,18 @@ def read_manifest(path: Path, action_units: ActionUnitSet | None = None, *, chec
     path = Path(path)
     source = scan_table(path)
     layout = find_layout(path, source.collect_schema().to_frame())
-    chosen = action_units or ActionUnitSet(tuple(sorted(layout.labels, key=lambda unit: unit.number)))
+    coded = sorted(layout.labels, key=lambda unit: unit.number)
+    chosen = action_units
+    if chosen is None:
+        if not coded and not layout.has_expressions:
+            found = ", ".join(layout.header.columns[:12])
+            raise DatasetError(
+                f"{path}: there is neither an action unit column such as AU01 nor a column {EXPRESSION}; found {found}"
+            )
+        chosen = ActionUnitSet(tuple(coded)) if coded else NO_ACTION_UNITS
     for unit in chosen:
         if unit not in layout.labels:
-            found = ", ".join(sorted(coded.code for coded in layout.labels))
+            found = ", ".join(unit.code for unit in coded) or "no action unit"
             raise DatasetError(f"{path}: the column {unit.code} is missing; found {found}")
     table = collect_table(layout.typed(source), path)
     check_table(path, source, table, layout)

@@ -12,13 +12,16 @@ from pathlib import Path
 import polars as pl
 
 from facskit.action_units import ActionUnit, parse_action_unit
-from facskit.columns import IMAGE, IMAGE_BYTES, LANDMARKS_X, LANDMARKS_Y, RECORDING, SUBJECT
+from facskit.columns import EXPRESSION, IMAGE, IMAGE_BYTES, LANDMARKS_X, LANDMARKS_Y, RECORDING, SPLIT, SUBJECT
 from facskit.datasets.table_files import cell_place, raw_cell
 from facskit.errors import DatasetError
+from facskit.expressions import EXPRESSION_NAMES, EXPRESSION_SPELLINGS
+from facskit.faces.landmarks import POINTS_49
 
 __all__ = ["ManifestLayout", "check_images_exist", "check_table", "find_layout", "infer_extra_types"]
 
 _NOT_A_LABEL = 2
+_NOT_AN_EXPRESSION = "?"
 _LOOKS_LIKE_AN_AU = re.compile(r"(?i:au)[\s_-]*\d+|AU[\s_-]*\w{1,2}")
 _NOT_TEXT = (pl.Binary, pl.List, pl.Struct, pl.Array, pl.Object)
 
@@ -29,6 +32,8 @@ class ManifestLayout:
 
     labels: dict[ActionUnit, str]
     """The column of each coded AU, as the file spells it."""
+    has_expressions: bool
+    """Whether there is a column of expressions."""
     landmarks: tuple[str, ...]
     """All 136 landmark columns, or none."""
     header: pl.DataFrame
@@ -50,6 +55,8 @@ class ManifestLayout:
                 columns.append(_label(name, self.header).alias(spelled[name].code))
             elif name in self.landmarks:
                 columns.append(_landmark(name, self.header))
+            elif name == EXPRESSION:
+                columns.append(_expression())
             elif name in {IMAGE, SUBJECT}:
                 text = pl.col(name).cast(pl.String).str.strip_chars()
                 text = pl.when(text == "").then(None).otherwise(text)
@@ -73,11 +80,11 @@ def find_layout(path: Path, header: pl.DataFrame) -> ManifestLayout:
         DatasetError: A needed column is missing, or one is named like an AU or landmark but can't be one.
     """
     names, schema = header.columns, header.schema
-    for needed in (IMAGE, SUBJECT):
-        if needed not in names:
-            raise DatasetError(f"{path}: the column {needed} is missing; found {', '.join(names[:12])}")
-        if schema[needed] in _NOT_TEXT:
-            raise DatasetError(f"{path}: the column {needed} holds {schema[needed]}; expected text")
+    for name in (IMAGE, SUBJECT, EXPRESSION):
+        if name not in names and name != EXPRESSION:
+            raise DatasetError(f"{path}: the column {name} is missing; found {', '.join(names[:12])}")
+        if name in names and schema[name] in _NOT_TEXT:
+            raise DatasetError(f"{path}: the column {name} holds {schema[name]}; expected text")
     if IMAGE_BYTES in names and schema[IMAGE_BYTES] != pl.Binary:
         raise DatasetError(f"{path}: the column {IMAGE_BYTES} holds {schema[IMAGE_BYTES]}; expected encoded images")
     labels = _find_labels(path, header)
@@ -85,7 +92,9 @@ def find_layout(path: Path, header: pl.DataFrame) -> ManifestLayout:
     absent = [name for name in landmarks if name not in names]
     if absent and len(absent) < len(landmarks):
         raise DatasetError(f"{path}: the landmark column {absent[0]} is missing; expected all of x_0..x_67, y_0..y_67")
-    return ManifestLayout(labels=labels, landmarks=() if absent else landmarks, header=header)
+    return ManifestLayout(
+        labels=labels, has_expressions=EXPRESSION in names, landmarks=() if absent else landmarks, header=header
+    )
 
 
 def check_table(path: Path, source: pl.LazyFrame, table: pl.DataFrame, layout: ManifestLayout) -> None:
@@ -110,15 +119,15 @@ def check_table(path: Path, source: pl.LazyFrame, table: pl.DataFrame, layout: M
                 f"{cell_place(path, row, column)}: found {raw_cell(source, row, column)!r}; expected 1 (present), "
                 "0 (absent) or an empty cell (unknown; codes such as 9 or 999 aren't accepted)"
             )
-    for column in layout.landmarks:
-        row = _first(~table[column].is_finite())
-        if row is not None:
-            found = raw_cell(source, row, column)
-            raise DatasetError(f"{cell_place(path, row, column)}: found {found!r}; expected a position in pixels")
-        row = _first(table[column].is_null() != table[layout.landmarks[0]].is_null())
-        if row is not None:
-            where = cell_place(path, row, column)
-            raise DatasetError(f"{where}: a row needs all 136 landmark columns or none of them filled")
+    row = _first(table[EXPRESSION] == _NOT_AN_EXPRESSION) if layout.has_expressions else None
+    if row is not None:
+        raise DatasetError(
+            f"{cell_place(path, row, EXPRESSION)}: found {raw_cell(source, row, EXPRESSION)!r}; expected "
+            f"{', '.join(EXPRESSION_NAMES)} or an empty cell (unknown; corpora number expressions differently, so "
+            "numbers aren't accepted)"
+        )
+    if layout.landmarks:
+        _check_landmarks(path, source, table)
 
 
 def check_images_exist(path: Path, images: pl.Series) -> None:
@@ -153,11 +162,11 @@ def infer_extra_types(table: pl.DataFrame) -> pl.DataFrame:
         table: A table read from text.
 
     Returns:
-        The table; names (image, subject, recording) and numbers with leading zeros stay text.
+        The table; names (image, subject, recording, expression, split) and numbers with leading zeros stay text.
     """
     for name in table.columns:
         column = table[name]
-        if column.dtype != pl.String or name in {IMAGE, SUBJECT, RECORDING}:
+        if column.dtype != pl.String or name in {IMAGE, SUBJECT, RECORDING, EXPRESSION, SPLIT}:
             continue
         whole = column.cast(pl.Int64, strict=False)
         if whole.cast(pl.String).eq_missing(column).all():
@@ -181,10 +190,6 @@ def _find_labels(path: Path, header: pl.DataFrame) -> dict[ActionUnit, str]:
         if header.schema[name] in _NOT_TEXT:
             raise DatasetError(f"{path}: the column {name} holds {header.schema[name]}; expected 1, 0 or empty cells")
         labels[unit] = name
-    if not labels:
-        raise DatasetError(
-            f"{path}: there is no action unit column such as AU01; found {', '.join(header.columns[:12])}"
-        )
     return labels
 
 
@@ -201,6 +206,28 @@ def _check_names(path: Path, table: pl.DataFrame) -> None:
             f"{cell_place(path, row, IMAGE)}: found {images[row]!r} again, first in row {first + 1}; "
             "expected each image once"
         )
+
+
+def _check_landmarks(path: Path, source: pl.LazyFrame, table: pl.DataFrame) -> None:
+    """Refuse what is no position, half a point, and a row with only some of the points that every corpus has."""
+    empty = table[LANDMARKS_X[POINTS_49[0]]].is_null()
+    for point, names in enumerate(zip(LANDMARKS_X, LANDMARKS_Y, strict=True)):
+        for column in names:
+            row = _first(~table[column].is_finite())
+            if row is not None:
+                found = raw_cell(source, row, column)
+                raise DatasetError(f"{cell_place(path, row, column)}: found {found!r}; expected a position in pixels")
+        across, down = (table[column].is_null() for column in names)
+        row = _first(across != down)
+        if row is not None:
+            where = cell_place(path, row, names[0])
+            raise DatasetError(f"{where}: a landmark needs both {' and '.join(names)} or neither of them filled")
+        row = _first((across != empty) if point in POINTS_49 else (empty & ~across))
+        if row is not None:
+            raise DatasetError(
+                f"{cell_place(path, row, names[0])}: a row needs all landmarks or none of them filled; only the jaw "
+                "(0 to 16) and the points 60 and 64 may be missing by themselves"
+            )
 
 
 def _first(wrong: pl.Series) -> int | None:
@@ -230,6 +257,13 @@ def _label(name: str, header: pl.DataFrame) -> pl.Expr:
         .then(pl.lit(0, dtype=pl.Int8))
         .otherwise(pl.lit(_NOT_A_LABEL, dtype=pl.Int8))
     )
+
+
+def _expression() -> pl.Expr:
+    text = pl.col(EXPRESSION).cast(pl.String).str.strip_chars().str.to_lowercase()
+    text = pl.when(text == "").then(None).otherwise(text)
+    spelled = text.replace_strict(EXPRESSION_SPELLINGS, default=_NOT_AN_EXPRESSION, return_dtype=pl.String)
+    return pl.when(text.is_null()).then(None).otherwise(spelled).alias(EXPRESSION)
 
 
 def _landmark(name: str, header: pl.DataFrame) -> pl.Expr:

@@ -13,7 +13,15 @@ from rich.progress import track
 from facskit.columns import IMAGE_BYTES, LANDMARKS_X, LANDMARKS_Y
 from facskit.datasets.manifest import Manifest, read_manifest, write_manifest
 from facskit.errors import DatasetError
-from facskit.faces.alignment import CropRecipe, WholeImage, box_of, crop_matrix, five_points, transform_points
+from facskit.faces.alignment import (
+    CropRecipe,
+    WholeImage,
+    border_level,
+    box_of,
+    crop_matrix,
+    five_points,
+    transform_points,
+)
 from facskit.faces.images import encode_jpeg, warp
 
 __all__ = ["pack_manifest", "packaged_faces", "recipe_matrix"]
@@ -53,7 +61,7 @@ def pack_manifest(manifest: Manifest, out: Path, *, recipe: CropRecipe = _PACKAG
         image = manifest.image(row)
         landmarks = manifest.landmarks(row)
         matrix = recipe_matrix(recipe, image, landmarks, manifest.image_name(row))
-        encoded.append(encode_jpeg(warp(image, matrix, recipe.size), quality))
+        encoded.append(encode_jpeg(warp(image, matrix, recipe.size, border_level(recipe)), quality))
         if landmarks is not None:
             points[row] = transform_points(matrix, landmarks.astype(np.float64))
     table = manifest.table.with_columns(pl.Series(IMAGE_BYTES, encoded, dtype=pl.Binary))

@@ -3,7 +3,7 @@
 A label has three states, never a magic 9 or 999: an AU that nobody could code must change neither loss nor score.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 
 import torch
@@ -37,17 +37,25 @@ class Sample:
     """Row of the manifest the sample comes from."""
     action_units: ActionUnitSet
     """What the columns of `labels` mean."""
+    expression: int = -1
+    """Position in the expression set that the sample was loaded for; -1 is unknown."""
 
     def __post_init__(self) -> None:
-        """Refuse labels that don't belong to `action_units` and subjects below -1."""
+        """Refuse labels that don't belong to `action_units`, and subjects and expressions below -1."""
         _check_labels(self.labels, self.action_units)
+        if self.expression < -1:
+            raise ValueError(f"expression must be an index or -1 for unknown, got {self.expression}")
         if self.subject < -1:
             raise ValueError(f"subject must be an index or -1 for an unknown person, got {self.subject}")
 
 
+def _nothing() -> Int64[Tensor, "none"]:
+    return torch.empty(0, dtype=torch.int64)
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Batch:
-    """Normalised face crops with their labels, ready for an objective."""
+    """Normalised face crops with their labels, ready for an objective; the action units may be none."""
 
     images: Float[Tensor, "batch 3 height width"]
     """Normalised crops."""
@@ -59,16 +67,23 @@ class Batch:
     """Rows of the manifest the samples come from."""
     action_units: ActionUnitSet
     """What the columns of `labels` mean."""
+    expressions: Int64[Tensor, "batch"] = field(default_factory=_nothing)
+    """Positions in the expression set that the samples were loaded for; -1 is unknown, and so are all if left out."""
 
     def __post_init__(self) -> None:
-        """Refuse parts of different lengths and labels that don't belong to `action_units`."""
-        lengths = {name: len(getattr(self, name)) for name in ("images", "labels", "subjects", "indices")}
+        """Refuse parts of different lengths, labels that don't belong to `action_units`, and impossible expressions."""
+        if not len(self.expressions):
+            object.__setattr__(self, "expressions", torch.full_like(self.subjects, -1))
+        parts = ("images", "labels", "subjects", "indices", "expressions")
+        lengths = {name: len(getattr(self, name)) for name in parts}
         if len(set(lengths.values())) != 1:
             found = ", ".join(f"{name} {length}" for name, length in lengths.items())
             raise ValueError(f"a batch needs one entry per sample in every part, got {found}")
         if self.images.ndim != 4 or self.images.shape[1] != 3:
             raise ValueError(f"images must have the shape (batch, 3, height, width), got {tuple(self.images.shape)}")
         _check_labels(self.labels, self.action_units)
+        if self.expressions.device.type == "cpu" and bool((self.expressions < -1).any()):
+            raise ValueError(f"an expression must be an index or -1 for unknown, got {int(self.expressions.min())}")
 
     def __len__(self) -> int:
         """Return the number of samples."""
@@ -89,6 +104,7 @@ class Batch:
             labels=self.labels.to(device, non_blocking=True),
             subjects=self.subjects.to(device, non_blocking=True),
             indices=self.indices.to(device, non_blocking=True),
+            expressions=self.expressions.to(device, non_blocking=True),
         )
 
 

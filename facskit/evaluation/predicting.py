@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from jaxtyping import Float32, Shaped
+from jaxtyping import Float32, Int64, Shaped
 from rich.console import Console
 from rich.progress import Progress
 from torch import Tensor, nn
@@ -18,7 +18,7 @@ from facskit.datasets.samples import Batch
 from facskit.evaluation.predictions import Predictions
 from facskit.evaluation.protocols import Protocol
 
-__all__ = ["Precision", "PredictionSource", "predict"]
+__all__ = ["Precision", "PredictionSource", "answers", "in_row_order", "predict"]
 
 Precision = Literal["32", "bf16", "fp16"]
 _DTYPES = {"32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -55,7 +55,6 @@ def predict(
 ) -> Predictions:
     """Return a model's probabilities for every image of the batches, in the manifest's order.
 
-    The model runs in evaluation mode, without gradients, on the device it is on, and is left in the mode it was in.
     Probabilities are always the sigmoid of 32-bit logits: 16-bit ones tie, and ties change rank scores.
 
     Args:
@@ -71,28 +70,27 @@ def predict(
         ValueError: There is no batch, an image comes twice, or the model's logits are not numbers or don't fit the
             batches' action units.
     """
-    was_training = model.training
-    model.eval()
-    try:
-        with _progress(batches, description, total) as shown:
-            parts = [(batch.action_units, *_predict_batch(model, batch, precision)) for batch in shown]
-    finally:
-        model.train(was_training)
+    parts = []
+    for batch, logits in answers(model, batches, precision=precision, description=description, total=total):
+        if logits.shape != batch.labels.shape:
+            raise ValueError(
+                f"the model gave logits of shape {tuple(logits.shape)} for {len(batch.labels)} images and "
+                f"{len(batch.action_units)} action units ({batch.action_units})"
+            )
+        parts.append(
+            (batch.action_units, logits.sigmoid().numpy(), batch.labels.cpu().numpy(), batch.indices.cpu().numpy())
+        )
     if not parts:
         raise ValueError("there is nothing to predict: the loader gave no batch")
     action_units = _one_set([part[0] for part in parts])
     probabilities, labels, rows = (np.concatenate([part[i] for part in parts]) for i in (1, 2, 3))
-    order = np.argsort(rows, kind="stable")
-    rows = rows[order]
-    repeated = rows[:-1][rows[1:] == rows[:-1]]
-    if repeated.size:
-        raise ValueError(f"row {repeated[0]} ({source.names[repeated[0]]}) comes twice; expected every image once")
+    order = in_row_order(rows, source)
     return Predictions(
         action_units=action_units,
         probabilities=probabilities[order],
         labels=labels[order],
-        subjects=np.array([source.subjects[row] for row in rows], dtype=np.str_),
-        names=np.array([source.names[row] for row in rows], dtype=np.str_),
+        subjects=np.array([source.subjects[row] for row in rows[order]], dtype=np.str_),
+        names=np.array([source.names[row] for row in rows[order]], dtype=np.str_),
         folds=np.full(len(rows), source.fold, dtype=np.int64),
         seeds=np.full(len(rows), source.seed, dtype=np.int64),
         thresholds=np.full(probabilities.shape, source.protocol.fixed_threshold, dtype=np.float32),
@@ -102,20 +100,63 @@ def predict(
     )
 
 
+def answers(
+    model: nn.Module,
+    batches: Iterable[Batch],
+    *,
+    precision: Precision = "32",
+    description: str | None = None,
+    total: int | None = None,
+) -> Iterator[tuple[Batch, Float32[Tensor, "batch outputs"]]]:
+    """Run a model over batches.
+
+    The model runs in evaluation mode, without gradients, on the device it is on, and is left in the mode it was in.
+
+    Args:
+        model: Maps images to logits.
+        batches: Images, with or without labels.
+        precision: Number format of the model's arithmetic.
+        description: Text of a progress bar on the error stream, shown when the work takes longer than two seconds;
+            without it there is none.
+        total: Number of batches, for the progress bar, where the batches can't tell.
+
+    Yields:
+        Each batch with the model's logits in 32 bits, on the CPU.
+    """
+    was_training = model.training
+    model.eval()
+    try:
+        with _progress(batches, description, total) as shown:
+            for batch in shown:
+                yield batch, _logits(model, batch, precision)
+    finally:
+        model.train(was_training)
+
+
+def in_row_order(rows: Int64[np.ndarray, "samples"], source: PredictionSource) -> Int64[np.ndarray, "samples"]:
+    """Return the positions that put samples into the manifest's order.
+
+    Args:
+        rows: The manifest row of each sample.
+        source: Where the rows come from.
+
+    Raises:
+        ValueError: A row comes twice.
+    """
+    order = np.argsort(rows, kind="stable")
+    ordered = rows[order]
+    repeated = ordered[:-1][ordered[1:] == ordered[:-1]]
+    if repeated.size:
+        raise ValueError(f"row {repeated[0]} ({source.names[repeated[0]]}) comes twice; expected every image once")
+    return order
+
+
 @torch.no_grad()
-def _predict_batch(
-    model: nn.Module, batch: Batch, precision: Precision
-) -> tuple[Float32[np.ndarray, "batch aus"], np.ndarray, np.ndarray]:
-    """Return probabilities, labels and manifest rows of one batch."""
+def _logits(model: nn.Module, batch: Batch, precision: Precision) -> Float32[Tensor, "batch outputs"]:
     device = next((tensor.device for tensor in model.parameters()), torch.device("cpu"))
     with torch.autocast(device.type, dtype=_DTYPES[precision], enabled=precision != "32"):
         logits: Tensor = model(batch.images.to(device, non_blocking=True))
-    if logits.shape != batch.labels.shape:
-        raise ValueError(
-            f"the model gave logits of shape {tuple(logits.shape)} for {len(batch.labels)} images and "
-            f"{len(batch.action_units)} action units ({batch.action_units})"
-        )
-    return logits.float().sigmoid().cpu().numpy(), batch.labels.cpu().numpy(), batch.indices.cpu().numpy()
+    return logits.float().cpu()
 
 
 def _one_set(sets: Sequence[ActionUnitSet]) -> ActionUnitSet:

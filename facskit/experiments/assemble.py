@@ -8,13 +8,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+import polars as pl
 import torch
+from jaxtyping import Int8
 from lightning_fabric import Fabric
 
+from facskit.columns import SPLIT
 from facskit.datasets.augmentation import AugmentationConfig
 from facskit.datasets.fold import Fold
 from facskit.datasets.folds import (
     FoldsConfig,
+    GivenSplit,
     HoldOut,
     LeaveOneSubjectOut,
     PublishedFolds,
@@ -24,13 +29,16 @@ from facskit.datasets.folds import (
 from facskit.datasets.loaders import EpochLoader, FaceDataset, Preparation, eval_loader, train_loader
 from facskit.datasets.manifest import Manifest, read_manifest
 from facskit.datasets.packed import packaged_faces
+from facskit.datasets.samples import Batch
 from facskit.errors import DatasetError, RecipeError
 from facskit.experiments.initial_weights import load_body
 from facskit.experiments.recipe import DataConfig, Recipe
+from facskit.faces.alignment import CropRecipe
 from facskit.models.build import build_model
 from facskit.models.compact_network import CompactConfig
 from facskit.models.layers import FaceNetwork
 from facskit.models.vision_transformer import ViTConfig
+from facskit.objectives.expression import ExpressionClassification, ExpressionConfig
 from facskit.objectives.identity_adversarial import IdentityAdversarial, IdentityAdversarialConfig
 from facskit.objectives.objective import Objective
 from facskit.objectives.occurrence import Occurrence, OccurrenceConfig
@@ -43,6 +51,7 @@ __all__ = [
     "assemble_objective",
     "describe_folds",
     "head_subjects",
+    "remaining_crop",
 ]
 
 Part = Literal["train", "validation", "test"]
@@ -50,7 +59,7 @@ Part = Literal["train", "validation", "test"]
 
 
 def assemble_manifest(data: DataConfig) -> Manifest:
-    """Open a recipe's faces with the action units it wants.
+    """Open a recipe's faces with the action units or expressions it wants.
 
     Args:
         data: The recipe's section.
@@ -59,15 +68,21 @@ def assemble_manifest(data: DataConfig) -> Manifest:
         The manifest.
 
     Raises:
-        DatasetError: The manifest is missing or wrong, or lacks an action unit.
+        DatasetError: The manifest is missing or wrong, or lacks an action unit or expressions.
     """
     if data.manifest != "packaged":
-        return read_manifest(Path(data.manifest), data.unit_set)
-    manifest = packaged_faces()
-    missing = [unit.code for unit in data.unit_set if unit not in manifest.action_units]
-    if missing:
-        raise DatasetError(f"The packaged faces don't show {', '.join(missing)}; they show {manifest.action_units}.")
-    return replace(manifest, action_units=data.unit_set)
+        manifest = read_manifest(Path(data.manifest), data.unit_set)
+    else:
+        packaged = packaged_faces()
+        missing = [unit.code for unit in data.unit_set if unit not in packaged.action_units]
+        if missing:
+            shown = packaged.action_units
+            raise DatasetError(f"The packaged faces don't show {', '.join(missing)}; they show {shown}.")
+        manifest = replace(packaged, action_units=data.unit_set, name="the packaged faces")
+    expressions = data.expression_set
+    if expressions is not None and not (manifest.expression_indices(expressions) >= 0).any():
+        raise DatasetError(f"{manifest.name}: no row has an expression of data.expressions ({expressions})")
+    return manifest
 
 
 def assemble_folds(data: DataConfig, manifest: Manifest) -> list[Fold]:
@@ -84,12 +99,25 @@ def assemble_folds(data: DataConfig, manifest: Manifest) -> list[Fold]:
         DatasetError: The subjects can't be divided like that.
         RecipeError: The recipe's fold doesn't exist.
     """
-    folds = make_folds(data.folds, manifest.subjects, manifest.labels)
+    splits = manifest.table[SPLIT].cast(pl.String).to_list() if SPLIT in manifest.table.columns else None
+    try:
+        folds = make_folds(data.folds, manifest.subjects, _labels_to_spread(data, manifest), splits)
+    except DatasetError as error:
+        raise DatasetError(f"{manifest.name}: {error}") from error
     if data.fold > len(folds):
         raise RecipeError(f"data.fold: found {data.fold}, expected one of the {len(folds)} folds of data.folds.")
     for fold in folds:
         fold.check(manifest.subjects)
     return folds
+
+
+def _labels_to_spread(data: DataConfig, manifest: Manifest) -> Int8[np.ndarray, "samples labels"]:
+    """Return what folds should have even shares of: action units, or expressions as one column each."""
+    expressions = data.expression_set
+    if expressions is None:
+        return manifest.labels
+    shown = manifest.expression_indices(expressions)[:, np.newaxis]
+    return (shown == np.arange(len(expressions))).astype(np.int8)
 
 
 def describe_folds(config: FoldsConfig, count: int) -> str:
@@ -108,6 +136,8 @@ def describe_folds(config: FoldsConfig, count: int) -> str:
             return f"leave one of {count} subjects out"
         case HoldOut():
             return f"one held-out set of {config.test_fraction:.0%} of the subjects, seed {config.seed}"
+        case GivenSplit():
+            return f"the corpus's own {config.test_part} part"
 
 
 def head_subjects(data: DataConfig, manifest: Manifest, fold: Fold) -> tuple[str, ...]:
@@ -125,6 +155,19 @@ def head_subjects(data: DataConfig, manifest: Manifest, fold: Fold) -> tuple[str
             return manifest.subject_names
 
 
+def remaining_crop(manifest: Manifest, wanted: CropRecipe) -> CropRecipe:
+    """Return what is left to crop of a manifest's images, which may have been prepared already.
+
+    Args:
+        manifest: The faces.
+        wanted: The crop that the network is to see.
+
+    Raises:
+        DatasetError: The images were cropped in another way.
+    """
+    return wanted if manifest.origin is None else manifest.origin.remaining_crop(wanted, manifest.name)
+
+
 def assemble_loader(recipe: Recipe, manifest: Manifest, fold: Fold, part: Part, fabric: Fabric) -> EpochLoader:
     """Return the batches of one part of a fold: varied and shuffled for training, plain and in order otherwise.
 
@@ -140,7 +183,7 @@ def assemble_loader(recipe: Recipe, manifest: Manifest, fold: Fold, part: Part, 
     """
     data, training = recipe.data, part == "train"
     preparation = Preparation(
-        recipe=data.crop,
+        recipe=remaining_crop(manifest, data.crop),
         normalization=data.normalization,
         augmentation=data.augmentation if training else AugmentationConfig(),
         seed=recipe.runtime.seed,
@@ -150,6 +193,7 @@ def assemble_loader(recipe: Recipe, manifest: Manifest, fold: Fold, part: Part, 
         preparation,
         rows=getattr(fold, part),
         train_subjects=head_subjects(data, manifest, fold),
+        expressions=data.expression_set,
         cache_gib=0.0 if part == "test" else data.loader.cache_gib,  # test images are read once
     )
     if not training:
@@ -169,9 +213,9 @@ def assemble_model(recipe: Recipe) -> FaceNetwork:
     Raises:
         CheckpointError: The initial weights are missing or belong to another network.
     """
-    model = build_model(recipe.model, len(recipe.data.unit_set))
+    model = build_model(recipe.model, recipe.data.num_outputs)
     if recipe.initial_weights:
-        load_body(model, Path(recipe.initial_weights))
+        load_body(model, recipe.initial_weights)
     match recipe.model:
         case CompactConfig():
             model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -180,7 +224,7 @@ def assemble_model(recipe: Recipe) -> FaceNetwork:
     return model
 
 
-def assemble_objective(recipe: Recipe, model: FaceNetwork, manifest: Manifest, fold: Fold) -> Objective:
+def assemble_objective(recipe: Recipe, model: FaceNetwork, manifest: Manifest, fold: Fold) -> Objective[Batch]:
     """Join model and loss; class weights and subjects come from the training part alone.
 
     Args:
@@ -188,6 +232,9 @@ def assemble_objective(recipe: Recipe, model: FaceNetwork, manifest: Manifest, f
         model: The network.
         manifest: The labelled faces.
         fold: The fold trained on.
+
+    Raises:
+        DatasetError: No training face has a known expression, for an objective that learns them.
     """
     labels = torch.from_numpy(manifest.labels[fold.train])
     match recipe.objective:
@@ -197,3 +244,10 @@ def assemble_objective(recipe: Recipe, model: FaceNetwork, manifest: Manifest, f
             images = Counter(manifest.subjects[fold.train].tolist())
             counts = [images[name] for name in head_subjects(recipe.data, manifest, fold)]
             return IdentityAdversarial(model, config, counts, labels)
+        case ExpressionConfig() as config:
+            assert recipe.data.expression_set is not None  # the recipe was checked
+            shown = manifest.expression_indices(recipe.data.expression_set)[fold.train]
+            try:
+                return ExpressionClassification(model, config, torch.from_numpy(shown))
+            except ValueError as error:
+                raise DatasetError(f"{manifest.name}: fold {fold.index}: {error}") from error

@@ -1,11 +1,14 @@
 """Starting a training from weights that somebody trained before: everything but the head, or nothing.
 
-Takes a facskit weight file, or a pre-trained encoder with the parameter names of the published masked autoencoders.
+Takes a facskit recogniser, a masked autoencoder of `facskit pretrain` or `facskit weights import`, and a bare
+safetensors file with the parameter names of the published masked autoencoders.
 """
 
+import hashlib
 import math
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import safetensors
 import safetensors.torch
@@ -13,9 +16,12 @@ import torch
 from torch import Tensor
 
 from facskit.errors import CheckpointError
+from facskit.models.checkpoints import EncoderInfo, read_weight_info
 from facskit.models.layers import FaceNetwork, resize_positions
+from facskit.models.vision_transformer import ViTConfig
+from facskit.models.weight_files import find_weights
 
-__all__ = ["load_body"]
+__all__ = ["describe_body", "describe_start", "load_body"]
 
 _HEAD = "head."
 """A head never fits another set of action units, so it is never taken over and may be missing."""
@@ -29,19 +35,19 @@ _POSITIONS = "pos_embed"
 
 
 @torch.no_grad()
-def load_body(model: FaceNetwork, path: Path) -> None:
+def load_body(model: FaceNetwork, weights: str | Path) -> None:
     """Replace a network's weights, except its head, by a file's; a pre-trained autoencoder may lack the last norm.
 
     Args:
         model: The network, changed in place.
-        path: A `.safetensors` file. Position embeddings of another image size are interpolated.
+        weights: Name of installed or packaged weights, a `.safetensors` file, or a run's folder. Position embeddings of
+            another image size are interpolated.
 
     Raises:
         CheckpointError: The file is missing or damaged, or a parameter is missing, unknown, or has another shape, or
             the position embeddings don't belong to a square grid.
     """
-    if not path.is_file():
-        raise CheckpointError(f"{path}: there is no such weight file to start from; see initial_weights in the recipe.")
+    path = _find(weights)
     try:
         stored = safetensors.torch.load_file(path)
     except (OSError, safetensors.SafetensorError) as error:
@@ -50,9 +56,93 @@ def load_body(model: FaceNetwork, path: Path) -> None:
     if _POSITIONS in own and _POSITIONS in stored:
         stored[_POSITIONS] = _fit_positions(path, stored[_POSITIONS], own[_POSITIONS])
     _check(path, own, stored)
+    _check_heads(path, model)
     for name, value in own.items():
         if name in stored and not name.startswith(_HEAD):
             value.copy_(stored[name])
+
+
+def describe_body(weights: str | Path) -> dict[str, Any]:
+    """Say where a training started, for the provenance of what comes out of it.
+
+    Args:
+        weights: As for `load_body`.
+
+    Returns:
+        JSON-ready values: `name` and `sha256` of the file, `kind` (`recognizer`, `autoencoder` or `unknown` for a bare
+        file), `licence` (`unknown` for a bare file), `training_subjects` (names, empty when the file names none, those
+        of the weights that its own training started from included), and the file's own `provenance`.
+
+    Raises:
+        CheckpointError: There is no such file, or it's damaged.
+    """
+    path = _find(weights)
+    with path.open("rb") as file:
+        entries: dict[str, Any] = {"name": _name(path), "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+    if not _described(path):
+        return entries | {"kind": "unknown", "licence": "unknown", "training_subjects": [], "provenance": {}}
+    info = read_weight_info(path)
+    known = [info.provenance.get(key) for key in ("training_subjects", "initial_training_subjects")]
+    subjects = {str(name) for names in known if isinstance(names, list) for name in names}
+    return entries | {
+        "kind": "autoencoder" if isinstance(info, EncoderInfo) else "recognizer",
+        "licence": info.licence,
+        "training_subjects": sorted(subjects),
+        "provenance": dict(info.provenance),
+    }
+
+
+def describe_start(weights: str | Path) -> dict[str, Any]:
+    """Say which weights a training starts from, and on whom those were trained: they are no strangers either.
+
+    Args:
+        weights: As for `load_body`; empty for a training that starts from nothing.
+
+    Returns:
+        Entries for the provenance of what comes out: `initial_weights`, and `initial_training_subjects` if there are
+        such weights.
+
+    Raises:
+        CheckpointError: There is no such file, or it's damaged.
+    """
+    if not weights:
+        return {"initial_weights": ""}
+    start = describe_body(weights)
+    return {
+        "initial_weights": {key: start[key] for key in ("name", "sha256", "kind", "licence")},
+        "initial_training_subjects": start["training_subjects"],
+    }
+
+
+def _find(weights: str | Path) -> Path:
+    path = find_weights(weights)
+    if not path.is_file():
+        raise CheckpointError(f"{path}: there is no such weight file to start from; see initial_weights in the recipe.")
+    return path
+
+
+def _name(path: Path) -> str:
+    """Name a run's weights by the run's folder, since all are called the same."""
+    return f"{path.resolve().parent.name}/{path.name}" if path.stem in {"weights", "encoder"} else path.name
+
+
+def _described(path: Path) -> bool:
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            return "facskit" in (file.metadata() or {})
+    except (OSError, safetensors.SafetensorError) as error:
+        raise CheckpointError(f"{path}: the weights can't be read: {error}.") from error
+
+
+def _check_heads(path: Path, model: FaceNetwork) -> None:
+    """Refuse another number of attention heads, which no shape shows."""
+    own = getattr(model, "config", None)
+    if not isinstance(own, ViTConfig) or not _described(path):
+        return
+    info = read_weight_info(path)
+    stored = info.model.encoder if isinstance(info, EncoderInfo) else info.model
+    if isinstance(stored, ViTConfig) and stored.heads != own.heads:
+        raise CheckpointError(f"{path}: its network has {stored.heads} attention heads, the recipe's has {own.heads}.")
 
 
 def _fit_positions(path: Path, stored: Tensor, own: Tensor) -> Tensor:

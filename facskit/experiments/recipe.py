@@ -13,10 +13,12 @@ from facskit.datasets.augmentation import AugmentationConfig
 from facskit.datasets.folds import FoldsConfig, HoldOut
 from facskit.datasets.loaders import LoaderConfig
 from facskit.evaluation.protocols import Protocol
+from facskit.expressions import ExpressionSet
 from facskit.faces.alignment import CropRecipe, EyeSimilarityCrop
 from facskit.faces.normalization import Normalization
 from facskit.models.build import ModelConfig
 from facskit.models.compact_network import CompactConfig
+from facskit.objectives.expression import ExpressionConfig
 from facskit.objectives.identity_adversarial import IdentityAdversarialConfig
 from facskit.objectives.occurrence import OccurrenceConfig
 from facskit.training.loop import TrainingConfig
@@ -25,7 +27,7 @@ from facskit.training.runtime import RuntimeConfig
 
 __all__ = ["About", "DataConfig", "EvaluationConfig", "ObjectiveConfig", "Recipe"]
 
-ObjectiveConfig = OccurrenceConfig | IdentityAdversarialConfig
+ObjectiveConfig = OccurrenceConfig | IdentityAdversarialConfig | ExpressionConfig
 """Every objective there is; the `kind` field tells which."""
 
 
@@ -52,7 +54,9 @@ class DataConfig:
     manifest: str = "packaged"
     """Path of a manifest, from the working directory; `packaged` takes the rendered faces that ship with facskit."""
     action_units: str = "rendered"
-    """What to learn: the name of a set (`bp4d`, `disfa-8`) or a list (`AU01,AU02`)."""
+    """Action units to learn: the name of a set (`bp4d`, `disfa-8`), a list (`AU01,AU02`), or `none`."""
+    expressions: str = "none"
+    """Expressions to learn: the name of a set (`raf-db`, `affectnet-8`), a list (`neutral,happiness`), or `none`."""
     crop: Annotated[CropRecipe, Field(discriminator="kind")] = field(default_factory=EyeSimilarityCrop)
     """How a face is cut out."""
     normalization: Normalization = "per-image"
@@ -70,15 +74,26 @@ class DataConfig:
     code has and which never see a positive example."""
 
     def __post_init__(self) -> None:
-        """Refuse unknown action units and impossible folds."""
-        ActionUnitSet.parse(self.action_units)
+        """Refuse unknown and no labels, and impossible folds."""
+        if not self.num_outputs:
+            raise ValueError("action_units and expressions must not both be none: there would be nothing to learn")
         if self.fold < 1:
             raise ValueError(f"fold must be at least 1, got {self.fold}")
 
     @property
     def unit_set(self) -> ActionUnitSet:
-        """What is learned."""
+        """The action units learned."""
         return ActionUnitSet.parse(self.action_units)
+
+    @property
+    def expression_set(self) -> ExpressionSet | None:
+        """The expressions learned."""
+        return None if self.expressions.strip().lower() == "none" else ExpressionSet.parse(self.expressions)
+
+    @property
+    def num_outputs(self) -> int:
+        """Outputs of the network's head: the action units, then the expressions."""
+        return len(self.unit_set) + len(self.expression_set or ())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,8 +108,8 @@ class EvaluationConfig:
     """Probability from which an AU counts as present, for `fixed`."""
     undefined_f1: Literal["excluded", "zero"] = "excluded"
     """What happens to the F1 of an AU that is neither present nor predicted."""
-    dataset: Literal["none", "bp4d", "bp4d-plus", "disfa"] = "none"
-    """Whose published scores the report sets beside ours."""
+    dataset: Literal["none", "bp4d", "bp4d-plus", "disfa", "raf-db", "affectnet-8"] = "none"
+    """Whose published scores the report sets beside ours; the last two are of expressions."""
     validate_each_epoch: bool = True
     """Log the validation subjects' scores after each epoch; they choose nothing."""
 
@@ -156,10 +171,34 @@ class Recipe:
             raise ValueError(
                 f"data.crop.size must be the {self.model.image_size} px of model.image_size, got {self.data.crop.size}"
             )
+        self._check_labels()
         if self.optimizer.warmup_epochs > self.training.epochs:
             raise ValueError(
                 f"optimizer.warmup_epochs must be at most the {self.training.epochs} of training.epochs, "
                 f"got {self.optimizer.warmup_epochs:g}"
+            )
+
+    def _check_labels(self) -> None:
+        """Check that labels, loss and scores are about the same thing."""
+        units, expressions = self.data.unit_set, self.data.expression_set
+        learned = self.objective.kind
+        if units and expressions is not None:
+            raise ValueError(
+                "data.action_units and data.expressions can't both be learned yet: an objective learns one or the "
+                "other, so one of them must be none"
+            )
+        if isinstance(self.objective, ExpressionConfig) != (expressions is not None):
+            found = f"data.action_units {self.data.action_units} and data.expressions {self.data.expressions}"
+            wanted = "expressions, and action_units none" if learned == "expression" else "action_units"
+            raise ValueError(f"objective.kind {learned} needs data.{wanted}, got {found}")
+        dataset = self.evaluation.dataset
+        if dataset != "none" and (dataset in {"raf-db", "affectnet-8"}) != (expressions is not None):
+            labels = "action units" if expressions is None else "expressions"
+            raise ValueError(f"evaluation.dataset must be one with published scores of {labels}, got {dataset}")
+        if expressions is not None and self.evaluation.threshold != "fixed":
+            raise ValueError(
+                f"evaluation.threshold must stay fixed for expressions, which have no threshold, "
+                f"got {self.evaluation.threshold}"
             )
 
     @property

@@ -1,21 +1,28 @@
 """Recipes as YAML files: read strictly, one sentence for every mistake, and written so that they can be repeated."""
 
+import contextlib
 import dataclasses
 import difflib
 import json
 import re
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, overload
 
 import yaml
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from facskit.errors import RecipeError
+from facskit.experiments.pretraining_recipe import PretrainRecipe
 from facskit.experiments.recipe import Recipe
 
-__all__ = ["describe_difference", "format_recipe", "read_recipe"]
+__all__ = ["AnyRecipe", "describe_difference", "find_recipes", "format_recipe", "read_recipe"]
+
+AnyRecipe = TypeVar("AnyRecipe", Recipe, PretrainRecipe)
+"""A kind of recipe."""
+
+_COMMANDS: dict[type, str] = {Recipe: "facskit train", PretrainRecipe: "facskit pretrain"}
 
 _EXPECTED = {
     "bool_type": "true or false",
@@ -48,39 +55,73 @@ _Loader.add_implicit_resolver(
 )
 
 
-def read_recipe(path: Path) -> Recipe:
+@overload
+def read_recipe(path: Path) -> Recipe: ...
+@overload
+def read_recipe(path: Path, wanted: type[AnyRecipe]) -> AnyRecipe: ...
+def read_recipe(path: Path, wanted: type[Any] = Recipe) -> Any:
     """Read a recipe; a key that means nothing is an error, never a silent default.
 
     Args:
         path: The YAML file.
+        wanted: The kind of recipe: `Recipe` to train a recogniser, or `PretrainRecipe`.
 
     Returns:
         The recipe, with defaults for what the file leaves out.
 
     Raises:
-        RecipeError: The file is missing or no YAML, or a key is unknown, missing, doubled, or has a wrong value; the
-            message names file, key, what was found and what was expected.
+        RecipeError: The file is missing or no YAML, or a recipe of another kind, or a key is unknown, missing, doubled,
+            or has a wrong value; the message names file, key, what was found and what was expected.
     """
-    try:
-        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # a subclass of the safe loader
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
-        raise RecipeError(f"{path}: the recipe can't be read: {reason}.") from error
-    except yaml.YAMLError as error:
-        raise RecipeError(f"{path}: {_yaml_sentence(error)}.") from error
+    content = _content(path)
+    if (kind := _kind(content)) not in {wanted, None}:
+        raise RecipeError(f"{path}: this is a recipe for {_COMMANDS[kind]}, not for {_COMMANDS[wanted]}.")
     try:
         text = json.dumps(content)  # pydantic's strict mode for JSON has YAML's idea of types: lists, but no tuples
     except (TypeError, ValueError) as error:
         raise RecipeError(f"{path}: a value is neither text, number, list nor section: {error}.") from error
     try:
-        return TypeAdapter(Recipe).validate_json(text)
+        return TypeAdapter(wanted).validate_json(text)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        sentence = _sentence(first, content)
+        sentence = _sentence(first, content, wanted)
         raise RecipeError(f"{path}: {sentence}" + ("" if sentence.endswith("?") else ".")) from error
 
 
-def format_recipe(recipe: Recipe) -> str:
+def find_recipes(folder: Path, wanted: type[Recipe] | type[PretrainRecipe]) -> list[Path]:
+    """List the recipes of one kind in a folder and those below it, by name; files that can't be read are left out.
+
+    Args:
+        folder: Where to look.
+        wanted: The kind of recipe.
+    """
+    found = []
+    for path in sorted(folder.rglob("*.yaml")):
+        with contextlib.suppress(RecipeError):
+            found += [path] if _kind(_content(path)) in {wanted, None} else []
+    return found
+
+
+def _content(path: Path) -> Any:  # noqa: ANN401 - whatever the file holds
+    try:
+        return yaml.load(path.read_text(encoding="utf-8"), _Loader)  # a subclass of the safe loader
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
+        raise RecipeError(f"{path}: the recipe can't be read: {reason}.") from error
+    except yaml.YAMLError as error:
+        raise RecipeError(f"{path}: {_yaml_sentence(error)}.") from error
+
+
+def _kind(content: Any) -> type[Any] | None:  # noqa: ANN401 - whatever the file holds
+    """Tell which kind of recipe a file holds by what it trains; None if it doesn't say."""
+    sections = [content.get(name) for name in ("model", "objective")] if isinstance(content, Mapping) else []
+    kinds = [section.get("kind") for section in sections if isinstance(section, Mapping)]
+    if "mae" in kinds or "reconstruction" in kinds:
+        return PretrainRecipe
+    return Recipe if any(kinds) else None
+
+
+def format_recipe(recipe: Recipe | PretrainRecipe) -> str:
     """Return a recipe as YAML with every value in it, which `read_recipe` reads back.
 
     Args:
@@ -137,7 +178,7 @@ def _yaml_sentence(error: yaml.YAMLError) -> str:
     return f"no valid YAML: {error}"
 
 
-def _sentence(error: ErrorDetails, content: Any) -> str:  # noqa: ANN401 - whatever the file holds
+def _sentence(error: ErrorDetails, content: Any, recipe: type) -> str:  # noqa: ANN401 - whatever the file holds
     """Turn one of pydantic's errors into: key, found, expected."""
     keys = _key_path(error["loc"], content)
     key = ".".join(keys) or "the recipe"
@@ -145,7 +186,7 @@ def _sentence(error: ErrorDetails, content: Any) -> str:  # noqa: ANN401 - whate
     kind = error["type"]
     match kind:
         case "unexpected_keyword_argument":
-            sentence = f"unknown key {key!r}{_suggestion(keys)}"
+            sentence = f"unknown key {key!r}{_suggestion(keys, recipe)}"
         case "missing":
             sentence = f"{key}: the key is missing"
         case "union_tag_not_found":
@@ -184,9 +225,9 @@ def _show(value: Any) -> str:  # noqa: ANN401 - whatever the file holds
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def _suggestion(keys: Sequence[str]) -> str:
+def _suggestion(keys: Sequence[str], recipe: type) -> str:
     """Guess which key was meant, among those of the section, then among all."""
-    everywhere = _all_keys(Recipe)
+    everywhere = _all_keys(recipe)
     section = {path for path in everywhere if path[:-1] == tuple(keys[:-1])}
     names = sorted({path[-1] for path in section})
     close = difflib.get_close_matches(keys[-1], names, n=1)

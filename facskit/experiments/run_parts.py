@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from facskit.datasets.fold import Fold
 from facskit.datasets.loaders import EpochLoader
+from facskit.datasets.samples import Batch
 from facskit.errors import DatasetError
 from facskit.experiments.assemble import Part, assemble_loader, assemble_model, assemble_objective
 from facskit.experiments.recipe import Recipe
@@ -21,7 +22,7 @@ class RunParts:
 
     model: FaceNetwork
     """The network."""
-    objective: Objective
+    objective: Objective[Batch]
     """The network with its loss."""
     loader: EpochLoader
     """The training batches."""

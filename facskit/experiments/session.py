@@ -13,7 +13,7 @@ from facskit.experiments.recipe import Recipe
 from facskit.models.layers import FaceNetwork
 from facskit.training.runtime import start_runtime
 
-__all__ = ["Session"]
+__all__ = ["Session", "device_name", "say"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,10 +46,15 @@ class Session:
         return cls(fabric=start_runtime(recipe.runtime), manifest=manifest, folds=folds, held_out=held_out)
 
     @property
+    def notes(self) -> list[str]:
+        """What a report must say about the data: where they are from, with every decision that changes a number."""
+        origin = self.manifest.origin
+        return [] if origin is None else [f"Data: {origin.stamp()}."]
+
+    @property
     def device_name(self) -> str:
         """Name of the device, for the record."""
-        device = self.fabric.device
-        return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+        return device_name(self.fabric)
 
     def say(self, text: str) -> None:
         """Tell the person at the terminal, once for all processes.
@@ -57,8 +62,7 @@ class Session:
         Args:
             text: One line.
         """
-        if self.fabric.is_global_zero:
-            Console(stderr=True).print(text, highlight=False, markup=False, soft_wrap=True)
+        say(self.fabric, text)
 
     def introduce(self, recipe: Recipe, fold: Fold, model: FaceNetwork) -> None:
         """Say what is about to be trained, with the numbers that follow from the recipe.
@@ -69,9 +73,32 @@ class Session:
             model: The network.
         """
         size = sum(parameter.numel() for parameter in model.parameters()) / 1e6
+        expressions = recipe.data.expression_set
+        learned = f"{len(self.manifest.action_units)} AUs" if expressions is None else f"{len(expressions)} expressions"
         self.say(
             f"{recipe.name}, fold {fold.index} of {len(self.folds)}, seed {recipe.runtime.seed}: "
-            f"{len(fold.train)} images of {len(fold.train_subjects)} subjects, {len(self.manifest.action_units)} AUs; "
+            f"{len(fold.train)} images of {len(fold.train_subjects)} subjects, {learned}; "
             f"{recipe.model.kind} with {size:.1f} M parameters on {self.device_name} ({recipe.runtime.precision}); "
             f"learning rate {recipe.learning_rate:.3g} = {recipe.optimizer.base_lr:g} x {recipe.effective_batch} / 256"
         )
+
+
+def device_name(fabric: Fabric) -> str:
+    """Return the name of what computes, for the record.
+
+    Args:
+        fabric: The launched runtime.
+    """
+    device = fabric.device
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+
+
+def say(fabric: Fabric, text: str) -> None:
+    """Tell the person at the terminal, once for all processes.
+
+    Args:
+        fabric: The launched runtime.
+        text: One line.
+    """
+    if fabric.is_global_zero:
+        Console(stderr=True).print(text, highlight=False, markup=False, soft_wrap=True)

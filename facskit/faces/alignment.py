@@ -11,12 +11,16 @@ from typing import Literal, get_args
 import numpy as np
 from jaxtyping import Float
 
+from facskit.faces.landmarks import box_of, five_points
+
 __all__ = [
     "TEMPLATE",
     "BoxCrop",
     "CropRecipe",
     "EyeSimilarityCrop",
+    "Similarity49Crop",
     "WholeImage",
+    "border_level",
     "box_of",
     "crop_matrix",
     "five_points",
@@ -63,17 +67,18 @@ class EyeSimilarityCrop:
 
 @dataclass(frozen=True, kw_only=True)
 class BoxCrop:
-    """Upright square around the box, without rotation: FMAE's recipe (5 % margin, 224 pixels) but for the aspect.
-
-    The authors stretch the box to a square; here its longer side becomes the square's.
-    """
+    """Upright square around the box, without rotation; with `stretch` it is FMAE's recipe (5 % margin, 224 pixels)."""
 
     kind: Literal["box"] = "box"
     """Tag of this recipe."""
     size: int = 224
     """Side of the crop in pixels."""
     margin: float = 0.05
-    """Added on every side, as a fraction of the box's longer side."""
+    """Added on every side, as a fraction of the box's longer side; with `stretch`, of its width and its height."""
+    stretch: bool = False
+    """Pull the box to a square, so that the face loses its proportions, and fill with black beyond the picture, as the
+    authors of FMAE do; otherwise the box's longer side becomes the square's. A box computed from landmarks is square
+    already."""
 
     def __post_init__(self) -> None:
         """Check every limit."""
@@ -96,7 +101,30 @@ class WholeImage:
         _check_size(self.size)
 
 
-CropRecipe = EyeSimilarityCrop | BoxCrop | WholeImage
+@dataclass(frozen=True, kw_only=True)
+class Similarity49Crop:
+    """Upright square around eyes, nose tip and mouth corners: the alignment of JAA-Net, ARL and CIU.
+
+    Paper:
+        Shao et al., *JAA-Net: Joint Facial Action Unit Detection and Face Alignment via Adaptive Attention* (IJCV
+        2021), `dataset/face_transform.py` of its repository.
+    """
+
+    kind: Literal["similarity-49"] = "similarity-49"
+    """Tag of this recipe."""
+    size: int = 200
+    """Side of the crop in pixels; the networks are shown windows of 176."""
+    enlarge: float = 2.9
+    """Side of the square over the longer side of the five points' upright bounds, after the eyes were levelled."""
+
+    def __post_init__(self) -> None:
+        """Check every limit."""
+        _check_size(self.size)
+        if not 0.5 <= self.enlarge <= 20:
+            raise ValueError(f"enlarge must be from 0.5 to 20 sides of the points' bounds, got {self.enlarge}")
+
+
+CropRecipe = EyeSimilarityCrop | BoxCrop | Similarity49Crop | WholeImage
 """How a face becomes a crop."""
 
 
@@ -116,7 +144,7 @@ def crop_matrix(
 
     Args:
         recipe: The crop recipe.
-        landmarks: The five points, in the order of `detection.Face.landmarks`; the five-point recipe needs them.
+        landmarks: The five points, in the order of `detection.Face.landmarks`; both similarity recipes need them.
         box: Left, top, right, bottom; the box recipe needs it.
         image_size: Width and height of the picture; the whole-image recipe needs it.
 
@@ -135,11 +163,17 @@ def crop_matrix(
             if box is None:
                 raise ValueError("the box crop needs a box, got none")
             left, top, right, bottom = (float(edge) for edge in box)
-            half = max(right - left, bottom - top) * (0.5 + recipe.margin)
-            if half <= 0:
+            across, down = (length * (0.5 + recipe.margin) for length in (right - left, bottom - top))
+            if not recipe.stretch:
+                across = down = max(across, down)
+            if min(across, down) <= 0:
                 raise ValueError(f"the box crop needs a box with an area, got {box.tolist()}")
             x, y = (left + right) / 2, (top + bottom) / 2
-            return _window_to_square((x - half, y - half, x + half, y + half), recipe.size)
+            return _window_to_square((x - across, y - down, x + across, y + down), recipe.size)
+        case Similarity49Crop():
+            if landmarks is None:
+                raise ValueError("the similarity-49 crop needs five landmarks, got none")
+            return _levelled_crop(recipe, landmarks.astype(np.float64))
         case WholeImage():
             width, height = image_size
             return _window_to_square((-0.5, -0.5, width - 0.5, height - 0.5), recipe.size)
@@ -169,6 +203,35 @@ def _similarity_crop(recipe: EyeSimilarityCrop, points: Float[np.ndarray, "5 2"]
     return np.column_stack([rotation, target_mean - rotation @ source_mean])
 
 
+def _levelled_crop(recipe: Similarity49Crop, points: Float[np.ndarray, "5 2"]) -> Float[np.ndarray, "2 3"]:
+    """Level the eyes, enlarge the points' upright bounds to a square, and map it from 0 to size - 1."""
+    along, down = points[1] - points[0]
+    distance = float(np.hypot(along, down))
+    if not (distance > 1e-3 and np.isfinite(points).all()):
+        raise ValueError("the five landmarks must be finite and apart from each other")
+    turn = np.array([[along, down], [-down, along]]) / distance
+    level = points @ turn.T
+    low, high = level.min(axis=0), level.max(axis=0)
+    half = recipe.enlarge / 2 * float((high - low).max())
+    scale = (recipe.size - 1) / 2 / half
+    return np.column_stack([turn * scale, -scale * ((low + high) / 2 - half)])
+
+
+def border_level(recipe: CropRecipe) -> int:
+    """Return the grey level, 0 to 255, that a crop has beyond the picture's border: pass it to `images.warp`.
+
+    Args:
+        recipe: The crop; those of the papers fill as the papers did.
+    """
+    match recipe:
+        case Similarity49Crop():
+            return 128
+        case BoxCrop():
+            return 0 if recipe.stretch else 127
+        case EyeSimilarityCrop() | WholeImage():
+            return 127
+
+
 def invert(matrix: Float[np.ndarray, "2 3"]) -> Float[np.ndarray, "2 3"]:
     """Return the way back: the map from crop pixels to picture pixels."""
     back = np.linalg.inv(matrix[:, :2])
@@ -179,44 +242,6 @@ def transform_points(matrix: Float[np.ndarray, "2 3"], points: Float[np.ndarray,
     """Move points through a 2 x 3 map."""
     moved: Float[np.ndarray, "n 2"] = points @ matrix[:, :2].T + matrix[:, 2]
     return moved
-
-
-def five_points(landmarks68: Float[np.ndarray, "68 2"]) -> Float[np.ndarray, "5 2"]:
-    """Reduce the 68 iBUG landmarks to eye centres, nose tip and mouth corners, as a detector gives them."""
-    return np.stack(
-        [
-            landmarks68[36:42].mean(axis=0),
-            landmarks68[42:48].mean(axis=0),
-            landmarks68[30],
-            landmarks68[48],
-            landmarks68[54],
-        ]
-    )
-
-
-BOX_GROWTH = 1.21
-"""Side of the detector's box over the longer side of the landmarks' bounds."""
-BOX_RISE = 0.12
-"""How far above the middle of the landmarks' bounds the detector's box is centred, in longer sides of the bounds."""
-
-
-def box_of(landmarks68: Float[np.ndarray, "68 2"]) -> Float[np.ndarray, "4"]:
-    """Return the box that the detector would draw around a face with these landmarks, forehead included.
-
-    The landmarks end at the brows. Growth and rise were measured with CenterFace on 60 packaged faces (growth 1.21 with
-    a standard deviation of 0.05), so that crops made from landmarks and from detections show the same.
-
-    Args:
-        landmarks68: The iBUG landmarks in pixels.
-
-    Returns:
-        Left, top, right, bottom of a square.
-    """
-    low, high = landmarks68.min(axis=0), landmarks68.max(axis=0)
-    side = (high - low).max()
-    middle = (low + high) / 2 - [0, BOX_RISE * side]
-    half = BOX_GROWTH * side / 2
-    return np.concatenate([middle - half, middle + half])
 
 
 def recipe_to_dict(recipe: CropRecipe) -> dict[str, object]:
@@ -248,7 +273,7 @@ def recipe_from_dict(values: Mapping[str, object]) -> CropRecipe:
             raise ValueError(f"crop recipe {kind!r} has no key {name!r}; expected {', '.join(expected)}")
         wanted = type(expected[name])
         accepted = (int, float) if wanted is float else (wanted,)
-        if isinstance(value, bool) or not isinstance(value, accepted):
+        if isinstance(value, bool) != (wanted is bool) or not isinstance(value, accepted):
             raise ValueError(f"crop recipe key {name!r} must be of type {wanted.__name__}, got {value!r}")
         expected[name] = wanted(value)
     return replace(default, **expected)

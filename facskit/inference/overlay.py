@@ -3,11 +3,13 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from jaxtyping import UInt8
 
-from facskit.action_units import ActionUnitSet
+from facskit.action_units import NO_ACTION_UNITS, ActionUnitSet
+from facskit.expressions import ExpressionSet
 from facskit.faces.canvas import Canvas, Colour, Rectangle, text_width
 from facskit.inference.recognition import Recognition
 
@@ -37,7 +39,10 @@ class OverlayConfig:
     """Number of panels to keep room for; None makes one per face. Fix it for a video, whose frames must be equal in
     size: faces beyond it get a box only."""
     action_units: ActionUnitSet | None = None
-    """Action units to keep room for in frames without a face; needed when `panels` is fixed."""
+    """Action units to keep room for in frames without a face; these or `expressions` are needed when `panels` is
+    fixed."""
+    expressions: ExpressionSet | None = None
+    """Expressions to keep room for in frames without a face."""
     least_side: int = 640
     """Smaller pictures are enlarged until their longer side has this many pixels, so that the text can be read."""
 
@@ -45,14 +50,37 @@ class OverlayConfig:
         """Check every limit."""
         if self.panels is not None and self.panels < 0:
             raise ValueError(f"panels must be 0 or more, got {self.panels}")
-        if self.panels and self.action_units is None:
-            raise ValueError(f"action_units must be given when room is kept for {self.panels} panels")
+        if self.panels and not self.action_units and self.expressions is None:
+            raise ValueError(f"action_units or expressions must be given when room is kept for {self.panels} panels")
         if not 1 <= self.least_side <= 4096:
             raise ValueError(f"least_side must be from 1 to 4096 pixels, got {self.least_side}")
 
 
+@dataclass(frozen=True)
+class _Contents:
+    """What a panel lists: expressions first, then action units."""
+
+    units: ActionUnitSet
+    expressions: ExpressionSet | None
+
+    @property
+    def first_unit(self) -> float:
+        """How many rows stand above the first action unit; half a row parts the two lists."""
+        return len(self.expressions) + 0.5 * bool(self.units) if self.expressions else 0.0
+
+    @property
+    def rows(self) -> float:
+        """Height of a panel in rows, title and margins included."""
+        return self.first_unit + len(self.units) + 2.2
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        return (*(unit.name for unit in self.units), *(self.expressions or ()))
+
+
 @dataclass(frozen=True, slots=True)
 class _Layout:
+    contents: _Contents
     font: float
     columns: int
     rows: int
@@ -71,7 +99,7 @@ def draw(
     recognitions: Sequence[Recognition],
     config: OverlayConfig | None = None,
 ) -> UInt8[np.ndarray, "out_height out_width 3"]:
-    """Draw recognitions: each face framed, its action units in a strip added on the right, or below a wide picture.
+    """Draw recognitions: each face framed, its labels in a strip added on the right, or below a wide picture.
 
     Args:
         image: The picture.
@@ -86,8 +114,10 @@ def draw(
     zoom = max(1.0, config.least_side / max(height, width))
     shown = (round(width * zoom), round(height * zoom))
     panels = len(recognitions) if config.panels is None else config.panels
-    units = recognitions[0].action_units if recognitions else config.action_units
-    layout = _plan(units, panels, shown) if units and panels else None
+    contents = _Contents(config.action_units or NO_ACTION_UNITS, config.expressions)
+    if recognitions:
+        contents = _Contents(recognitions[0].action_units, recognitions[0].expressions)
+    layout = _plan(contents, panels, shown) if contents.names and panels else None
     canvas = Canvas(*_canvas_size(shown, layout), _PAPER)
     canvas.paste(image, shown)
     thickness = max(2.0, max(shown) / 320)
@@ -110,38 +140,38 @@ def _canvas_size(shown: tuple[int, int], layout: _Layout | None) -> tuple[int, i
     return shown[0] + width, max(shown[1], height)
 
 
-def _plan(units: ActionUnitSet, panels: int, shown: tuple[int, int]) -> _Layout:
+def _plan(contents: _Contents, panels: int, shown: tuple[int, int]) -> _Layout:
     """Place the panels so that their text is legible at the picture's size.
 
     Several faces in a wide picture go below it, as many in a row as fit. Otherwise the panels stand on the right, in as
     few columns as keep the font at a legible size.
     """
     width, height = shown
-    rows = len(units) + 2.2
+    rows = contents.rows
     largest, smallest = max(11.0, 0.028 * max(shown)), max(10.0, 0.014 * max(shown))
     if panels > 1 and width > 1.5 * height:
         sizes = [float(size) for size in range(round(0.7 * largest), round(0.85 * smallest) - 1, -1)]
-        font = next((size for size in sizes if panels * _panel_width(units, size) <= width), sizes[-1])
-        columns = max(1, int(width / _panel_width(units, font)))
-        return _layout(units, font, panels, min(columns, panels), below=True)
+        font = next((size for size in sizes if panels * _panel_width(contents, size) <= width), sizes[-1])
+        columns = max(1, int(width / _panel_width(contents, font)))
+        return _layout(contents, font, panels, min(columns, panels), below=True)
     for columns in range(1, panels + 1):
         font = min(largest, height / (math.ceil(panels / columns) * rows * _ROW))
         if font >= smallest:
             break
-    return _layout(units, float(int(max(font, math.ceil(smallest)))), panels, columns, below=False)
+    return _layout(contents, float(int(max(font, math.ceil(smallest)))), panels, columns, below=False)
 
 
-def _layout(units: ActionUnitSet, font: float, panels: int, columns: int, *, below: bool) -> _Layout:
-    panel = (_panel_width(units, font), (len(units) + 2.2) * _ROW * font)
-    return _Layout(font, columns, math.ceil(panels / columns), panel, below, _name_width(units, font))
+def _layout(contents: _Contents, font: float, panels: int, columns: int, *, below: bool) -> _Layout:
+    panel = (_panel_width(contents, font), contents.rows * _ROW * font)
+    return _Layout(contents, font, columns, math.ceil(panels / columns), panel, below, _name_width(contents, font))
 
 
-def _name_width(units: ActionUnitSet, font: float) -> float:
-    return max(text_width(unit.name, font) for unit in units)
+def _name_width(contents: _Contents, font: float) -> float:
+    return max(text_width(name, font) for name in contents.names)
 
 
-def _panel_width(units: ActionUnitSet, font: float) -> float:
-    return text_width("AU12", font) + _name_width(units, font) + (2.2 + 7 + 3.6) * font
+def _panel_width(contents: _Contents, font: float) -> float:
+    return text_width("AU12", font) + _name_width(contents, font) + (2.2 + 7 + 3.6) * font
 
 
 def _colour(face: Recognition) -> Colour:
@@ -162,26 +192,47 @@ def _mark(canvas: Canvas, face: Recognition, zoom: float, thickness: float) -> N
 
 
 def _panel(canvas: Canvas, face: Recognition, layout: _Layout, corner: tuple[float, float]) -> None:
-    """Draw one face's title and a row per action unit: code, name, bar with the threshold's outcome, probability."""
+    """Draw one face's title, a row per expression, and a row per action unit."""
     font, (left, top) = layout.font, corner
     x = left + 0.8 * font
     middle = top + 1.1 * font
     canvas.rectangle((x, middle - 0.45 * font, x + 0.9 * font, middle + 0.45 * font), _colour(face), 0.2 * font)
     title = f"face {face.face_id}" + (f"   {face.timestamp:.2f} s" if face.timestamp else "")
     canvas.text(x + 1.4 * font, middle, title, font, _INK)
-    name_x = x + text_width("AU12", font) + 0.6 * font
-    bar_x = name_x + layout.name_width + 0.8 * font
+    if face.expressions is not None and face.expression_probabilities is not None:
+        shares = zip(face.expressions, face.expression_probabilities.tolist(), strict=True)
+        for number, (name, probability) in enumerate(shares):
+            row = _Row("", name.capitalize(), probability, active=name == face.expression)
+            _bar(canvas, row, layout, (left, top + (2.3 + number) * _ROW * font), _colour(face))
     units = zip(face.action_units, face.probabilities.tolist(), face.decisions.tolist(), strict=True)
     for number, (unit, probability, active) in enumerate(units):
-        middle = top + (1.9 + number + 0.4) * _ROW * font
-        ink = _INK if active else _FAINT
-        if active:
-            stripe: Rectangle = (left + 0.3 * font, middle - 0.5 * font, left + 0.5 * font, middle + 0.5 * font)
-            canvas.rectangle(stripe, _colour(face))
-        canvas.text(x, middle, unit.code, font, ink)
-        canvas.text(name_x, middle, unit.name, font, ink)
-        high, low = middle - 0.32 * font, middle + 0.32 * font
-        canvas.rectangle((bar_x, high, bar_x + 7 * font, low), _TRACK, 0.3 * font)
-        length = max(0.65, 7 * probability) * font
-        canvas.rectangle((bar_x, high, bar_x + length, low), _colour(face) if active else _QUIET_BAR, 0.3 * font)
-        canvas.text(bar_x + 7.6 * font, middle, f"{probability:.2f}", font, ink)
+        row = _Row(unit.code, unit.name, probability, active=active)
+        middle = top + (2.3 + layout.contents.first_unit + number) * _ROW * font
+        _bar(canvas, row, layout, (left, middle), _colour(face))
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    code: str
+    name: str
+    probability: float
+    active: bool
+
+
+def _bar(canvas: Canvas, row: _Row, layout: _Layout, place: tuple[float, float], colour: Colour) -> None:
+    """Draw code, name, bar and probability; a row that counts as present gets a stripe and full colour."""
+    font, (left, middle) = layout.font, place
+    x = left + 0.8 * font
+    name_x = x + text_width("AU12", font) + 0.6 * font
+    bar_x = name_x + layout.name_width + 0.8 * font
+    ink = _INK if row.active else _FAINT
+    if row.active:
+        stripe: Rectangle = (left + 0.3 * font, middle - 0.5 * font, left + 0.5 * font, middle + 0.5 * font)
+        canvas.rectangle(stripe, colour)
+    canvas.text(x, middle, row.code, font, ink)
+    canvas.text(name_x if row.code else x, middle, row.name, font, ink)
+    high, low = middle - 0.32 * font, middle + 0.32 * font
+    canvas.rectangle((bar_x, high, bar_x + 7 * font, low), _TRACK, 0.3 * font)
+    length = max(0.65, 7 * row.probability) * font
+    canvas.rectangle((bar_x, high, bar_x + length, low), colour if row.active else _QUIET_BAR, 0.3 * font)
+    canvas.text(bar_x + 7.6 * font, middle, f"{row.probability:.2f}", font, ink)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from facskit.action_units import ActionUnitSet
 from facskit.errors import RecipeError
+from facskit.expressions import ExpressionSet
 from facskit.faces.images import write_image
 from facskit.faces.video import VideoWriter
 from facskit.inference.overlay import OverlayConfig, draw
@@ -22,16 +23,17 @@ class OverlayFolder:
 
     Args:
         folder: Where the files go; made with the first file.
-        action_units: What the recogniser recognises.
+        action_units: Action units that the recogniser recognises.
+        expressions: Expressions that it recognises.
 
     Raises:
         RecipeError: There is a file in the folder's place, or the folder can't be written to.
     """
 
-    def __init__(self, folder: Path, action_units: ActionUnitSet) -> None:
+    def __init__(self, folder: Path, action_units: ActionUnitSet, expressions: ExpressionSet | None = None) -> None:
         self.folder = folder
         self.written = 0
-        self._action_units = action_units
+        self._config = OverlayConfig(panels=_VIDEO_PANELS, action_units=action_units, expressions=expressions)
         self._taken: set[str] = set()
         if folder.exists() and not folder.is_dir():
             raise RecipeError(f"{folder}: found a file, expected a folder for the overlays")
@@ -66,12 +68,11 @@ class OverlayFolder:
         Raises:
             MediaError: The overlay can't be written.
         """
-        config = OverlayConfig(panels=_VIDEO_PANELS, action_units=self._action_units)
         with VideoWriter(self._place(file, ".mp4"), fps) as writer:
 
             def append(frame: RecognizedFrame) -> None:
                 faces = sorted(frame.faces, key=lambda face: face.face_id)  # so that panels don't swap places
-                writer.write(draw(frame.image, faces, config), frame.timestamp)
+                writer.write(draw(frame.image, faces, self._config), frame.timestamp)
 
             yield append
         self.written += 1

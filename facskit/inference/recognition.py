@@ -1,4 +1,4 @@
-"""What recognition answers: the action units of one face, and all faces of one picture or video frame."""
+"""What recognition answers: action units and expression of one face, and all faces of one picture or video frame."""
 
 from dataclasses import dataclass
 
@@ -6,13 +6,14 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32, UInt8
 
 from facskit.action_units import ActionUnit, ActionUnitSet
+from facskit.expressions import ExpressionSet
 
 __all__ = ["Recognition", "RecognizedFrame"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Recognition:
-    """The action units of one face."""
+    """The action units and the expression of one face; weights may know either or both."""
 
     source: str
     """File the face is from; empty for an image given as an array."""
@@ -29,11 +30,15 @@ class Recognition:
     landmarks: Float[np.ndarray, "5 2"]
     """Eyes, nose tip and mouth corners, (x, y) in pixels, the one on the image's left first."""
     action_units: ActionUnitSet
-    """Which action unit each probability is for."""
+    """Which action unit each probability is for; `NO_ACTION_UNITS` for weights that know none."""
     probabilities: Float32[np.ndarray, " aus"]
     """Probability that each action unit is present. It is no intensity."""
     decisions: Bool[np.ndarray, " aus"]
     """Whether each action unit counts as present: its probability reaches the weight file's threshold for it."""
+    expressions: ExpressionSet | None = None
+    """Which expression each of `expression_probabilities` is for; None for weights that know none."""
+    expression_probabilities: Float32[np.ndarray, " expressions"] | None = None
+    """Probability of each expression; they sum to 1."""
 
     def __post_init__(self) -> None:
         """Check that the parts fit together."""
@@ -44,6 +49,16 @@ class Recognition:
                 raise ValueError(f"{name} must have shape {expected}, one per action unit, got {found}")
         if not ((self.probabilities >= 0) & (self.probabilities <= 1)).all():
             raise ValueError(f"probabilities must be from 0 to 1, got {self.probabilities.tolist()}")
+        if (self.expressions is None) != (self.expression_probabilities is None):
+            raise ValueError("expressions and expression_probabilities must be given together or not at all")
+        if self.expressions is not None and self.expression_probabilities is not None:
+            shape = self.expression_probabilities.shape
+            if shape != (len(self.expressions),):
+                raise ValueError(f"expression_probabilities must have shape ({len(self.expressions)},), got {shape}")
+            if not abs(float(self.expression_probabilities.sum()) - 1) < 1e-3:
+                raise ValueError(
+                    f"expression_probabilities must sum to 1, got {self.expression_probabilities.tolist()}"
+                )
         if not 0 <= self.confidence <= 1:
             raise ValueError(f"confidence must be from 0 to 1, got {self.confidence}")
         if self.frame < 0 or self.face_id < 0:
@@ -53,6 +68,13 @@ class Recognition:
     def present(self) -> tuple[ActionUnit, ...]:
         """The action units that count as present, in column order."""
         return tuple(unit for unit, decision in zip(self.action_units, self.decisions, strict=True) if decision)
+
+    @property
+    def expression(self) -> str | None:
+        """The most probable expression; None for weights that know none."""
+        if self.expressions is None or self.expression_probabilities is None:
+            return None
+        return self.expressions.names[int(self.expression_probabilities.argmax())]
 
     def probability(self, unit: ActionUnit | str | int) -> float:
         """Return the probability of one action unit.
@@ -66,9 +88,14 @@ class Recognition:
         return float(self.probabilities[self.action_units.index(unit)])
 
     def __str__(self) -> str:
-        """Return one line for people: the face and its present action units with their probabilities."""
-        units = ", ".join(f"{unit.code} {unit.name.lower()} {self.probability(unit):.2f}" for unit in self.present)
-        return f"face {self.face_id}: {units or 'no action unit'}"
+        """Return one line for people: the face, its expression and its present action units, with probabilities."""
+        parts = []
+        if self.expression_probabilities is not None:
+            parts.append(f"{self.expression} {self.expression_probabilities.max():.2f}")
+        if self.action_units:
+            units = ", ".join(f"{unit.code} {unit.name.lower()} {self.probability(unit):.2f}" for unit in self.present)
+            parts.append(units or "no action unit")
+        return f"face {self.face_id}: {'; '.join(parts)}"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -1,8 +1,7 @@
-"""From a picture or video to action units: detect, track, crop, normalise, run the network, decide."""
+"""From a picture or video to action units and expressions: detect, track, crop, normalise, run the network, decide."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from importlib.resources import files
 from pathlib import Path
 from typing import Literal
 
@@ -12,7 +11,7 @@ from jaxtyping import Float32, Shaped, UInt8
 from torch import nn
 
 from facskit.errors import CheckpointError, MediaError
-from facskit.faces.alignment import crop_matrix
+from facskit.faces.alignment import border_level, crop_matrix
 from facskit.faces.detection import CenterFace, CenterFaceConfig, Face, FaceDetector
 from facskit.faces.images import is_video, read_image, warp
 from facskit.faces.normalization import normalize
@@ -21,8 +20,9 @@ from facskit.faces.video import Frame, frames
 from facskit.inference.recognition import Recognition, RecognizedFrame
 from facskit.models.checkpoints import CheckpointInfo, load_checkpoint
 from facskit.models.devices import Device, choose_device
+from facskit.models.weight_files import find_weights
 
-__all__ = ["Device", "Recognizer", "RecognizerConfig", "find_weights", "packaged_weights"]
+__all__ = ["Device", "Recognizer", "RecognizerConfig", "find_weights"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,11 +47,11 @@ class RecognizerConfig:
 
 
 class Recognizer:
-    """Recognises the action units of every face in photographs and videos.
+    """Recognises the action units and expressions of every face in photographs and videos.
 
     Args:
-        model: Network from normalised crops (batch, 3, size, size) to logits (batch, aus).
-        info: What the weight file says about it: action units, crop recipe, normalisation, thresholds.
+        model: Network from normalised crops (batch, 3, size, size) to logits (batch, outputs), action units first.
+        info: What the weight file says about it: outputs, crop recipe, normalisation, thresholds.
         config: How pictures and videos are looked at.
         device: Where the network runs.
         detector: Finds the faces, in photographs and videos; CenterFace as in `config` when left out.
@@ -91,8 +91,8 @@ class Recognizer:
         """Load a weight file.
 
         Args:
-            weights: `packaged`, the name of other weights that come with facskit, or the path of a weight file or a
-                finished run's folder.
+            weights: `packaged`, the name of other installed weights, or the path of a weight file or a finished run's
+                folder.
             device: Where the network runs.
             config: How pictures and videos are looked at.
 
@@ -192,18 +192,26 @@ class Recognizer:
         height, width = image.shape[:2]
         recipe = self.info.crop
         matrix = crop_matrix(recipe, landmarks=face.landmarks, box=face.box, image_size=(width, height))
-        return normalize(warp(image, matrix, recipe.size), self.info.normalization)
+        return normalize(warp(image, matrix, recipe.size, border_level(recipe)), self.info.normalization)
 
     @torch.inference_mode()
-    def _probabilities(self, crops: Sequence[Float32[np.ndarray, "3 size size"]]) -> Float32[np.ndarray, "faces aus"]:
-        rows = [np.zeros((0, len(self.info.action_units)), np.float32)]
+    def _probabilities(
+        self, crops: Sequence[Float32[np.ndarray, "3 size size"]]
+    ) -> Float32[np.ndarray, "faces outputs"]:
+        """Return each action unit's probability, then those of the expressions, which sum to 1."""
+        units = len(self.info.action_units)
+        rows = [np.zeros((0, self.info.num_outputs), np.float32)]
         for start in range(0, len(crops), self.config.batch_size):
             batch = torch.from_numpy(np.stack(crops[start : start + self.config.batch_size])).to(self.device)
-            rows.append(torch.sigmoid(self._model(batch).float()).cpu().numpy())
+            logits = self._model(batch).float()
+            rows.append(torch.cat([logits[:, :units].sigmoid(), logits[:, units:].softmax(dim=1)], 1).cpu().numpy())
         return np.concatenate(rows)
 
-    def _answer(self, source: str, found: "_Found", probabilities: Float32[np.ndarray, "faces aus"]) -> RecognizedFrame:
-        frame = found.frame
+    def _answer(
+        self, source: str, found: "_Found", probabilities: Float32[np.ndarray, "faces outputs"]
+    ) -> RecognizedFrame:
+        frame, expressions = found.frame, self.info.expressions
+        units = len(self.info.action_units)
         recognitions = tuple(
             Recognition(
                 source=source,
@@ -214,8 +222,10 @@ class Recognizer:
                 confidence=face.score,
                 landmarks=face.landmarks,
                 action_units=self.info.action_units,
-                probabilities=row,
-                decisions=row >= self._thresholds,
+                probabilities=row[:units],
+                decisions=row[:units] >= self._thresholds,
+                expressions=expressions,
+                expression_probabilities=None if expressions is None else row[units:],
             )
             for face, face_id, row in zip(found.faces, found.ids, probabilities, strict=True)
         )
@@ -253,36 +263,3 @@ def _torch_device(device: Device) -> torch.device:
         return torch.device(choose_device(device))
     except LookupError as error:
         raise CheckpointError(f"the weights can't be put on the device {device!r}: {error}") from error
-
-
-def packaged_weights() -> dict[str, Path]:
-    """Return the weight files that come with facskit, by name; the default one is `packaged`, or the only one."""
-    folder = Path(str(files("facskit"))) / "assets" / "weights"
-    return {path.stem: path for path in sorted(folder.glob("*.safetensors"))}
-
-
-def find_weights(weights: str | Path) -> Path:
-    """Find weights by name, in the folder of a run, or take the text as a path when it looks like one.
-
-    Args:
-        weights: `packaged`, the name of other weights that come with facskit, or a path: anything with a slash, or
-            ending in `.safetensors`; a folder that holds `weights.safetensors` stands for that file.
-
-    Returns:
-        The weight file; whether a path that was given exists is not looked at.
-
-    Raises:
-        CheckpointError: No weights of that name come with facskit.
-    """
-    text, of_run = str(weights), Path(weights) / "weights.safetensors"
-    if isinstance(weights, Path) or text.endswith(".safetensors") or "/" in text or "\\" in text:
-        return of_run if of_run.is_file() else Path(weights)
-    known = packaged_weights()
-    if text == "packaged" and len(known) == 1:
-        return next(iter(known.values()))
-    if text not in known and of_run.is_file():
-        return of_run
-    if text not in known:
-        names = ", ".join(known) or "none"
-        raise CheckpointError(f"no weights called {text!r} come with facskit (there are: {names}); give a file's path")
-    return known[text]

@@ -1,8 +1,9 @@
 """Recognitions as table rows: CSV, JSON Lines or Parquet, written row by row and visible only when complete.
 
 One row per face and frame. `frame` counts from 0, `timestamp` is in seconds, `AU01` is a probability (never `AU01_r`,
-which elsewhere means a 0 to 5 intensity), `AU01_c` the 0 or 1 decision. A frame without a face keeps one row with
-`success` 0 and empty face and AU cells; zeros would read as "no action unit".
+which elsewhere means a 0 to 5 intensity), `AU01_c` the 0 or 1 decision. Weights that know expressions add `expression`,
+the most probable one, and a probability for each, such as `expression_happiness`. A frame without a face keeps one row
+with `success` 0 and empty face, AU and expression cells; zeros would read as "no action unit".
 """
 
 import csv
@@ -15,8 +16,10 @@ from typing import Any, TextIO
 import polars
 
 from facskit.action_units import ActionUnitSet
+from facskit.columns import EXPRESSION
 from facskit.datasets.table_files import SUFFIXES
 from facskit.errors import RecipeError
+from facskit.expressions import ExpressionSet
 from facskit.files import atomic_path
 from facskit.inference.recognition import Recognition, RecognizedFrame
 
@@ -38,15 +41,19 @@ _KEYS = {
 Row = dict[str, str | int | float | None]
 
 
-def _schema(action_units: ActionUnitSet) -> dict[str, Any]:
+def _schema(action_units: ActionUnitSet, expressions: ExpressionSet | None) -> dict[str, Any]:
     probabilities = [(code, polars.Float64) for code in action_units.codes]
     decisions = [(f"{code}_c", polars.Int64) for code in action_units.codes]
-    return dict([*_KEYS.items(), *probabilities, *decisions])
+    schema: dict[str, Any] = dict([*_KEYS.items(), *probabilities, *decisions])
+    if expressions is not None:
+        schema[EXPRESSION] = polars.String
+        schema |= dict.fromkeys((f"{EXPRESSION}_{name}" for name in expressions), polars.Float64)
+    return schema
 
 
-def column_names(action_units: ActionUnitSet) -> list[str]:
-    """Return the columns in order: keys, box, probabilities (`AU01`), decisions (`AU01_c`)."""
-    return list(_schema(action_units))
+def column_names(action_units: ActionUnitSet, expressions: ExpressionSet | None = None) -> list[str]:
+    """Return the columns in order: keys, box, AU probabilities (`AU01`), decisions (`AU01_c`), then expressions."""
+    return list(_schema(action_units, expressions))
 
 
 def _row(face: Recognition) -> Row:
@@ -66,22 +73,27 @@ def _row(face: Recognition) -> Row:
     codes = face.action_units.codes
     row |= {code: round(float(value), 4) for code, value in zip(codes, face.probabilities, strict=True)}
     row |= {f"{code}_c": int(value) for code, value in zip(codes, face.decisions, strict=True)}
+    if face.expressions is not None and face.expression_probabilities is not None:
+        row[EXPRESSION] = face.expression
+        shares = zip(face.expressions, face.expression_probabilities, strict=True)
+        row |= {f"{EXPRESSION}_{name}": round(float(share), 4) for name, share in shares}
     return row
 
 
-def rows_of(frame: RecognizedFrame, action_units: ActionUnitSet) -> list[Row]:
+def rows_of(frame: RecognizedFrame, action_units: ActionUnitSet, expressions: ExpressionSet | None = None) -> list[Row]:
     """Return the rows of one photograph or video frame.
 
     Args:
         frame: The frame; without faces it still gives one row.
-        action_units: The columns to write.
+        action_units: Action units to write.
+        expressions: Expressions to write.
 
     Returns:
         One row per face, each with every column.
     """
     if frame.faces:
         return [_row(face) for face in frame.faces]
-    empty: Row = dict.fromkeys(column_names(action_units))
+    empty: Row = dict.fromkeys(column_names(action_units, expressions))
     known: Row = {"input": frame.source, "frame": frame.frame, "timestamp": round(frame.timestamp, 4), "success": 0}
     return [empty | known]
 
@@ -90,20 +102,21 @@ def to_dataframe(recognitions: Iterable[Recognition]) -> polars.DataFrame:
     """Put recognitions into one table, one row each.
 
     Args:
-        recognitions: From one recogniser, so with the same action units.
+        recognitions: From one recogniser, so with the same action units and expressions.
 
     Returns:
         The table; without any column when there is no recognition.
 
     Raises:
-        ValueError: The recognitions have different action units.
+        ValueError: The recognitions have different action units or expressions.
     """
     faces = list(recognitions)
     if not faces:
         return polars.DataFrame()
-    if any(face.action_units != faces[0].action_units for face in faces):
-        raise ValueError("recognitions in one table must have the same action units")
-    return polars.DataFrame([_row(face) for face in faces], schema=_schema(faces[0].action_units))
+    units, expressions = faces[0].action_units, faces[0].expressions
+    if any(face.action_units != units or face.expressions != expressions for face in faces):
+        raise ValueError("recognitions in one table must have the same action units and expressions")
+    return polars.DataFrame([_row(face) for face in faces], schema=_schema(units, expressions))
 
 
 class TableWriter:
@@ -111,16 +124,17 @@ class TableWriter:
 
     Args:
         path: The table; its ending says the format: `.csv`, `.jsonl` or `.parquet`.
-        action_units: The columns.
+        action_units: Action units to write.
+        expressions: Expressions to write.
 
     Raises:
         RecipeError: The ending is none of these, or the folder can't be written to.
     """
 
-    def __init__(self, path: Path, action_units: ActionUnitSet) -> None:
+    def __init__(self, path: Path, action_units: ActionUnitSet, expressions: ExpressionSet | None = None) -> None:
         self.path = Path(path)
         self.rows = 0
-        self._action_units = action_units
+        self._labels = action_units, expressions
         self._kind = self.path.suffix.lower()
         if self._kind not in SUFFIXES:
             raise RecipeError(f"{path}: found the ending {self.path.suffix!r}, expected {', '.join(SUFFIXES)}")
@@ -130,13 +144,13 @@ class TableWriter:
             self._file: TextIO = self._part.open("w", encoding="utf-8", newline="")
         except OSError as error:
             raise RecipeError(f"{path}: can't write the table ({(error.strerror or 'failed').lower()})") from error
-        self._csv = csv.DictWriter(self._file, column_names(action_units), lineterminator="\n")
+        self._csv = csv.DictWriter(self._file, column_names(*self._labels), lineterminator="\n")
         if self._kind != ".jsonl":
             self._csv.writeheader()
 
     def write(self, frame: RecognizedFrame) -> None:
         """Append the rows of one photograph or video frame."""
-        for row in rows_of(frame, self._action_units):
+        for row in rows_of(frame, *self._labels):
             if self._kind == ".jsonl":
                 self._file.write(json.dumps(row, ensure_ascii=False) + "\n")
             else:
@@ -163,4 +177,4 @@ class TableWriter:
     def _convert_to_parquet(self) -> None:
         """Stream the rows, so far kept as CSV, into a Parquet file; a Parquet file can't grow row by row."""
         with atomic_path(self._part) as columns:
-            polars.scan_csv(self._part, schema=_schema(self._action_units)).sink_parquet(columns)
+            polars.scan_csv(self._part, schema=_schema(*self._labels)).sink_parquet(columns)

@@ -12,11 +12,12 @@ from rich.console import Console
 
 from facskit.errors import RecipeError
 from facskit.experiments.recipe_files import read_recipe
-from facskit.experiments.run import cross_validate, evaluate
-from facskit.inference.recognizer import find_weights
+from facskit.experiments.run import cross_validate
+from facskit.experiments.weight_scores import evaluate
 from facskit.interfaces.recipe_command import RECIPES
 from facskit.interfaces.recognize import RecognizeConfig, recognize
 from facskit.interfaces.report_printing import print_report
+from facskit.models.weight_files import find_weights
 
 __all__ = ["DemoCommand", "main"]
 

@@ -7,22 +7,23 @@ from typing import Annotated
 
 import tyro
 
-from facskit.experiments.run import evaluate
-from facskit.inference.recognizer import Device, find_weights
+from facskit.experiments.weight_scores import evaluate
+from facskit.inference.recognizer import Device
 from facskit.interfaces.report_printing import print_report
+from facskit.models.weight_files import find_weights
 
 __all__ = ["EvaluateCommand", "main"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluateCommand:
-    """Score a weight file on a manifest, with the thresholds stored in it.
+    """Score a weight file on a manifest: action units with the thresholds stored in it, or expressions.
 
     Example: facskit evaluate packaged faces/manifest.parquet --out runs/packaged-on-faces
     """
 
     weights: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="WEIGHTS")] = "packaged"
-    """Name of weights that come with facskit, or path of a weight file or of a finished run's folder."""
+    """Name of installed weights, or path of a weight file or of a finished run's folder."""
     manifest: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="MANIFEST")] = "packaged"
     """Path of a manifest (.parquet, .csv, .jsonl); `packaged` takes the rendered faces that come with facskit."""
     out: Annotated[Path, tyro.conf.arg(aliases=("-o",))] = Path("runs/evaluation")

@@ -1,16 +1,16 @@
-"""What `train` and `cross-validate` share: a recipe file first, then any of its values as an option."""
+"""What the commands that carry out a recipe share: a recipe file first, then any of its values as an option."""
 
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Generic, overload
 
 import tyro
 
 from facskit.errors import RecipeError
 from facskit.experiments.recipe import Recipe
-from facskit.experiments.recipe_files import read_recipe
+from facskit.experiments.recipe_files import AnyRecipe, find_recipes, read_recipe
 
 __all__ = ["RECIPES", "RecipeCommand", "read_command"]
 
@@ -19,22 +19,29 @@ RECIPES = Path(__file__).parents[2] / "recipes"
 
 
 @dataclass(frozen=True, kw_only=True)
-class RecipeCommand:
+class RecipeCommand(Generic[AnyRecipe]):
     """A recipe and where its run goes."""
 
-    recipe: Annotated[Recipe, tyro.conf.arg(name="")]
+    recipe: Annotated[AnyRecipe, tyro.conf.arg(name="")]
     """The experiment."""
     out: Annotated[Path, tyro.conf.arg(aliases=("-o",))]
     """Folder of the run; a run that broke off goes on there."""
 
 
-def read_command(words: Sequence[str], name: str, purpose: str) -> RecipeCommand:
+@overload
+def read_command(words: Sequence[str], name: str, purpose: str) -> RecipeCommand[Recipe]: ...
+@overload
+def read_command(
+    words: Sequence[str], name: str, purpose: str, wanted: type[AnyRecipe]
+) -> RecipeCommand[AnyRecipe]: ...
+def read_command(words: Sequence[str], name: str, purpose: str, wanted: type[Any] = Recipe) -> RecipeCommand[Any]:
     """Read `RECIPE [OPTIONS]` from the command line.
 
     Args:
         words: What stands after the command.
         name: The command, for its help.
         purpose: What it does, for its help.
+        wanted: The kind of recipe that the command carries out.
 
     Returns:
         The recipe with the options applied, and the folder of the run: `runs/` and the recipe's name unless given.
@@ -45,26 +52,28 @@ def read_command(words: Sequence[str], name: str, purpose: str) -> RecipeCommand
     """
     program = f"facskit {name}"
     if not words or words[0] in {"-h", "--help"}:
-        print(_usage(program, purpose))
+        print(_usage(program, purpose, wanted))
         sys.exit(0 if words else 2)
     if words[0].startswith("-"):
         raise RecipeError(f"the recipe comes first: {program} RECIPE {' '.join(words)}")
     path = Path(words[0])
-    recipe = read_recipe(path)
-    default = RecipeCommand(recipe=recipe, out=Path("runs") / path.stem)
+    recipe = read_recipe(path, wanted)
+    command = RecipeCommand[wanted]  # type: ignore[valid-type]
     try:
         return tyro.cli(
-            tyro.conf.AvoidSubcommands[RecipeCommand],
+            tyro.conf.AvoidSubcommands[command],
             prog=f"{program} {path}",
             description=f"{purpose} The defaults below are those of {path}.",
-            default=default,
+            default=command(recipe=recipe, out=Path("runs") / path.stem),
             args=list(words[1:]),
         )
     except ValueError as error:
         raise RecipeError(f"on the command line: {error}") from error
 
 
-def _usage(program: str, purpose: str) -> str:
+def _usage(program: str, purpose: str, wanted: type[Any]) -> str:
+    found = [_short(path) for path in find_recipes(RECIPES, wanted)]
+    example = next((path for path in found if path.parent.name != "debug"), "RECIPE")
     lines = [
         f"usage: {program} RECIPE [--out DIR] [OPTIONS]",
         "",
@@ -74,11 +83,10 @@ def _usage(program: str, purpose: str) -> str:
         "  --out DIR  folder of the run (default: runs/NAME of the recipe); a run that broke off goes on there",
         "",
         "Any value of the recipe can be changed for one run, for example:",
-        f"  {program} recipes/packaged/fmae_iat_tiny.yaml --optimizer.base-lr 2e-4 --training.epochs 5",
+        f"  {program} {example} --optimizer.base-lr 2e-4 --training.epochs 5",
     ]
-    found = sorted(RECIPES.rglob("*.yaml"))
     if found:
-        lines += ["", "Recipes that come with facskit:", *(f"  {_short(path)}" for path in found)]
+        lines += ["", "Recipes that come with facskit:", *(f"  {path}" for path in found)]
     return "\n".join(lines)
 
 

@@ -1,6 +1,7 @@
-"""The short answer `facskit recognize` prints: who was found, and which action units they show."""
+"""The short answer `facskit recognize` prints: who was found, and which expressions and action units they show."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,10 +25,11 @@ class _Line:
     first: Recognition
     frames: int = 0
     present: Counter[ActionUnit] = field(default_factory=Counter)
+    shown: Counter[str] = field(default_factory=Counter)
 
 
 class Summary:
-    """Counts frames, faces and present action units while recognition runs."""
+    """Counts frames, faces, expressions and present action units while recognition runs."""
 
     def __init__(self) -> None:
         self.frames = 0
@@ -45,14 +47,24 @@ class Summary:
             line = self._lines.setdefault((face.source, face.face_id), _Line(face))
             line.frames += 1
             line.present.update(face.present)
+            if face.expression is not None:
+                line.shown[face.expression] += 1
 
     def print(self, console: Console) -> None:
         """Print one row per face and a closing sentence."""
         table = Table(box=None, pad_edge=False, header_style="bold")
-        for column in ("Input", "Face", "Action units"):
+        columns: dict[str, Callable[[_Line], str]] = {
+            "Input": lambda line: escape(Path(line.first.source).name),
+            "Face": lambda line: str(line.first.face_id),
+        }
+        if any(line.shown for line in self._lines.values()):
+            columns["Expression"] = _describe_expression
+        if any(line.first.action_units for line in self._lines.values()):
+            columns["Action units"] = _describe
+        for column in columns:
             table.add_column(column, overflow="fold")
         for line in list(self._lines.values())[:_MOST_LINES]:
-            table.add_row(escape(Path(line.first.source).name), str(line.first.face_id), _describe(line))
+            table.add_row(*(describe(line) for describe in columns.values()))
         if self._lines:
             console.print(table, soft_wrap=False)
         if len(self._lines) > _MOST_LINES:
@@ -68,6 +80,17 @@ class Summary:
 
 def _plural(word: str, count: int) -> str:
     return word if count == 1 else f"{word}s"
+
+
+def _describe_expression(line: _Line) -> str:
+    """Name what one face shows most: with its probability when seen once, the share of its frames in a video."""
+    if line.frames == 1:
+        probabilities = line.first.expression_probabilities
+        return "" if probabilities is None else f"[bold]{line.first.expression}[/] {probabilities.max():.2f}"
+    shares = [(name, count / line.frames) for name, count in line.shown.most_common()]
+    parts = [f"[bold]{name}[/] {share:.0%}" for name, share in shares if share >= _LEAST_SHARE]
+    frames = "" if line.first.action_units else f" [dim]of {line.frames} frames[/]"  # else it stands with the units
+    return ", ".join(parts) + frames
 
 
 def _describe(line: _Line) -> str:

@@ -30,17 +30,18 @@ __all__ = ["RecognizeConfig", "main", "recognize"]
 
 @dataclass(frozen=True, kw_only=True)
 class RecognizeConfig:
-    """Action units of every face in photographs, folders and videos."""
+    """Action units, and expressions where the weights know them, of every face in photographs, folders and videos."""
 
     inputs: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="INPUT ...")]
     """Photographs, videos, and folders to search for them."""
     output: Annotated[Path | None, tyro.conf.arg(aliases=("-o",))] = None
     """Table with one row per face and frame: .csv, .jsonl or .parquet. AU01 is a probability, AU01_c the decision;
+    where the weights know expressions, expression is the most probable one and expression_happiness a probability;
     frames count from 0; a picture without a face has one row with success 0 and empty cells."""
     overlay: Path | None = None
     """Folder for pictures and videos with boxes and bars drawn in."""
     weights: str = "packaged"
-    """Name of weights that come with facskit, or path of a weight file or of a finished run's folder."""
+    """Name of installed weights, or path of a weight file or of a finished run's folder."""
     device: Device = "auto"
     """Where the network runs."""
     faces: Literal["all", "largest"] = "all"
@@ -82,14 +83,14 @@ def recognize(config: RecognizeConfig, recognizer: Recognizer | None = None) -> 
     files = find_media(config.inputs, leave_out=config.overlay)
     if recognizer is None:
         recognizer = Recognizer.from_checkpoint(config.weights, config.device, RecognizerConfig(faces=config.faces))
-    units = recognizer.info.action_units
+    labels = recognizer.info.action_units, recognizer.info.expressions
     summary = Summary()
     failures = []
     with ExitStack() as stack:
         sinks: list[Callable[[RecognizedFrame], None]] = [summary.add]
         if config.output is not None:
-            sinks.append(stack.enter_context(TableWriter(config.output, units)).write)
-        overlays = OverlayFolder(config.overlay, units) if config.overlay is not None else None
+            sinks.append(stack.enter_context(TableWriter(config.output, *labels)).write)
+        overlays = OverlayFolder(config.overlay, *labels) if config.overlay is not None else None
         progress = stack.enter_context(_progress())
         for file in progress.track(files, description="files"):
             try:

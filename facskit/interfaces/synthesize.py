@@ -21,6 +21,7 @@ run that was stopped goes on where it was when started again with the same optio
 Examples:
   facskit synthesize faces/ --subjects 60 --frames 50 --seed 0
   facskit synthesize balanced/ --profile balanced --workers 2
+  facskit synthesize expressions/ --profile expressions
   facskit synthesize faces/ --head ICT-FaceKit/
 """
 
@@ -56,7 +57,7 @@ def _run(  # noqa: PLR0913 (one parameter per option on the command line)
         frames: Pictures of each.
         seed: Same seed, same corpus, whatever the number of workers.
         profile: How often action units act: disfa as in a corpus of spontaneous expressions, balanced all about alike,
-            mixed half of the pictures of each.
+            mixed half of the pictures of each; expressions draws the eight expressions, each as often, and labels them.
         size: Height and width of the pictures in pixels.
         head: A head asset (.npz) or a clone of ICT-FaceKit; the packaged head by default.
         workers: Processes; 0 for one per processor core.

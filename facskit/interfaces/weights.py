@@ -1,73 +1,166 @@
-"""`facskit weights [NAME]`: which weights there are, and what a weight file holds."""
+"""`facskit weights [list | info NAME | import FILE]`: which weights there are, what one holds, and how to get more."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import tyro
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from facskit.inference.recognizer import find_weights, packaged_weights
-from facskit.models.checkpoints import CheckpointInfo, read_checkpoint_info
+from facskit.errors import CheckpointError
+from facskit.interfaces import weights_import
+from facskit.models.checkpoints import CheckpointInfo, EncoderInfo, read_weight_info
+from facskit.models.published_catalogue import CATALOGUE, CataloguedFile
+from facskit.models.weight_files import find_weights, installed_weights, packaged_weights
 
-__all__ = ["WeightsCommand", "main"]
+__all__ = ["InfoCommand", "main"]
+
+_USAGE = """usage: facskit weights [list | info NAME | import FILE]
+
+  list         weights that come with facskit, that you installed, and that others published (also without a word)
+  info NAME    what one of them holds, or where to get it; NAME may be a weight file or a run's folder
+  import FILE  turn a published file into a weight file; facskit weights import --help shows its options"""
 
 
 @dataclass(frozen=True, kw_only=True)
-class WeightsCommand:
-    """List the weights that come with facskit, or show what one weight file holds.
+class InfoCommand:
+    """Show what one weight file holds, or where published weights are to be had.
 
-    Examples: facskit weights; facskit weights packaged; facskit weights runs/mine/weights.safetensors
+    Examples: facskit weights info packaged; facskit weights info fmae-vit-large; facskit weights info runs/mine
     """
 
-    name: tyro.conf.Positional[str | None] = None
-    """Name of packaged weights, or path of a weight file or of a run's folder; lists those packaged when left out."""
+    name: tyro.conf.Positional[str]
+    """Name of weights, or path of a weight file or of a run's folder."""
 
 
 def main(words: Sequence[str]) -> int:
     """Parse the command's words and print the answer; return the exit code."""
-    command = tyro.cli(WeightsCommand, prog="facskit weights", args=list(words))
+    match list(words):
+        case [] | ["list"]:
+            return _list()
+        case ["-h" | "--help", *_] | ["list", *_]:
+            print(_USAGE)
+            return 0 if words[-1] in {"-h", "--help"} else 2
+        case ["import", *rest]:
+            return weights_import.main(rest)
+        case ["info", *rest]:
+            return _info(tyro.cli(InfoCommand, prog="facskit weights info", args=rest))
+        case rest:
+            return _info(tyro.cli(InfoCommand, prog="facskit weights", args=rest))
+
+
+def _list() -> int:
     console = Console(highlight=False)
-    if command.name is None:
-        console.print(_list())
-        console.print("facskit weights NAME shows one of them; its card lies beside the file.")
-        return 0
-    path = find_weights(command.name)
-    console.print(_describe(read_checkpoint_info(path), str(path), path.stat().st_size))
+    console.print(_table("Weights that come with facskit", packaged_weights()))
+    installed = installed_weights()
+    if installed:
+        console.print(_table("Installed", installed))
+    missing = [entry for entry in CATALOGUE if entry.name not in installed]
+    if missing:
+        console.print(_catalogue(missing))
+    console.print("facskit weights info NAME shows what one of them holds; of one that isn't installed, the address to")
+    console.print("get it from, the command that imports it, and what to know first.")
     return 0
 
 
-def _list() -> Table:
-    table = Table(title="Weights that come with facskit", title_justify="left")
-    for title in ("name", "network", "AUs", "MB", "licence"):
-        table.add_column(title, justify="right" if title in {"AUs", "MB"} else "left")
-    for path in packaged_weights().values():
-        info = read_checkpoint_info(path)
-        size = f"{path.stat().st_size / 1e6:.1f}"
-        is_default = path == find_weights("packaged") and path.stem != "packaged"
+def _info(command: InfoCommand) -> int:
+    console = Console(highlight=False)
+    entry = next((entry for entry in CATALOGUE if entry.name == command.name), None)
+    try:
+        path = find_weights(command.name)
+    except CheckpointError:
+        if entry is None:
+            raise
+        _print_entry(console, entry)
+        return 0
+    console.print(_describe(read_weight_info(path), str(path), path.stat().st_size))
+    return 0
+
+
+def _table(title: str, weights: Mapping[str, Path]) -> Table:
+    table = Table(title=title, title_justify="left")
+    for heading in ("name", "network", "outputs", "MB", "licence"):
+        table.add_column(heading, justify="right" if heading == "MB" else "left")
+    for path in weights.values():
+        is_default = path.stem != "packaged" and path == packaged_weights().get(path.stem) == _default()
         name = f"{path.stem} (packaged)" if is_default else path.stem
-        table.add_row(name, info.model.kind, str(len(info.action_units)), size, info.licence)
+        try:
+            info = read_weight_info(path)
+        except CheckpointError as error:  # one bad file doesn't hide the others
+            table.add_row(escape(name), "?", escape(str(error)), "", "")
+            continue
+        size = f"{path.stat().st_size / 1e6:.1f}"
+        table.add_row(escape(name), info.model.kind, _outputs(info), size, escape(info.licence))
     return table
 
 
-def _describe(info: CheckpointInfo, path: str, size: int) -> Table:
+def _default() -> Path | None:
+    try:
+        return find_weights("packaged")
+    except CheckpointError:
+        return None
+
+
+def _catalogue(entries: Sequence[CataloguedFile]) -> Table:
+    table = Table(title="Published by others, not installed", title_justify="left")
+    for heading in ("name", "what", "licence"):
+        table.add_column(heading, no_wrap=heading == "name")
+    for entry in entries:
+        table.add_row(entry.name, entry.what, entry.licence)
+    return table
+
+
+def _outputs(info: CheckpointInfo | EncoderInfo) -> str:
+    if isinstance(info, EncoderInfo):
+        return "none, a start for training"
+    units, expressions = len(info.action_units), len(info.expressions or ())
+    return ", ".join([f"{units} AUs"] * bool(units) + [f"{expressions} expressions"] * bool(expressions))
+
+
+def _print_entry(console: Console, entry: CataloguedFile) -> None:
+    rows = {
+        "weights": f"{entry.name}, published and not installed here",
+        "what": entry.what,
+        "licence": f"{entry.licence} (no commercial use)",
+        "where": entry.where,
+        "import": " ".join(f"facskit weights import FILE --name {entry.name} {entry.options}".split()),
+        "notes": entry.notes,
+    }
+    for name, value in rows.items():
+        if value:  # unbroken lines: addresses and commands are there to be copied
+            console.print(f"[bold]{name:9}[/] {escape(value)}", soft_wrap=True)
+
+
+def _describe(info: CheckpointInfo | EncoderInfo, path: str, size: int) -> Table:
+    table = _pairs()
+    rows = {"file": f"{path} ({size / 1e6:.1f} MB)", "network": _words(asdict(info.model))}
+    if isinstance(info, CheckpointInfo):
+        if info.action_units:
+            rows["action units"] = ", ".join(f"{unit.code} {unit.name}" for unit in info.action_units)
+            rows["thresholds"] = _thresholds(info.thresholds)
+        rows["expressions"] = ", ".join(info.expressions or ())
+        rows["crop"] = _words(asdict(info.crop))
+    else:
+        rows["outputs"] = "none: a pre-trained autoencoder, a start for training (initial_weights in a recipe)"
+    rows |= {
+        "normalisation": info.normalization,
+        "licence": info.licence,
+    }
+    for key, value in info.provenance.items():
+        name = key.replace("_", " ")
+        rows[f"provenance {name}" if name in rows else name] = _short(value)
+    for name, value in rows.items():
+        if value:
+            table.add_row(escape(name), escape(value))
+    return table
+
+
+def _pairs() -> Table:
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
-    rows = {
-        "file": f"{path} ({size / 1e6:.1f} MB)",
-        "network": _words(asdict(info.model)),
-        "action units": ", ".join(f"{unit.code} {unit.name}" for unit in info.action_units),
-        "thresholds": _thresholds(info.thresholds),
-        "crop": _words(asdict(info.crop)),
-        "normalisation": info.normalization,
-        "licence": info.licence,
-        **{key.replace("_", " "): _short(value) for key, value in info.provenance.items()},
-    }
-    for name, value in rows.items():
-        if value:
-            table.add_row(name, escape(value))
     return table
 
 

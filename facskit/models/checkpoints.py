@@ -1,83 +1,47 @@
-"""One weight file per model: weights, shape, AU list, crop recipe, thresholds, licence and provenance together.
+"""One weight file per model: weights, shape, outputs, crop recipe, thresholds, licence and provenance together.
 
 The file is a plain safetensors file whose metadata holds one JSON text, so reading it never runs code. Loading is
-strict: a missing key, another shape or an unknown version is an error, never a randomly initialised layer.
+strict: a missing key, another shape or an unknown version is an error, never a randomly initialised layer. A file with
+a pre-trained masked autoencoder has no head, so it's never taken for a recogniser.
 """
 
 import json
+import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Literal
 
 import safetensors
 import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from facskit.action_units import ActionUnitSet
 from facskit.errors import CheckpointError
-from facskit.faces.alignment import CropRecipe, recipe_from_dict, recipe_to_dict
-from facskit.faces.normalization import Normalization
 from facskit.files import atomic_path
-from facskit.models.build import ModelConfig, build_model, config_from_dict, config_to_dict
+from facskit.models.build import build_model
 from facskit.models.layers import FaceNetwork
+from facskit.models.masked_autoencoder import MaskedAutoencoder
+from facskit.models.weight_header import FORMAT_VERSION, CheckpointInfo, EncoderInfo, header_from_dict, header_to_dict
 
-__all__ = ["FORMAT_VERSION", "CheckpointInfo", "load_checkpoint", "read_checkpoint_info", "save_checkpoint"]
-
-FORMAT_VERSION = 1
-"""Version of the file's layout; a reader refuses every other."""
+__all__ = [
+    "FORMAT_VERSION",
+    "CheckpointInfo",
+    "EncoderInfo",
+    "load_checkpoint",
+    "load_encoder",
+    "read_checkpoint_info",
+    "read_weight_info",
+    "save_checkpoint",
+    "save_encoder",
+]
 
 _METADATA_KEY = "facskit"
-_FIELDS: dict[str, type] = {
-    "format_version": int,
-    "model": dict,
-    "action_units": list,
-    "crop": dict,
-    "normalization": str,
-    "thresholds": list,
-    "licence": str,
-    "provenance": dict,
-}
-
-
-@dataclass(frozen=True, kw_only=True)
-class CheckpointInfo:
-    """Everything but the weights that a recogniser needs, and what a reader should know about them."""
-
-    model: ModelConfig
-    """Shape of the network."""
-    action_units: ActionUnitSet
-    """What the outputs mean, in order."""
-    crop: CropRecipe
-    """How a face is cut out before the network sees it."""
-    normalization: Normalization
-    """How a crop's pixels become numbers."""
-    thresholds: tuple[float, ...]
-    """Probability from which an AU counts as present, one per AU, each in (0, 1)."""
-    licence: str
-    """SPDX expression or name of the weights' licence."""
-    provenance: Mapping[str, Any] = field(default_factory=dict)
-    """Where the weights come from, as JSON-ready values: data, recipe, commit, scores."""
-
-    def __post_init__(self) -> None:
-        """Check the fields against each other.
-
-        Raises:
-            ValueError: A field is out of range; the message names it.
-        """
-        if len(self.thresholds) != len(self.action_units):
-            raise ValueError(f"thresholds must number {len(self.action_units)}, one per AU, got {len(self.thresholds)}")
-        if not all(0.0 < threshold < 1.0 for threshold in self.thresholds):
-            raise ValueError(f"thresholds must lie strictly between 0 and 1, got {self.thresholds}")
-        if not self.licence.strip():
-            raise ValueError("licence must name the licence of the weights, got an empty text")
 
 
 def save_checkpoint(
     path: Path, model: FaceNetwork, info: CheckpointInfo, storage: Literal["float32", "float16"] = "float32"
 ) -> None:
-    """Write a model to one file; a crash leaves the old file or the new one, never half of one.
+    """Write a recogniser to one file; a crash leaves the old file or the new one, never half of one.
 
     Args:
         path: The file to write, by convention ending in `.safetensors`; missing folders are made.
@@ -88,20 +52,25 @@ def save_checkpoint(
     Raises:
         CheckpointError: The weights don't belong to `info`, aren't finite, or the file can't be written.
     """
-    _check_tensors(path, model.state_dict(), _blank_model(path, info), len(info.action_units))
-    tensors = {name: _stored(tensor, storage) for name, tensor in model.state_dict().items()}
-    for name, tensor in tensors.items():
-        if not torch.isfinite(tensor).all():
-            raise CheckpointError(f"{path} was not written: {name} holds a value that is not finite in {tensor.dtype}")
-    try:
-        metadata = {_METADATA_KEY: json.dumps(_info_to_dict(info), allow_nan=False)}
-    except (TypeError, ValueError) as error:
-        raise CheckpointError(f"{path} was not written: its provenance is not plain JSON ({error})") from error
-    _write(path, safetensors.torch.save(tensors, metadata))
+    _save(path, model, info, storage)
+
+
+def save_encoder(path: Path, model: MaskedAutoencoder, info: EncoderInfo) -> None:
+    """Write a pre-trained masked autoencoder, decoder included, to one file, as safely as `save_checkpoint`.
+
+    Args:
+        path: The file to write, by convention ending in `.safetensors`; missing folders are made.
+        model: The autoencoder.
+        info: What goes with the weights.
+
+    Raises:
+        CheckpointError: The weights don't belong to `info`, aren't finite, or the file can't be written.
+    """
+    _save(path, model, info, "float32")
 
 
 def load_checkpoint(path: Path) -> tuple[FaceNetwork, CheckpointInfo]:
-    """Read a model, on the processor and in evaluation mode, all weights in float32.
+    """Read a recogniser, on the processor and in evaluation mode, all weights in float32.
 
     Args:
         path: A file that `save_checkpoint` wrote.
@@ -113,19 +82,35 @@ def load_checkpoint(path: Path) -> tuple[FaceNetwork, CheckpointInfo]:
         CheckpointError: The file is missing, damaged, of another kind or version, or doesn't match its own description.
     """
     info = read_checkpoint_info(path)
-    try:
-        stored = safetensors.torch.load_file(path)
-    except (OSError, safetensors.SafetensorError) as error:
-        raise CheckpointError(f"{path} is damaged: its weights can't be read ({error})") from error
     model = _blank_model(path, info)
-    _check_tensors(path, stored, model, len(info.action_units))
-    tensors = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in stored.items()}
-    model.to_empty(device="cpu").load_state_dict(tensors, strict=True)  # copying keeps the model's memory layout
+    _fill(path, model, info)
+    assert isinstance(model, FaceNetwork)
+    return model.eval(), info
+
+
+def load_encoder(path: Path) -> tuple[MaskedAutoencoder, EncoderInfo]:
+    """Read a pre-trained masked autoencoder, on the processor and in evaluation mode.
+
+    Args:
+        path: A file that `save_encoder` wrote.
+
+    Returns:
+        The autoencoder and what goes with it.
+
+    Raises:
+        CheckpointError: The file is missing, damaged, of another kind or version, or doesn't match its own description.
+    """
+    info = read_weight_info(path)
+    if not isinstance(info, EncoderInfo):
+        raise CheckpointError(f"{path} holds a recogniser; expected a pre-trained masked autoencoder, with its decoder")
+    model = _blank_model(path, info)
+    _fill(path, model, info)
+    assert isinstance(model, MaskedAutoencoder)
     return model.eval(), info
 
 
 def read_checkpoint_info(path: Path) -> CheckpointInfo:
-    """Read what goes with the weights, without the weights.
+    """Read what goes with a recogniser's weights, without the weights.
 
     Args:
         path: A file that `save_checkpoint` wrote.
@@ -136,39 +121,101 @@ def read_checkpoint_info(path: Path) -> CheckpointInfo:
     Raises:
         CheckpointError: The file is missing, damaged, of another kind or version, or its description is wrong.
     """
+    info = read_weight_info(path)
+    if isinstance(info, EncoderInfo):
+        raise CheckpointError(
+            f"{path} has no trained head, because it holds a pre-trained autoencoder; fine-tune it first (facskit "
+            "train, with the file as initial_weights)"
+        )
+    return info
+
+
+def read_weight_info(path: Path) -> CheckpointInfo | EncoderInfo:
+    """Read what goes with the weights of either kind of file, without the weights.
+
+    Args:
+        path: A file that `save_checkpoint` or `save_encoder` wrote.
+
+    Returns:
+        The description in the file's metadata.
+
+    Raises:
+        CheckpointError: The file is missing, damaged, of another version, or its description is wrong.
+    """
     if not path.is_file():
         raise CheckpointError(f"{path} is not a file; expected a facskit weight file (.safetensors)")
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
     except (OSError, safetensors.SafetensorError) as error:
+        if zipfile.is_zipfile(path):
+            raise CheckpointError(
+                f"{path} is a PyTorch file, which can run code when opened; facskit weights import {path} turns a "
+                "published one into a weight file safely"
+            ) from error
         raise CheckpointError(f"{path} is damaged or not a safetensors file ({error})") from error
     if _METADATA_KEY not in metadata:
-        raise CheckpointError(f"{path} was not written by facskit: its metadata has no {_METADATA_KEY!r} entry")
+        raise CheckpointError(
+            f"{path} was not written by facskit: its metadata has no {_METADATA_KEY!r} entry; facskit weights import "
+            "reads published files"
+        )
     try:
         values = json.loads(metadata[_METADATA_KEY])
     except ValueError as error:
         raise CheckpointError(f"{path} is damaged: its {_METADATA_KEY!r} metadata is not JSON ({error})") from error
-    return _info_from_dict(path, values)
+    return header_from_dict(path, values)
 
 
-def _blank_model(path: Path, info: CheckpointInfo) -> FaceNetwork:
+def _save(path: Path, model: nn.Module, info: CheckpointInfo | EncoderInfo, storage: str) -> None:
+    state = model.state_dict()
+    _check_tensors(path, state, _blank_model(path, info), info)
+    tensors = {name: _stored(tensor, storage) for name, tensor in state.items()}
+    for name, tensor in tensors.items():
+        if not torch.isfinite(tensor).all():
+            raise CheckpointError(f"{path} was not written: {name} holds a value that is not finite in {tensor.dtype}")
+    try:
+        metadata = {_METADATA_KEY: json.dumps(header_to_dict(info), allow_nan=False)}
+    except (TypeError, ValueError) as error:
+        raise CheckpointError(f"{path} was not written: its provenance is not plain JSON ({error})") from error
+    try:
+        with atomic_path(path) as part:
+            safetensors.torch.save_file(tensors, part, metadata)
+    except (OSError, safetensors.SafetensorError) as error:
+        raise CheckpointError(f"{path} can't be written ({error})") from error
+
+
+def _blank_model(path: Path, info: CheckpointInfo | EncoderInfo) -> FaceNetwork | MaskedAutoencoder:
     try:
         with torch.device("meta"):
-            return build_model(info.model, len(info.action_units))
+            if isinstance(info, EncoderInfo):
+                return MaskedAutoencoder(info.model)
+            return build_model(info.model, info.num_outputs)
     except (RuntimeError, ValueError, MemoryError) as error:
         raise CheckpointError(f"{path} describes a model that can't be built: {error}") from error
 
 
-def _check_tensors(path: Path, stored: Mapping[str, Tensor], model: nn.Module, num_outputs: int) -> None:
+def _fill(path: Path, model: nn.Module, info: CheckpointInfo | EncoderInfo) -> None:
+    try:
+        stored = safetensors.torch.load_file(path)
+    except (OSError, safetensors.SafetensorError) as error:
+        raise CheckpointError(f"{path} is damaged: its weights can't be read ({error})") from error
+    _check_tensors(path, stored, model, info)
+    tensors = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in stored.items()}
+    model.to_empty(device="cpu").load_state_dict(tensors, strict=True)  # copying keeps the model's memory layout
+
+
+def _check_tensors(
+    path: Path, stored: Mapping[str, Tensor], model: nn.Module, info: CheckpointInfo | EncoderInfo
+) -> None:
     expected = model.state_dict()
     if missing := sorted(expected.keys() - stored.keys()):
         raise CheckpointError(f"{path} lacks the weights {_some(missing)}, which its model needs")
     if unknown := sorted(stored.keys() - expected.keys()):
         raise CheckpointError(f"{path} holds the weights {_some(unknown)}, which its model doesn't have")
-    rows = stored["head.weight"].shape[0] if stored["head.weight"].ndim else 0
-    if rows != num_outputs:
-        raise CheckpointError(f"{path} has a head with {rows} outputs, but names {num_outputs} action units")
+    if isinstance(info, CheckpointInfo):
+        rows = stored["head.weight"].shape[0] if stored["head.weight"].ndim else 0
+        if rows != info.num_outputs:
+            raise CheckpointError(f"{path} has a head with {rows} outputs, but names {_outputs(info)}")
     for name, tensor in stored.items():
         wanted = expected[name]
         if tensor.shape != wanted.shape:
@@ -181,61 +228,17 @@ def _check_tensors(path: Path, stored: Mapping[str, Tensor], model: nn.Module, n
             raise CheckpointError(f"{path} holds {name} as {found}, but its model needs {types}")
 
 
+def _outputs(info: CheckpointInfo) -> str:
+    expressions = f" and {len(info.expressions)} expressions" if info.expressions else ""
+    return f"{len(info.action_units)} action units{expressions}"
+
+
 def _some(names: list[str]) -> str:
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     return ", ".join(names[:3]) + more
 
 
-def _stored(tensor: Tensor, storage: Literal["float32", "float16"]) -> Tensor:
+def _stored(tensor: Tensor, storage: str) -> Tensor:
     halved = storage == "float16" and tensor.is_floating_point() and tensor.ndim > 1
     # The file's layout is row-major whatever layout the network computes in.
     return tensor.detach().to("cpu", torch.float16 if halved else tensor.dtype).contiguous()
-
-
-def _info_to_dict(info: CheckpointInfo) -> dict[str, Any]:
-    return {
-        "format_version": FORMAT_VERSION,
-        "model": config_to_dict(info.model),
-        "action_units": list(info.action_units.codes),
-        "crop": recipe_to_dict(info.crop),
-        "normalization": info.normalization,
-        "thresholds": list(info.thresholds),
-        "licence": info.licence,
-        "provenance": dict(info.provenance),
-    }
-
-
-def _info_from_dict(path: Path, values: object) -> CheckpointInfo:
-    if not isinstance(values, dict):
-        raise CheckpointError(f"{path} is damaged: its description must be a JSON object, got {type(values).__name__}")
-    version = values.get("format_version")
-    if version != FORMAT_VERSION:
-        raise CheckpointError(f"{path} has the format version {version!r}, but this facskit reads {FORMAT_VERSION}")
-    if different := sorted(_FIELDS.keys() ^ values.keys()):
-        raise CheckpointError(f"{path} has missing or unknown entries in its description: {', '.join(different)}")
-    for name, expected in _FIELDS.items():
-        if type(values[name]) is not expected:
-            raise CheckpointError(f"{path} has a wrong description: {name} must be a JSON {expected.__name__}")
-    if values["normalization"] not in get_args(Normalization):
-        kinds = " or ".join(get_args(Normalization))
-        raise CheckpointError(f"{path} has the normalization {values['normalization']!r}; expected {kinds}")
-    try:
-        return CheckpointInfo(
-            model=config_from_dict(values["model"]),
-            action_units=ActionUnitSet.parse(values["action_units"]),
-            crop=recipe_from_dict(values["crop"]),
-            normalization=values["normalization"],
-            thresholds=tuple(float(threshold) for threshold in values["thresholds"]),
-            licence=values["licence"],
-            provenance=dict(values["provenance"]),
-        )
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise CheckpointError(f"{path} has a wrong description: {error}") from error
-
-
-def _write(path: Path, content: bytes) -> None:
-    try:
-        with atomic_path(path) as part:
-            part.write_bytes(content)
-    except OSError as error:
-        raise CheckpointError(f"{path} can't be written ({error})") from error

@@ -1,11 +1,12 @@
-"""The pieces the networks are made of, and the contract every network keeps: `FaceNetwork`."""
+"""The pieces the networks are made of, and the contracts they keep: `Network`, and `FaceNetwork` for recognisers."""
 
 import math
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -16,6 +17,7 @@ __all__ = [
     "Block",
     "DropPath",
     "FaceNetwork",
+    "Network",
     "PatchEmbedding",
     "resize_positions",
     "sincos_positions",
@@ -25,18 +27,44 @@ LAYER_NORM_EPSILON = 1e-6
 """Added to the variance in every layer norm, as in the published models; torch's own default is ten times larger."""
 
 
-class FaceNetwork(nn.Module, ABC):
-    """A network from aligned face crops to one logit per action unit, in two steps an objective can take apart.
+class Network(nn.Module, ABC):
+    """A network an objective can train on square face crops."""
+
+    undecayed: ClassVar[frozenset[str]] = frozenset()
+    """Last parts of the names of parameters that weight decay spares, beside the one-dimensional ones."""
+    image_size: int
+    """Side of the square crops, in pixels."""
+
+    @abstractmethod
+    def layer_ids(self) -> dict[str, int]:
+        """Number the layer each parameter belongs to: 0 next to the pixels, the largest next to the answers."""
+
+    def flops_per_image(self) -> int | None:
+        """Return the floating-point operations of training on one image, or None where nobody counted them."""
+        return None
+
+    def check_size(self, images: Float[Tensor, "batch 3 height width"]) -> None:
+        """Refuse crops of another size.
+
+        Raises:
+            ValueError: Height or width differ from `image_size`.
+        """
+        height, width = images.shape[-2:]
+        if (height, width) != (self.image_size, self.image_size):
+            size = self.image_size
+            raise ValueError(f"this network takes crops of {size} x {size} px, got {width} x {height} px")
+
+
+class FaceNetwork(Network):
+    """A network from aligned face crops to one logit per answer, in two steps an objective can take apart.
 
     `forward(images)` is always `head(features(images))`, so an objective may attach further heads to the features.
     """
 
     dim: int
     """Length of the feature vector."""
-    image_size: int
-    """Side of the square crops, in pixels."""
     head: nn.Linear
-    """Linear classifier on the features, one output per action unit."""
+    """Linear classifier on the features, one output per answer."""
 
     @abstractmethod
     def features(self, images: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch dim"]:
@@ -49,12 +77,8 @@ class FaceNetwork(nn.Module, ABC):
             ValueError: The crops aren't of the size the network was built for.
         """
 
-    @abstractmethod
-    def layer_ids(self) -> dict[str, int]:
-        """Number the layer each parameter belongs to: 0 next to the pixels, the largest next to the logits."""
-
-    def forward(self, images: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch aus"]:
-        """Return one logit per action unit; a sigmoid makes it a probability.
+    def forward(self, images: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch outputs"]:
+        """Return the logits; for an action unit, a sigmoid makes one a probability.
 
         Args:
             images: Normalised crops.
@@ -64,17 +88,6 @@ class FaceNetwork(nn.Module, ABC):
         """
         logits: Tensor = self.head(self.features(images))
         return logits
-
-    def check_size(self, images: Float[Tensor, "batch 3 height width"]) -> None:
-        """Refuse crops of another size.
-
-        Raises:
-            ValueError: Height or width differ from `image_size`.
-        """
-        height, width = images.shape[-2:]
-        if (height, width) != (self.image_size, self.image_size):
-            size = self.image_size
-            raise ValueError(f"this network takes crops of {size} x {size} px, got {width} x {height} px")
 
 
 class PatchEmbedding(nn.Module):
@@ -97,6 +110,22 @@ class PatchEmbedding(nn.Module):
         """Return the tokens row by row."""
         tokens: Tensor = self.proj(images)
         return tokens.flatten(2).transpose(1, 2)
+
+    def visible(
+        self, images: Float[Tensor, "batch 3 height width"], places: Int64[Tensor, "batch visible"]
+    ) -> Float[Tensor, "batch visible dim"]:
+        """Return the tokens of some patches, without projecting the others.
+
+        Args:
+            images: Normalised crops.
+            places: Numbers of the patches, counted row by row.
+        """
+        size, (batch, colours, height, width) = self.proj.kernel_size[0], images.shape
+        columns = width // size
+        grid = images.view(batch, colours, height // size, size, columns, size).permute(0, 2, 4, 1, 3, 5)
+        samples = torch.arange(batch, device=images.device).unsqueeze(1)
+        patches = grid[samples, places // columns, places % columns].flatten(2)
+        return functional.linear(patches, self.proj.weight.flatten(1), self.proj.bias)
 
 
 class Attention(nn.Module):
@@ -189,6 +218,11 @@ class Block(nn.Module):
         tokens = tokens + self.drop_path(self.attn(self.norm1(tokens)))
         refined: Tensor = tokens + self.drop_path(self.mlp(self.norm2(tokens)))
         return refined
+
+    def flops(self, tokens: int) -> int:
+        """Return the floating-point operations of the matrix products for one sample of some tokens, forward only."""
+        dim, hidden = self.mlp.fc1.in_features, self.mlp.fc1.out_features
+        return 2 * tokens * dim * (4 * dim + 2 * hidden) + 4 * tokens * tokens * dim
 
 
 def sincos_positions(dim: int, grid: int, class_token: bool) -> Float[Tensor, "1 tokens dim"]:

@@ -6,7 +6,7 @@ Sizes S, B, L and H are the paper's (H exists in the authors' code alone); `tiny
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from jaxtyping import Float
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from facskit.models.layers import LAYER_NORM_EPSILON, Block, FaceNetwork, PatchEmbedding, sincos_positions
 
-__all__ = ["SIZES", "ViTConfig", "VisionTransformer"]
+__all__ = ["SIZES", "ViTConfig", "VisionTransformer", "encoder_layer"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +89,8 @@ class VisionTransformer(FaceNetwork):
         layer norm, linear head. Positions start as fixed sine-cosine values and are trained along.
     """
 
+    undecayed: ClassVar[frozenset[str]] = frozenset({"cls_token", "pos_embed"})
+
     def __init__(self, config: ViTConfig, num_outputs: int) -> None:
         super().__init__()
         self.config = config
@@ -143,12 +145,31 @@ class VisionTransformer(FaceNetwork):
             Parameter name -> 0 for class token, positions and patch projection, i + 1 for block i, depth + 1 for the
             rest.
         """
-        return {name: self._layer_id(name) for name, _ in self.named_parameters()}
+        return {name: encoder_layer(name, self.config.depth) for name, _ in self.named_parameters()}
 
-    def _layer_id(self, name: str) -> int:
-        match name.split("."):
-            case ["cls_token" | "pos_embed" | "patch_embed", *_]:
-                return 0
-            case ["blocks", index, *_]:
-                return int(index) + 1
-        return self.config.depth + 1
+    def flops_per_image(self) -> int:
+        """Return the floating-point operations of one image's training step: the matrix products alone.
+
+        The backward pass counts twice the forward pass, but nobody needs the gradient of the pixels.
+        """
+        projection = 2 * self.patch_embed.proj.weight.numel() * self.config.grid**2
+        blocks = sum(block.flops(self.config.grid**2 + 1) for block in self.blocks if isinstance(block, Block))
+        return 2 * projection + 3 * (blocks + 2 * self.head.weight.numel())
+
+
+def encoder_layer(name: str, depth: int) -> int:
+    """Return the layer a transformer's parameter belongs to.
+
+    Args:
+        name: Its name in the state dict.
+        depth: Blocks of the encoder.
+
+    Returns:
+        0 for class token, positions and patch projection, i + 1 for block i, `depth` + 1 for everything after it.
+    """
+    match name.split("."):
+        case ["cls_token" | "pos_embed" | "patch_embed", *_]:
+            return 0
+        case ["blocks", index, *_]:
+            return int(index) + 1
+    return depth + 1

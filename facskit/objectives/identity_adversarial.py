@@ -78,7 +78,7 @@ class IdentityAdversarialConfig:
 
 class _ReverseGradient(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, features: Tensor, strength: float) -> Tensor:  # noqa: ANN401 - torch gives it no public type
+    def forward(ctx: Any, features: Tensor, strength: float | Tensor) -> Tensor:  # noqa: ANN401 - torch gives it no public type
         ctx.strength = strength
         return features.view_as(features)
 
@@ -87,7 +87,7 @@ class _ReverseGradient(torch.autograd.Function):
         return gradients[0] * -ctx.strength, None
 
 
-def reverse_gradient(features: Float[Tensor, "*shape"], strength: float) -> Float[Tensor, "*shape"]:
+def reverse_gradient(features: Float[Tensor, "*shape"], strength: float | Float[Tensor, ""]) -> Float[Tensor, "*shape"]:
     """Return the features unchanged, with a gradient that points the other way.
 
     Args:
@@ -165,7 +165,8 @@ def identity_loss(
     names = subjects.clamp(min=0)
     match kind:
         case "bce_one_hot":
-            targets = functional.one_hot(names, scores.shape[1]).to(scores.dtype)
+            every = torch.arange(scores.shape[1], device=scores.device)
+            targets = (names.unsqueeze(1) == every).to(scores.dtype)
             losses = functional.binary_cross_entropy_with_logits(scores, targets, reduction="none").mean(1)
         case "softmax":
             losses = functional.cross_entropy(scores, names, reduction="none")
@@ -198,7 +199,7 @@ def constant_predictor_loss(counts: Sequence[int], kind: IdentityLoss) -> float:
     return (present + absent) / len(shares)
 
 
-class IdentityAdversarial(Objective):
+class IdentityAdversarial(Objective[Batch]):
     """Learn AUs while unlearning identity (FMAE-IAT).
 
     The subject head belongs to the objective, so it is never shipped. The loss is the sum of both, unweighted;
@@ -218,6 +219,8 @@ class IdentityAdversarial(Objective):
         those of the training fold (decision 0003).
     """
 
+    model: FaceNetwork
+
     def __init__(
         self,
         model: FaceNetwork,
@@ -233,6 +236,13 @@ class IdentityAdversarial(Objective):
         self.register_buffer("weights", label_weights(config.occurrence, training_labels))
         self.subject_head = SubjectHead(model.dim, len(subject_counts), config.head_depth)
         self._floor = constant_predictor_loss(subject_counts, config.loss)
+        self.strength: Tensor
+        self.register_buffer("strength", torch.zeros(()), persistent=False)
+        self.on_progress()
+
+    def on_progress(self) -> None:
+        """Set the strength of the reversal."""
+        self.strength.fill_(reversal_strength(self.config, self.progress))
 
     def forward(self, batch: Batch) -> StepOutput:
         """Return the sum of occurrence and identity loss.
@@ -242,8 +252,7 @@ class IdentityAdversarial(Objective):
         """
         features = self.model.features(batch.images)
         logits = self.model.head(features)
-        strength = reversal_strength(self.config, self.progress)
-        seen = features.detach() if self.config.stop_gradient else reverse_gradient(features, strength)
+        seen = features.detach() if self.config.stop_gradient else reverse_gradient(features, self.strength)
         subject_logits = self.subject_head(seen)
         smoothing = self.config.occurrence.label_smoothing
         occurrence = occurrence_loss(logits, batch.labels, self.weights, smoothing)
@@ -252,8 +261,8 @@ class IdentityAdversarial(Objective):
             "occurrence": occurrence.detach(),
             "identity": identity.detach(),
             "identity_accuracy": _accuracy(subject_logits, batch.subjects),
-            "identity_constant": identity.new_tensor(self._floor),
-            "reversal_strength": identity.new_tensor(strength),
+            "identity_constant": identity.new_full((), self._floor),
+            "reversal_strength": self.strength.clone(),
         }
         return StepOutput(loss=occurrence + identity, terms=terms, logits=logits.detach())
 

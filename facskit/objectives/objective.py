@@ -2,14 +2,33 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
+from typing import Generic, Protocol, TypeVar, runtime_checkable
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from facskit.datasets.samples import Batch
-from facskit.models.layers import FaceNetwork
+from facskit.models.layers import Network
 
-__all__ = ["Objective", "StepOutput"]
+__all__ = ["BatchT", "Objective", "StepOutput", "TrainingBatch"]
+
+
+_Batch = TypeVar("_Batch", bound="TrainingBatch")
+
+
+@runtime_checkable
+class TrainingBatch(Protocol):
+    """Training samples of whatever kind: all that the training loop knows of them."""
+
+    def __len__(self) -> int:
+        """Return the number of samples."""
+
+    def to(self: _Batch, device: torch.device | str) -> _Batch:
+        """Return the samples on another device."""
+
+
+BatchT = TypeVar("BatchT", bound=TrainingBatch)
+"""The kind of batch an objective learns from."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -20,11 +39,11 @@ class StepOutput:
     """The number to minimise; the loop calls `backward` on it."""
     terms: dict[str, Tensor] = field(default_factory=dict)
     """Detached scalars to log, by name; the same names at every step."""
-    logits: Float[Tensor, "batch aus"] | None = None
+    logits: Float[Tensor, "batch outputs"] | None = None
     """The model's detached answers, for training metrics."""
 
 
-class Objective(nn.Module, ABC):
+class Objective(nn.Module, ABC, Generic[BatchT]):
     """A model together with the loss that trains it.
 
     The loop knows nothing else: it sets `progress`, calls the objective on a batch and steps on `loss`. Only `model` is
@@ -34,16 +53,38 @@ class Objective(nn.Module, ABC):
         model: The network to train.
     """
 
-    def __init__(self, model: FaceNetwork) -> None:
+    model: Network
+    """The network to train."""
+
+    def __init__(self, model: Network) -> None:
         super().__init__()
         self.model = model
-        self.progress = 0.0
+        self._progress = 0.0
+
+    @property
+    def progress(self) -> float:
         """Share of the training done, from 0 to 1; the loop sets it before each step."""
+        return self._progress
+
+    @progress.setter
+    def progress(self, share: float) -> None:
+        self._progress = share
+        self.on_progress()
+
+    def on_progress(self) -> None:
+        """Follow `progress`, which has just been set: change buffers that `forward` reads.
+
+        `forward` itself must not read `progress`: a compiled step would be compiled again for each new number.
+        """
 
     @abstractmethod
-    def forward(self, batch: Batch) -> StepOutput:
+    def forward(self, batch: BatchT) -> StepOutput:
         """Return the loss of a batch of training samples.
 
         Args:
             batch: Training samples; an objective never sees a test fold.
         """
+
+    def flops_per_image(self) -> int | None:
+        """Return the floating-point operations of training on one image, or None where nobody counted them."""
+        return self.model.flops_per_image()

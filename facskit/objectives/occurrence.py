@@ -65,10 +65,11 @@ def occurrence_loss(
         L_AU = - 1 / (B A) sum_b sum_a [ w_a y log s(z) + (1 - y) log(1 - s(z)) ] with w_a = 1 (FMAE-IAT); here the mean
         runs over known labels alone, which is the same when all are known.
     """
-    known = labels != LabelState.UNKNOWN
+    # Plain numbers, since torch.compile can't compare a tensor with an enumeration's member.
+    known = labels != LabelState.UNKNOWN.value
     # Replacing unknown logits first keeps even an infinite one out of the gradient.
     scores = torch.where(known, _at_least_float32(logits), 0.0)
-    targets = (labels == LabelState.PRESENT).to(scores.dtype)
+    targets = (labels == LabelState.PRESENT.value).to(scores.dtype)
     targets = targets * (1.0 - label_smoothing) + 0.5 * label_smoothing
     cells = functional.binary_cross_entropy_with_logits(scores, targets, pos_weight=weights, reduction="none")
     return torch.where(known, cells, 0.0).sum() / known.sum().clamp(min=1)
@@ -109,7 +110,7 @@ def label_weights(
     return positive_weights(training_labels, config.max_weight)
 
 
-class Occurrence(Objective):
+class Occurrence(Objective[Batch]):
     """Learn which AUs occur, each on its own (FMAE).
 
     Args:
@@ -120,6 +121,8 @@ class Occurrence(Objective):
     Raises:
         ValueError: `training_labels` are needed and missing.
     """
+
+    model: FaceNetwork
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Contact sheets: for each action unit, pairs of pictures of one face without and with it, to be judged by eye.
+"""Contact sheets, to be judged by eye: pairs of pictures of one face without and with each action unit; expressions.
 
 ```
 python -m facskit.synthesis.contact_sheet docs/contact_sheets
@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.progress import track
 
 from facskit.action_units import RENDERED, ActionUnit
+from facskit.expressions import EXPRESSION_NAMES
 from facskit.faces.alignment import EyeSimilarityCrop, crop_matrix, five_points
 from facskit.faces.canvas import Canvas
 from facskit.faces.images import encode_jpeg, warp
@@ -23,10 +24,11 @@ from facskit.files import atomic_path
 from facskit.synthesis.expressions import FacialAction
 from facskit.synthesis.head import load_head
 from facskit.synthesis.renderer import RenderedFace
+from facskit.synthesis.sampling import SampledAction
 from facskit.synthesis.scene import Scene, sample_scene
 from facskit.synthesis.studio import Studio, invent_person, noise_stream, stream
 
-__all__ = ["render_sheets"]
+__all__ = ["render_expressions", "render_sheets"]
 
 Picture = UInt8[np.ndarray, "height width 3"]
 
@@ -37,7 +39,12 @@ SIDE = 96
 HEADER = 22
 SEED = 2026
 _CAMERA = 96
-"""A stream of chance that no corpus uses."""
+_FACES = 97
+"""Streams of chance that no corpus uses."""
+POSERS = 4
+"""People on the sheet of expressions."""
+PORTRAIT = 192
+"""Height and width of each of their pictures in pixels."""
 
 
 def render_sheets(folder: Path) -> list[Path]:
@@ -61,6 +68,41 @@ def render_sheets(folder: Path) -> list[Path]:
             part.write_bytes(encode_jpeg(sheet, quality=78))
         written.append(path)
     return written
+
+
+def render_expressions(folder: Path) -> Path:
+    """Render one sheet of the profile `expressions`: a column per expression, a row per person, as a corpus has them.
+
+    Args:
+        folder: Where to write `expressions.jpg`.
+
+    Returns:
+        The file.
+    """
+    studio = Studio(load_head(), size=2 * PORTRAIT)
+    rows = []
+    for number in track(range(POSERS), description="expressions", console=Console(stderr=True)):
+        person = invent_person(SEED, number, "expressions", studio.head.num_modes)
+        studio.seat(person.looks, person.identity)
+        scene = _calm(sample_scene(stream(SEED, number, _CAMERA)))
+        drawn: dict[str | None, SampledAction] = {}
+        frame = 0
+        while len(drawn) < len(EXPRESSION_NAMES):
+            sampled = person.sampler.sample(stream(SEED, number, _FACES, frame))
+            if not sampled.occurrences[RENDERED.index(43)]:
+                drawn.setdefault(sampled.expression, sampled)
+            frame += 1
+        noise = noise_stream(SEED, number, 0)
+        rows.append([_crop(studio.shoot(drawn[name], scene, noise), PORTRAIT) for name in EXPRESSION_NAMES])
+    studio.close()
+    canvas = Canvas(PORTRAIT * len(EXPRESSION_NAMES), HEADER)
+    for column, name in enumerate(EXPRESSION_NAMES):
+        canvas.text(column * PORTRAIT + 4, HEADER / 2, name, 14, (0, 0, 0))
+    sheet = np.concatenate([canvas.pixels(), *(np.concatenate(row, axis=1) for row in rows)])
+    path = folder / "expressions.jpg"
+    with atomic_path(path) as part:
+        part.write_bytes(encode_jpeg(sheet, quality=78))
+    return path
 
 
 def _portraits(studio: Studio, number: int) -> list[Picture]:
@@ -89,12 +131,12 @@ def _calm(scene: Scene) -> Scene:
     return replace(scene, degradation=clean, pose=(pitch, yaw, roll), offset=(0.0, 0.0), fill=0.5)
 
 
-def _crop(face: RenderedFace) -> Picture:
-    recipe = EyeSimilarityCrop(size=SIDE)
+def _crop(face: RenderedFace, side: int = SIDE) -> Picture:
+    recipe = EyeSimilarityCrop(size=side)
     height, width = face.image.shape[:2]
     points = five_points(face.landmarks)
     matrix = crop_matrix(recipe, landmarks=points, box=None, image_size=(width, height))
-    return warp(face.image, matrix, SIDE)
+    return warp(face.image, matrix, side)
 
 
 def _sheet(unit: ActionUnit, pairs: Sequence[Picture]) -> Picture:
@@ -117,3 +159,4 @@ if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit("usage: python -m facskit.synthesis.contact_sheet FOLDER")
     render_sheets(Path(sys.argv[1]))
+    render_expressions(Path(sys.argv[1]))

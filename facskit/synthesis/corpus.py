@@ -8,13 +8,10 @@ import json
 import multiprocessing
 import os
 import shutil
-from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from threading import Thread
 from typing import TYPE_CHECKING, Any, get_args
 
 import polars as pl
@@ -26,6 +23,7 @@ from facskit.action_units import RENDERED
 from facskit.errors import DatasetError
 from facskit.faces.images import encode_jpeg
 from facskit.files import PART_PATTERN, atomic_path, is_vacant, write_text
+from facskit.processes import single_threaded_children, start_worker
 from facskit.synthesis.head import HEAD_LICENCE, MorphableHead, load_head, save_head
 from facskit.synthesis.sampling import Profile, SampledAction
 from facskit.version import __version__
@@ -39,7 +37,6 @@ MANIFEST = "manifest.parquet"
 DESCRIPTION = "dataset.json"
 _PARTS = ".parts"
 _JPEG_QUALITY = 95
-_SINGLE_THREADED = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "LP_NUM_THREADS")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +51,7 @@ class SynthesisConfig:
     """Same seed, same corpus, whatever the number of workers."""
     profile: Profile = "disfa"
     """How often action units act: `disfa` as in a corpus of spontaneous expressions, `balanced` all about alike,
-    `mixed` half of the pictures of each."""
+    `mixed` half of the pictures of each; `expressions` draws the eight expressions, each as often, and labels them."""
     size: int = 256
     """Height and width of the pictures in pixels."""
     head: Path | None = None
@@ -159,6 +156,8 @@ def render_subject(config: SynthesisConfig, out: Path, subject: int, studio: "St
             columns.SKIN_TONE: person.looks.skin_tone,
         }
         row |= label_cells(sampled)
+        if sampled.expression is not None:
+            row[columns.EXPRESSION] = sampled.expression
         row |= zip(columns.LANDMARKS_X, face.landmarks[:, 0].tolist(), strict=True)
         row |= zip(columns.LANDMARKS_Y, face.landmarks[:, 1].tolist(), strict=True)
         row |= zip(columns.POSE, face.pose.tolist(), strict=True)
@@ -184,7 +183,7 @@ def label_cells(sampled: SampledAction) -> dict[str, int | float]:
 
 def _render_all(config: SynthesisConfig, out: Path, head: Path | None, todo: list[int]) -> None:
     workers = min(config.workers or os.cpu_count() or 1, max(1, len(todo)))
-    with _progress() as progress, _single_threaded_children():
+    with _progress() as progress, single_threaded_children():
         done = (config.subjects - len(todo)) * config.frames
         task = progress.add_task("rendering faces", total=config.subjects * config.frames, completed=done)
         pool = ProcessPoolExecutor(
@@ -209,35 +208,12 @@ def _start_worker(head: Path | None, size: int) -> None:
     global _worker_studio  # noqa: PLW0603 (a process keeps its window from subject to subject)
     from facskit.synthesis.studio import Studio  # noqa: PLC0415 (needs VTK)
 
-    Thread(target=_end_with_parent, daemon=True).start()
+    start_worker()
     _worker_studio = Studio(load_head(head), size)
-
-
-def _end_with_parent() -> None:
-    """Leave when the parent was killed: nobody would ever give this process work or end it."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 def _work(config: SynthesisConfig, out: Path, subject: int) -> int:
     return render_subject(config, out, subject, _worker_studio)
-
-
-@contextmanager
-def _single_threaded_children() -> Iterator[None]:
-    """Let processes that start meanwhile use one thread each; threads beside processes only slow both down."""
-    before = {name: os.environ.get(name) for name in _SINGLE_THREADED}
-    os.environ.update(dict.fromkeys(_SINGLE_THREADED, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
 
 
 def _progress() -> Progress:

@@ -14,16 +14,19 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from facskit.action_units import DISFA_12, RENDERED
+from facskit.expressions import ExpressionName
 from facskit.synthesis.expressions import LEVEL_EDGES, PRESENT_LEVEL, level_of
+from facskit.synthesis.prototypes import draw_expression
 
 __all__ = ["ExpressionSampler", "Profile", "SampledAction"]
 
-Profile = Literal["disfa", "balanced", "mixed"]
+Profile = Literal["disfa", "balanced", "mixed", "expressions"]
 """`disfa`: the joint frequencies of a corpus of spontaneous expressions, half of them neutral; `balanced`: every unit
-about as often, hardly a face at rest; `mixed`: each picture from one of the two, to train on both."""
+about as often, hardly a face at rest; `mixed`: each picture from one of the two, to train on both; `expressions`: the
+eight expressions, each as often, by the prototypes of `facskit.synthesis.prototypes`."""
 
 PureProfile = Literal["disfa", "balanced"]
-"""The profiles that a single picture can follow."""
+"""The profiles that draw a single picture unit by unit."""
 
 PATTERNS_FILE = Path(__file__).with_name("label_patterns.csv")
 """How often each combination of DISFA's 12 units occurs (level 2 or more) in its 130,814 frames."""
@@ -109,6 +112,8 @@ class SampledAction:
     """0 to 1, of the stronger side."""
     left: Float[np.ndarray, " aus"]
     right: Float[np.ndarray, " aus"]
+    expression: ExpressionName | None = None
+    """The expression that the units show; None where units were drawn by themselves."""
 
     @property
     def levels(self) -> Int[np.ndarray, " aus"]:
@@ -148,11 +153,14 @@ class ExpressionSampler:
         Args:
             rng: The only source of chance.
         """
+        if self.profile == "expressions":
+            return _prototypical(rng)
         profile = self._of_this_picture(rng)
         eyes_closed = rng.random() < CLOSED_EYES_RATE[profile]
         draw = self._like_disfa if profile == "disfa" else self._balanced
         present = draw(rng, eyes_closed)
-        intensities = _draw_intensities(rng, present, PRESENT_LEVELS[profile])
+        levels = rng.choice([2, 3, 4, 5], size=len(present), p=PRESENT_LEVELS[profile])
+        intensities = _draw_intensities(rng, present, levels)
         weaker = intensities * _weaker_side(rng)
         left_is_weaker = rng.random(len(RENDERED)) < 0.5
         return SampledAction(
@@ -162,9 +170,11 @@ class ExpressionSampler:
         )
 
     def _of_this_picture(self, rng: np.random.Generator) -> PureProfile:
-        if self.profile == "mixed":
-            return "disfa" if rng.random() < 0.5 else "balanced"
-        return self.profile
+        match self.profile:
+            case "disfa" | "balanced":
+                return self.profile
+            case _:
+                return "disfa" if rng.random() < 0.5 else "balanced"
 
     def _like_disfa(self, rng: np.random.Generator, eyes_closed: bool) -> Bool[np.ndarray, " aus"]:
         coded = set(self._patterns[rng.choice(len(self._habits), p=self._habits)])
@@ -192,12 +202,32 @@ class ExpressionSampler:
         return _present(chosen, eyes_closed)
 
 
+def _prototypical(rng: np.random.Generator) -> SampledAction:
+    """Draw an expression; a one-sided one acts on the same side with all its units and leaves the other at rest."""
+    drawn = draw_expression(rng)
+    present = _present(set(drawn.levels), drawn.eyes_closed)
+    levels = np.array([drawn.levels.get(number, 2) for number in RENDERED.numbers])
+    intensities = _draw_intensities(rng, present, levels)
+    share = _weaker_side(rng, one_sided_share=0.0)
+    left_is_weaker = rng.random(len(RENDERED)) < 0.5
+    if drawn.one_sided:
+        acting = [RENDERED.index(number) for number in drawn.levels]
+        share[acting] = rng.uniform(0, 0.1)
+        left_is_weaker[acting] = rng.random() < 0.5
+    weaker = intensities * share
+    return SampledAction(
+        intensities=intensities,
+        left=np.where(left_is_weaker, weaker, intensities),
+        right=np.where(left_is_weaker, intensities, weaker),
+        expression=drawn.name,
+    )
+
+
 def _draw_intensities(
-    rng: np.random.Generator, present: Bool[np.ndarray, " aus"], shares: tuple[float, ...]
+    rng: np.random.Generator, present: Bool[np.ndarray, " aus"], levels: Int[np.ndarray, " aus"]
 ) -> Float[np.ndarray, " aus"]:
-    """Draw a level for each unit, then an intensity evenly within the level."""
+    """Draw traces of absent units, then an intensity evenly within each unit's level."""
     edges = np.array([0.0, *LEVEL_EDGES, 1.0])
-    levels = rng.choice([2, 3, 4, 5], size=len(present), p=shares)
     traces = (rng.random(len(present)) < TRACE_SHARE).astype(int)
     levels = np.where(present, levels, traces)
     within = rng.random(len(present))
@@ -211,10 +241,10 @@ def _draw_intensities(
     return intensities
 
 
-def _weaker_side(rng: np.random.Generator) -> Float[np.ndarray, " aus"]:
+def _weaker_side(rng: np.random.Generator, one_sided_share: float = ONE_SIDED_SHARE) -> Float[np.ndarray, " aus"]:
     """Draw the weaker side's intensity relative to the stronger one's."""
     weaker = np.clip(1 - np.abs(rng.normal(0, 0.12, len(RENDERED))), 0.5, 1)
-    one_sided = rng.random(len(RENDERED)) < ONE_SIDED_SHARE
+    one_sided = rng.random(len(RENDERED)) < one_sided_share
     lopsided = rng.uniform(0, 0.45, len(RENDERED))
     for row, number in enumerate(RENDERED.numbers):
         if number in SYMMETRIC:

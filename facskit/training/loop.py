@@ -8,105 +8,48 @@ import itertools
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass
-from functools import partial
-from typing import Protocol, runtime_checkable
+from typing import Generic, Protocol, TypeVar, runtime_checkable
 
 import torch
 from lightning_fabric import Fabric
 from torch import nn
 
-from facskit.datasets.samples import Batch
 from facskit.errors import FacskitError
-from facskit.objectives.objective import Objective
+from facskit.objectives.objective import BatchT, Objective, TrainingBatch
 from facskit.training.averaging import AveragedWeights
+from facskit.training.device_peaks import peak_flops
 from facskit.training.interruption import Interruption, catch_interruption
 from facskit.training.loss_log import LossLog, NonFiniteLossError
 from facskit.training.objective_step import ObjectiveStep, SealedBatch
-from facskit.training.optimization import OptimizerConfig, build_optimizer, learning_rate, set_rates
+from facskit.training.optimization import build_optimizer, set_rates
+from facskit.training.plan import TrainingConfig, TrainingPlan
 from facskit.training.progress import TrainingProgress
 from facskit.training.run_directory import RunDirectory
 from facskit.training.snapshots import Position, TrainedParts
 
 __all__ = ["BatchSource", "EpochEnd", "TrainingConfig", "TrainingPlan", "fit"]
 
+_BatchT_co = TypeVar("_BatchT_co", bound=TrainingBatch, covariant=True)
+
 EpochEnd = Callable[[int, nn.Module], Mapping[str, float]]
 """Called after each epoch with its number, from 1, and the model as it would ship; what it returns is logged."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class TrainingConfig:
-    """Length of a run and what happens at each update."""
-
-    epochs: int = 30
-    """Passes over the training samples."""
-    accumulate: int = 1
-    """Batches per update; the effective batch is that many times larger."""
-    clip_norm: float = 0.0
-    """Longest gradient allowed, as the norm over all parameters; 0 doesn't clip."""
-    ema_decay: float = 0.0
-    """Share of the old value that the running average of the weights keeps at each update; 0 ships the last weights."""
-    log_steps: int = 50
-    """Updates between two lines of the log; only then does the processor wait for the accelerator."""
-    checkpoint_minutes: float = 10.0
-    """Minutes between two snapshots within an epoch; every epoch ends with one."""
-    checkpoint_steps: int = 0
-    """Updates between two snapshots within an epoch; 0 leaves it to the clock."""
-
-    def __post_init__(self) -> None:
-        """Refuse impossible numbers."""
-        for field, limit in (("epochs", 1), ("accumulate", 1), ("log_steps", 1), ("checkpoint_steps", 0)):
-            if getattr(self, field) < limit:
-                raise ValueError(f"{field} must be at least {limit}, got {getattr(self, field)}")
-        if not self.clip_norm >= 0:
-            raise ValueError(f"clip_norm must be at least 0, got {self.clip_norm}")
-        if not 0 <= self.ema_decay < 1:
-            raise ValueError(f"ema_decay must be at least 0 and below 1, got {self.ema_decay}")
-        if not self.checkpoint_minutes > 0:
-            raise ValueError(f"checkpoint_minutes must be above 0, got {self.checkpoint_minutes}")
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainingPlan:
-    """Everything `fit` has to know besides objective and batches."""
-
-    training: TrainingConfig
-    """Length of the run."""
-    optimizer: OptimizerConfig
-    """How parameters are updated."""
-    batch_size: int
-    """Samples in each batch of each process."""
-
-    def schedule(self, world_size: int) -> Callable[[float], float]:
-        """Return the learning rate as a function of the fractional epoch.
-
-        Args:
-            world_size: Processes that train together.
-        """
-        return partial(
-            learning_rate,
-            peak=self.optimizer.peak_rate(self.batch_size * self.training.accumulate * world_size),
-            floor=self.optimizer.min_lr,
-            warmup_epochs=self.optimizer.warmup_epochs,
-            epochs=float(self.training.epochs),
-        )
-
-
 @runtime_checkable
-class BatchSource(Protocol):
+class BatchSource(Protocol[_BatchT_co]):
     """Where batches come from: the same ones in the same order for the same epoch, from any step on."""
 
     @property
     def steps_per_epoch(self) -> int:
         """Batches in an epoch."""
 
-    def batches(self, epoch: int, start_step: int = 0) -> Iterator[Batch]:
+    def batches(self, epoch: int, start_step: int = 0) -> Iterator[_BatchT_co]:
         """Yield the batches of an epoch from a step on."""
 
 
 def fit(
-    objective: Objective,
-    source: BatchSource,
+    objective: Objective[BatchT],
+    source: BatchSource[BatchT],
     plan: TrainingPlan,
     *,
     run: RunDirectory,
@@ -141,16 +84,25 @@ def fit(
         trainer.average.adopt()
 
 
-class _Trainer:
+class _Trainer(Generic[BatchT]):
     """One run: the parts that learn, and where it stands."""
 
     def __init__(
-        self, objective: Objective, source: BatchSource, plan: TrainingPlan, *, run: RunDirectory, fabric: Fabric
+        self,
+        objective: Objective[BatchT],
+        source: BatchSource[BatchT],
+        plan: TrainingPlan,
+        *,
+        run: RunDirectory,
+        fabric: Fabric,
     ) -> None:
         self.config, self.schedule = plan.training, plan.schedule(fabric.world_size)
         self.source, self.run, self.fabric = source, run, fabric
         self.objective = objective.to(fabric.device)
         optimizer = build_optimizer(self.objective, plan.optimizer, allow_fused=self._may_fuse())
+        if plan.runtime.compile:
+            # In place, so that names in snapshots stay; with torch's own random numbers, so that masks stay.
+            self.objective.compile(options={"fallback_random": True})
         self.step_module, self.optimizer = fabric.setup(ObjectiveStep(self.objective), optimizer)
         ema = self.config.ema_decay
         self.average = AveragedWeights(self.objective.model, ema) if ema else None
@@ -159,6 +111,7 @@ class _Trainer:
         )
         self.steps = source.steps_per_epoch // self.config.accumulate
         self.images = plan.batch_size * fabric.world_size
+        self.fastest = _fastest(self.objective, plan, fabric)
         self.progress = TrainingProgress(self.config.epochs, self.steps, shown=fabric.is_global_zero)
         self.losses = LossLog()
         self.at = self.parts.restore(run)
@@ -190,7 +143,7 @@ class _Trainer:
         means = {name: total / count for name, total in self.at.sums.items()}
         if on_epoch_end is not None and self.fabric.is_global_zero:
             means |= self._call_back(on_epoch_end)
-        self._log("epoch", means, speed=self._speed(count, self.at.seconds), seconds=self.at.seconds)
+        self._log("epoch", means | self._pace(count, self.at.seconds) | {"seconds": self.at.seconds})
         self.progress.finish_epoch(self.at.epoch, means)
         self.at = Position(epoch=self.at.epoch + 1)
         self.save()
@@ -201,7 +154,7 @@ class _Trainer:
         self.parts.save(self.run, self.at.epoch * self.steps + self.at.step, self.at)
         self.saved = time.monotonic()
 
-    def _update(self, group: list[Batch]) -> None:
+    def _update(self, group: list[BatchT]) -> None:
         """Make one update from one or several batches, without waiting for the accelerator."""
         done = self.at.epoch + self.at.step / self.steps
         self.objective.progress = done / self.config.epochs
@@ -239,24 +192,26 @@ class _Trainer:
         for name, total in totals.items():
             self.at.sums[name] = self.at.sums.get(name, 0.0) + total
         means = {name: total / count for name, total in totals.items()}
-        speed = self._speed(count, seconds)
-        self.progress.update(self.at.epoch, self.at.step, loss=means["loss"], rate=self._rate, speed=speed)
-        self._log("step", means, speed=speed)
+        pace = self._pace(count, seconds)
+        self.progress.update(self.at.epoch, self.at.step, loss=means["loss"], rate=self._rate, pace=pace)
+        self._log("step", means | pace)
 
     def _save_or_stop(self, interruption: Interruption, *, logged: bool) -> None:
         due = self.config.checkpoint_steps > 0 and self.at.step % self.config.checkpoint_steps == 0
         late = time.monotonic() - self.saved > 60 * self.config.checkpoint_minutes
         stop = interruption.signal is not None
         if self.fabric.world_size > 1:  # one process's clock or signal must not leave the others waiting for it
-            wishes = torch.tensor([float(late), float(stop)], device=self.fabric.device)
-            late = stop = False
-            if logged:
-                torch.distributed.all_reduce(wishes, torch.distributed.ReduceOp.MAX)
-                late, stop = (wish > 0 for wish in wishes.tolist())
+            late, stop = self._agree(late, stop) if logged else (False, False)
         if stop:
             self._stop()
         if (due or late) and self.at.step < self.steps:
             self.save()
+
+    def _agree(self, *wishes: bool) -> tuple[bool, ...]:
+        """Ask all processes, and grant what any of them wishes."""
+        asked = torch.tensor([float(wish) for wish in wishes], device=self.fabric.device)
+        torch.distributed.all_reduce(asked, torch.distributed.ReduceOp.MAX)
+        return tuple(wish > 0 for wish in asked.tolist())
 
     def _stop(self) -> None:
         self.save()
@@ -271,18 +226,26 @@ class _Trainer:
         with nullcontext() if self.average is None else self.average.in_place():
             return dict(on_epoch_end(self.at.epoch + 1, model))
 
-    def _log(self, kind: str, values: Mapping[str, float], *, speed: float, **more: float) -> None:
+    def _log(self, kind: str, values: Mapping[str, float]) -> None:
         if self.fabric.is_global_zero:
             place = {"kind": kind, "epoch": self.at.epoch + 1, "step": self.at.epoch * self.steps + self.at.step}
-            self.run.append_metrics({**place, **values, "lr": self._rate, "images_per_second": speed, **more})
+            self.run.append_metrics({**place, **values, "lr": self._rate})
 
     @property
     def _rate(self) -> float:
         return float(max(group["lr"] for group in self.optimizer.param_groups))
 
-    def _speed(self, batches: int, seconds: float) -> float:
-        return batches * self.images / max(seconds, 1e-9)
+    def _pace(self, batches: int, seconds: float) -> dict[str, float]:
+        speed = batches * self.images / max(seconds, 1e-9)
+        share = {} if self.fastest is None else {"flops_utilisation": speed / self.fastest}
+        return {"images_per_second": speed, **share}
 
     def _may_fuse(self) -> bool:
         scales = getattr(self.fabric.strategy.precision, "scaler", None) is not None
         return not (scales and self.config.clip_norm)
+
+
+def _fastest(objective: Objective[BatchT], plan: TrainingPlan, fabric: Fabric) -> float | None:
+    """Images per second if all devices only multiplied matrices; None if nobody knows."""
+    flops, peak = objective.flops_per_image(), peak_flops(fabric.device, plan.runtime)
+    return None if flops is None or peak is None else fabric.world_size * peak / flops

@@ -1,36 +1,37 @@
 """An objective in the form Fabric can wrap and divide among processes."""
 
+from typing import Generic
+
 from torch import Tensor, nn
 
-from facskit.datasets.samples import Batch
-from facskit.objectives.objective import Objective
+from facskit.objectives.objective import BatchT, Objective
 
 __all__ = ["ObjectiveStep", "SealedBatch"]
 
 
-class SealedBatch:
+class SealedBatch(Generic[BatchT]):
     """Carries a batch past Fabric, which looks for tensors inside arguments and can't copy frozen values.
 
     Args:
         batch: What the objective will see.
     """
 
-    def __init__(self, batch: Batch) -> None:
+    def __init__(self, batch: BatchT) -> None:
         self.batch = batch
 
 
-class ObjectiveStep(nn.Module):
+class ObjectiveStep(nn.Module, Generic[BatchT]):
     """Calls an objective and returns plain tensors.
 
     Args:
         objective: Model and loss.
     """
 
-    def __init__(self, objective: Objective) -> None:
+    def __init__(self, objective: Objective[BatchT]) -> None:
         super().__init__()
         self.objective = objective
 
-    def forward(self, sealed: SealedBatch) -> tuple[Tensor, dict[str, Tensor]]:
+    def forward(self, sealed: SealedBatch[BatchT]) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the loss to minimise, and everything to log, detached.
 
         Args:

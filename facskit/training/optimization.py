@@ -16,7 +16,6 @@ from facskit.objectives.objective import Objective
 __all__ = ["OptimizerConfig", "build_optimizer", "layer_scales", "learning_rate", "parameter_groups", "set_rates"]
 
 _BATCH_OF_BASE_RATE = 256
-_NEVER_DECAYED = {"cls_token", "pos_embed"}
 _FUSED_DEVICES = ("cpu", "cuda", "mps")
 
 
@@ -29,7 +28,7 @@ class OptimizerConfig:
     base_lr: float = 5e-4
     """Learning rate for an effective batch of 256 images; the rate in use is `base_lr * effective batch / 256`."""
     weight_decay: float = 0.05
-    """Decoupled weight decay; biases, other one-dimensional parameters, positions and class token are spared."""
+    """Decoupled weight decay; biases, other one-dimensional parameters and those that the network names are spared."""
     betas: tuple[float, float] = (0.9, 0.999)
     """Decay rates of the running averages of the gradient and of its square."""
     eps: float = 1e-8
@@ -106,7 +105,7 @@ def layer_scales(layers: Mapping[str, int], layer_decay: float) -> dict[str, flo
     return {name: layer_decay ** (top - layer) for name, layer in layers.items()}
 
 
-def parameter_groups(objective: Objective, *, weight_decay: float, layer_decay: float) -> list[dict[str, Any]]:
+def parameter_groups(objective: Objective[Any], *, weight_decay: float, layer_decay: float) -> list[dict[str, Any]]:
     """Sort an objective's trainable parameters into groups of one learning-rate factor and one weight decay.
 
     What the objective learns beside its model, such as a subject head, belongs to the top layer.
@@ -125,7 +124,8 @@ def parameter_groups(objective: Objective, *, weight_decay: float, layer_decay: 
         if not parameter.requires_grad:
             continue
         scale = scales.get(name.removeprefix("model."), 1.0)
-        decay = 0.0 if parameter.ndim <= 1 or name.rpartition(".")[2] in _NEVER_DECAYED else weight_decay
+        spared = parameter.ndim <= 1 or name.rpartition(".")[2] in objective.model.undecayed
+        decay = 0.0 if spared else weight_decay
         empty: dict[str, Any] = {"params": [], "names": [], "weight_decay": decay, "lr_scale": scale}
         group = groups.setdefault((scale, decay), empty)
         group["params"].append(parameter)
@@ -134,7 +134,7 @@ def parameter_groups(objective: Objective, *, weight_decay: float, layer_decay: 
 
 
 def build_optimizer(
-    objective: Objective, config: OptimizerConfig, *, allow_fused: bool = True
+    objective: Objective[Any], config: OptimizerConfig, *, allow_fused: bool = True
 ) -> torch.optim.Optimizer:
     """Build the optimiser for an objective on its device; `set_rates` sets its rates before each update.
 

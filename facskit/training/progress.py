@@ -50,7 +50,7 @@ class TrainingProgress:
         *,
         loss: float | None = None,
         rate: float | None = None,
-        speed: float | None = None,
+        pace: Mapping[str, float] | None = None,
     ) -> None:
         """Show where the run is.
 
@@ -59,11 +59,13 @@ class TrainingProgress:
             step: Updates done within the present one.
             loss: Mean loss since the last call.
             rate: Learning rate.
-            speed: Images per second.
+            pace: `images_per_second` and, where it is known, `flops_utilisation`, the share of the device's peak.
         """
         numbers = "" if loss is None else f"loss {loss:.4f}"
         numbers += "" if rate is None else f", lr {rate:.2e}"
-        numbers += "" if speed is None else f", {speed:.0f} images/s"
+        pace = pace or {}
+        numbers += f", {pace['images_per_second']:.0f} images/s" if "images_per_second" in pace else ""
+        numbers += f", {pace['flops_utilisation']:.0%} of peak" if "flops_utilisation" in pace else ""
         shown_epoch = min(epoch + 1, self._epochs)
         self._bar.update(self._task, completed=epoch * self._steps + step, epoch=shown_epoch, numbers=numbers)
 

@@ -4,6 +4,7 @@ Lightning Fabric moves, casts and distributes; this module chooses for it and ke
 """
 
 import logging
+import math
 import os
 import random
 import warnings
@@ -40,12 +41,18 @@ class RuntimeConfig:
     """Refuse operations whose result depends on timing; slower, and a repeated run on one machine is bit-identical."""
     threads: int = 0
     """CPU threads of each process; 0 leaves PyTorch's choice."""
+    compile: bool = False
+    """Translate the objective's step with torch.compile: the first steps take minutes, the others less time."""
+    peak_tflops: float = 0.0
+    """Peak of one device in 10^12 operations per second; 0 takes that of a known accelerator, and logs none else."""
 
     def __post_init__(self) -> None:
         """Refuse impossible counts."""
         for field, limit in (("devices", 1), ("seed", 0), ("threads", 0)):
             if getattr(self, field) < limit:
                 raise ValueError(f"{field} must be at least {limit}, got {getattr(self, field)}")
+        if not (math.isfinite(self.peak_tflops) and self.peak_tflops >= 0):
+            raise ValueError(f"peak_tflops must be at least 0, got {self.peak_tflops}")
 
 
 def start_runtime(config: RuntimeConfig) -> Fabric:

@@ -32,7 +32,7 @@ class Position:
 class TrainedParts:
     """Everything whose state changes with an update."""
 
-    objective: Objective
+    objective: Objective[Any]
     """Model and loss."""
     optimizer: torch.optim.Optimizer
     """The update rule with its averages."""

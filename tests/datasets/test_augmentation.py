@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from facskit.datasets.augmentation import AugmentationConfig, augment_matrix, augment_pixels, sample_generator
-from facskit.experiments.recipe_files import read_recipe
+from facskit.experiments.recipe import Recipe
+from facskit.experiments.recipe_files import find_recipes, read_recipe
 
 EVERYTHING = 1.0
-RECIPES = sorted((Path(__file__).parents[2] / "recipes").rglob("*.yaml"))
+RECIPES = find_recipes(Path(__file__).parents[2] / "recipes", Recipe)
 SIDE = 48
 
 
@@ -43,6 +44,23 @@ def test_the_same_key_gives_the_same_sample_and_another_key_another(recipe: Path
     if config != AugmentationConfig():
         assert len({augmented(*key) for key in [(3, 5, 7), (4, 5, 7), (3, 6, 7), (3, 5, 8)]}) == 4
     np.testing.assert_array_equal(image, kept, "the crop given was written to")
+
+
+def test_seeded_samples_stay_what_they_were() -> None:
+    """Results in the docs were trained on these very numbers."""
+    config = AugmentationConfig(
+        flip_chance=0.5, window_area=(0.08, 1.0), rotation=5.0, shift=0.1, brightness=0.2, erase_chance=0.5
+    )
+    matrices = [
+        [-1.451203, -0.078439, 53.561923, -0.081621, 1.394624, 0.386385],
+        [1.17598, 0.016006, -4.809707, -0.018825, 0.999872, 3.123307],
+        [-1.08562, 0.057624, 51.353494, 0.059908, 1.044226, -1.776908],
+    ]
+    for row, (matrix, following) in enumerate(zip(matrices, (0.754368, 0.050182, 0.772199), strict=True)):
+        rng = sample_generator(1, 2, row)
+        np.testing.assert_allclose(augment_matrix(config, np.eye(2, 3), SIDE, rng).ravel(), matrix, atol=1e-6)
+        augment_pixels(config, crop(), rng)
+        assert rng.random() == pytest.approx(following, abs=1e-6)
 
 
 def test_a_mirror_image_is_about_the_middle() -> None:
@@ -102,6 +120,7 @@ PIXEL_CHANGES: dict[str, dict[str, Any]] = {
     "contrast": {"contrast": 0.5},
     "gamma": {"gamma": 0.5},
     "colour_gain": {"colour_gain": 0.3},
+    "operations": {"random_operations": 2, "operation_chance": EVERYTHING},
     "grey": {"grey_chance": EVERYTHING},
     "shade": {"shade_chance": EVERYTHING},
     "blur": {"blur_chance": EVERYTHING, "blur": (0.02, 0.03)},
@@ -164,6 +183,10 @@ def test_chances_are_met() -> None:
         ({"jpeg_quality": (0, 90)}, "jpeg_quality must be from 1 to 100, got 0"),
         ({"shrink": 0.5}, "shrink must be from 1 to 20, got 0.5"),
         ({"erase_count": 21}, "erase_count must be from 0 to 20, got 21"),
+        ({"random_operations": 11}, "random_operations must be from 0 to 10, got 11"),
+        ({"magnitude": 10.5}, "magnitude must be from 0 to 10, got 10.5"),
+        ({"magnitude_spread": -0.5}, "magnitude_spread must be from 0 to 10, got -0.5"),
+        ({"operation_chance": 2.0}, "operation_chance must be from 0 to 1, got 2.0"),
         ({"brightness": float("nan")}, "brightness must be from 0 to 1, got nan"),
     ],
 )

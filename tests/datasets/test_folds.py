@@ -8,6 +8,7 @@ import pytest
 from facskit.datasets.folds import (
     Fold,
     FoldsConfig,
+    GivenSplit,
     HoldOut,
     LeaveOneSubjectOut,
     PublishedFolds,
@@ -131,6 +132,52 @@ def test_rare_units_are_spread() -> None:
 def test_too_few_or_unknown_people(config: FoldsConfig, subjects: list[str], message: str) -> None:
     with pytest.raises(DatasetError, match=message):
         make_folds(config, subjects)
+
+
+SPLITS = ["train", "train", "train", "validation", "test", "test"]
+
+
+def test_a_given_split_is_one_fold() -> None:
+    subjects = ["c", "a", "a", "b", "e", "d"]
+    (found,) = make_folds(GivenSplit(), subjects, splits=SPLITS)
+    assert (found.index, found.train.tolist(), found.validation.tolist()) == (1, [0, 1, 2], [3])
+    assert found.test.tolist() == [4, 5]
+    assert (found.train_subjects, found.validation_subjects) == (("a", "c"), ("b",))
+    assert found.test_subjects == ("d", "e")
+    found.check(subjects)
+
+
+def test_a_split_without_validation_may_set_people_aside() -> None:
+    subjects = [f"p{row // 2}" for row in range(20)]
+    splits = ["train"] * 14 + ["test"] * 6
+    (plain,) = make_folds(GivenSplit(), subjects, splits=splits)
+    assert plain.validation.size == 0
+    (aside,) = make_folds(GivenSplit(validation_fraction=0.3), subjects, splits=splits)
+    assert (len(aside.validation_subjects), len(aside.train_subjects)) == (2, 5)
+    assert aside.test.tolist() == plain.test.tolist()
+    aside.check(subjects)
+    (again,) = make_folds(GivenSplit(validation_fraction=0.3), subjects, splits=splits)
+    assert again.validation_subjects == aside.validation_subjects
+
+
+def test_the_validation_part_may_be_the_test() -> None:
+    splits = ["validation" if split == "test" else split for split in SPLITS]
+    (found,) = make_folds(GivenSplit(test_part="validation"), list("abcdef"), splits=splits)
+    assert (found.test.tolist(), found.validation.tolist()) == ([3, 4, 5], [])
+    with pytest.raises(DatasetError, match="test_part is validation, but the column split has a test part"):
+        make_folds(GivenSplit(test_part="validation"), list("abcdef"), splits=SPLITS)
+
+
+def test_a_split_must_be_there_whole_and_exclusive() -> None:
+    with pytest.raises(DatasetError, match="folds of the kind 'given' need the manifest's column split; it has none"):
+        make_folds(GivenSplit(), ["a", "b"])
+    for cell in (None, "dev"):
+        with pytest.raises(DatasetError, match=rf"row 2, column split: found {cell!r}; expected train, validation or"):
+            make_folds(GivenSplit(), ["a", "b"], splits=["train", cell])
+    with pytest.raises(DatasetError, match="subject a in both its train and its test part"):
+        make_folds(GivenSplit(), ["a", "a"], splits=["train", "test"])
+    with pytest.raises(DatasetError, match="the column split has no test part, which folds.test_part tests on"):
+        make_folds(GivenSplit(), ["a", "b"], splits=["train", "validation"])
 
 
 def fold(**changes: object) -> Fold:

@@ -5,10 +5,11 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 import torch
 
-from facskit.action_units import ActionUnitSet
+from facskit.action_units import NO_ACTION_UNITS, ActionUnitSet
 from facskit.datasets import image_store
 from facskit.datasets.augmentation import AugmentationConfig
 from facskit.datasets.loaders import (
@@ -24,8 +25,18 @@ from facskit.datasets.manifest import Manifest, read_manifest
 from facskit.datasets.packed import pack_manifest
 from facskit.datasets.samples import Batch
 from facskit.errors import DatasetError, MediaError
-from facskit.faces.alignment import BoxCrop, EyeSimilarityCrop, WholeImage, box_of, crop_matrix, five_points
+from facskit.expressions import RAF_DB
+from facskit.faces.alignment import (
+    BoxCrop,
+    EyeSimilarityCrop,
+    Similarity49Crop,
+    WholeImage,
+    box_of,
+    crop_matrix,
+    five_points,
+)
 from facskit.faces.images import read_image, warp
+from facskit.faces.landmarks import INNER_MOUTH_CORNERS, JAW
 from facskit.faces.normalization import normalize
 from tests.datasets.conftest import FACE, PAIR
 
@@ -38,7 +49,7 @@ PAIRS = LoaderConfig(batch_size=3)
 
 
 def same(one: Batch, other: Batch) -> bool:
-    names = ("images", "labels", "subjects", "indices")
+    names = ("images", "labels", "subjects", "indices", "expressions")
     return all(torch.equal(getattr(one, name), getattr(other, name)) for name in names)
 
 
@@ -238,3 +249,42 @@ def test_the_units_of_the_manifest_reach_the_batch(tmp_path: Path, manifest: Man
     (batch, *_) = eval_loader(FaceDataset(one, PLAIN), PAIRS).batches(0)
     assert batch.labels.shape == (3, 1)
     assert batch.action_units.codes == ("AU12",)
+
+
+def labelled(manifest: Manifest) -> Manifest:
+    shown = ["happiness", None, "fear", "contempt", "neutral"] * 2
+    return replace(manifest, table=manifest.table.with_columns(expression=pl.Series(shown)))
+
+
+def test_expressions_reach_samples_and_batches(manifest: Manifest) -> None:
+    faces = replace(labelled(manifest), action_units=NO_ACTION_UNITS)
+    dataset = FaceDataset(faces, PLAIN, rows=np.array([4, 0, 1, 3, 2]), expressions=RAF_DB)
+    for workers in (0, 2):
+        batches = list(eval_loader(dataset, replace(PAIRS, workers=workers)).batches(0))
+        assert [name for batch in batches for name in batch.expressions.tolist()] == [6, 3, -1, -1, 1]
+        assert batches[0].labels.shape == (3, 0)
+    assert [dataset.sample(0, position).expression for position in range(5)] == [6, 3, -1, -1, 1]
+    plain = eval_loader(FaceDataset(faces, PLAIN), PAIRS).batches(0)
+    assert {name for batch in plain for name in batch.expressions.tolist()} == {-1}
+    with pytest.raises(DatasetError, match="the column expression is missing"):
+        FaceDataset(manifest, PLAIN, expressions=RAF_DB)
+
+
+def test_a_crop_asks_only_for_the_landmarks_it_needs(manifest: Manifest, tmp_path: Path) -> None:
+    fewer = manifest.table.clone()
+    for point in (*JAW, *INNER_MOUTH_CORNERS):
+        fewer[7, f"x_{point}"] = fewer[7, f"y_{point}"] = None
+    part = Manifest(table=fewer, root=tmp_path, action_units=PAIR)
+    for recipe in (EyeSimilarityCrop(size=32), Similarity49Crop(size=32)):
+        steps = replace(PLAIN, recipe=recipe)
+        whole, less = (FaceDataset(faces, steps).sample(0, 7).image for faces in (manifest, part))
+        assert torch.equal(whole, less)
+    message = r"07\.png: the row has no landmarks on the jaw, which a box crop needs; run `facskit prepare --crop box`"
+    with pytest.raises(DatasetError, match=message):
+        FaceDataset(part, replace(PLAIN, recipe=BoxCrop(size=32)))
+    without_corners = manifest.table.clone()
+    for point in INNER_MOUTH_CORNERS:
+        without_corners[7, f"x_{point}"] = without_corners[7, f"y_{point}"] = None
+    sixty_six = Manifest(table=without_corners, root=tmp_path, action_units=PAIR)
+    box = replace(PLAIN, recipe=BoxCrop(size=32))
+    assert torch.isfinite(FaceDataset(sixty_six, box).sample(0, 7).image).all()

@@ -32,3 +32,22 @@ def write_drawn_faces(path: Path, subjects: int = 6, images: int = 24) -> Path:
             )
     pl.DataFrame(rows).write_parquet(path)
     return path
+
+
+def write_drawn_expressions(path: Path, subjects: int = 6, images: int = 24, *, split: bool = False) -> Path:
+    """Write a packed manifest of three "expressions": a square in one place, in the other, or in both; some unknown.
+
+    With `split`, the last two subjects are the corpus's own test part.
+    """
+    write_drawn_faces(path, subjects, images)
+    table = pl.read_parquet(path)
+    shown = {(1, 0): "surprise", (0, 1): "happiness", (1, 1): "anger", (0, 0): None}
+    names = [shown[row] for row in table.select("AU01", "AU12").rows()]
+    table = table.drop("AU01", "AU12").with_columns(expression=pl.Series(names))
+    if split:
+        last = {f"S{subject}" for subject in range(subjects - 2, subjects)}
+        table = table.with_columns(
+            split=pl.Series(["test" if subject in last else "train" for subject in table["subject"]])
+        )
+    table.write_parquet(path)
+    return path

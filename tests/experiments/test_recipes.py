@@ -6,17 +6,26 @@ import pytest
 import torch
 
 from facskit.action_units import ActionUnitSet
+from facskit.datasets.unlabelled import ResizeFlip
+from facskit.datasets.unlabelled_images import UnlabelledImages
 from facskit.experiments.assemble import assemble_model
+from facskit.experiments.pretraining_parts import assemble_autoencoder, assemble_pretraining
+from facskit.experiments.pretraining_recipe import PretrainRecipe
 from facskit.experiments.recipe import Recipe
-from facskit.experiments.recipe_files import format_recipe, read_recipe
+from facskit.experiments.recipe_files import find_recipes, format_recipe, read_recipe
+from facskit.models.masked_autoencoder import AutoencoderConfig
 from facskit.models.vision_transformer import SIZES
 from facskit.objectives.identity_adversarial import IdentityAdversarialConfig
+from facskit.objectives.reconstruction import MaskedReconstruction
 from facskit.training.loop import TrainingPlan
 from facskit.training.optimization import parameter_groups
+from facskit.training.runtime import start_runtime
 from tests.experiments.assembling import objective_on_meta
 
 ROOT = Path(__file__).parents[2] / "recipes"
 RECIPES = sorted(ROOT.rglob("*.yaml"))
+TRAINING = find_recipes(ROOT, Recipe)
+PRETRAINING = find_recipes(ROOT, PretrainRecipe)
 PUBLISHED = sorted((ROOT / "fmae_iat").glob("*.yaml"))
 
 
@@ -24,7 +33,10 @@ def test_all_recipes_are_found() -> None:
     names = {path.relative_to(ROOT).as_posix() for path in RECIPES}
     corpora = ("bp4d", "bp4d_plus", "disfa")
     published = {f"fmae_iat/{corpus}_{arm}.yaml" for corpus in corpora for arm in ("fmae", "fmae_iat")}
-    assert published | {"packaged/fmae_iat_tiny.yaml", "rendered/compact.yaml", "debug/one_minute.yaml"} == names
+    published |= {f"fmae/vit_{size}.yaml" for size in ("small", "base", "large")}
+    ours = {"packaged/fmae_iat_tiny", "rendered/compact", "rendered/pretrain_tiny", "debug/one_minute"}
+    assert published | {f"{name}.yaml" for name in ours | {"debug/pretrain_one_minute"}} <= names
+    assert sorted(TRAINING + PRETRAINING) == RECIPES  # each is of one kind
     assert not list(ROOT.rglob("*.yml"))
 
 
@@ -37,12 +49,48 @@ def test_opens_with_what_a_reader_wants_to_know(path: Path) -> None:
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
 def test_is_read_and_written_back(path: Path, tmp_path: Path) -> None:
-    recipe = read_recipe(path)
+    kind = Recipe if path in TRAINING else PretrainRecipe
+    recipe = read_recipe(path, kind)
+    assert isinstance(recipe, kind)
     (tmp_path / "resolved.yaml").write_text(format_recipe(recipe))
-    assert read_recipe(tmp_path / "resolved.yaml") == recipe
+    assert read_recipe(tmp_path / "resolved.yaml", kind) == recipe
 
 
-@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", PRETRAINING, ids=lambda path: path.stem)
+def test_a_pre_training_is_assembled(path: Path) -> None:
+    recipe = read_recipe(path, PretrainRecipe)
+    with torch.device("meta"):
+        objective = MaskedReconstruction(assemble_autoencoder(recipe), recipe.objective)
+    groups = parameter_groups(
+        objective, weight_decay=recipe.optimizer.weight_decay, layer_decay=recipe.optimizer.layer_decay
+    )
+    fixed = {"model.pos_embed", "model.decoder_pos_embed"}
+    assert {name for group in groups for name in group["names"]} == dict(objective.named_parameters()).keys() - fixed
+    plan = TrainingPlan(training=recipe.training, optimizer=recipe.optimizer, batch_size=recipe.data.loader.batch_size)
+    assert plan.schedule(recipe.runtime.devices)(recipe.optimizer.warmup_epochs) == pytest.approx(recipe.learning_rate)
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "parameters", "devices"),
+    [("small", "S", 47_578_240, 2), ("base", "B", 111_907_840, 2), ("large", "L", 329_541_888, 4)],
+)
+def test_published_pre_trainings_hold_the_published_numbers(
+    name: str, size: str, parameters: int, devices: int
+) -> None:
+    recipe = read_recipe(ROOT / "fmae" / f"vit_{name}.yaml", PretrainRecipe)
+    assert recipe.model == AutoencoderConfig(encoder=SIZES[size])
+    with torch.device("meta"):
+        assert sum(value.numel() for value in assemble_autoencoder(recipe).parameters()) == parameters
+    assert (recipe.runtime.devices, recipe.effective_batch) == (devices, 512)
+    assert recipe.learning_rate == pytest.approx(3e-4)
+    assert (recipe.training.epochs, recipe.optimizer.warmup_epochs) == (50, 2)
+    assert (recipe.optimizer.betas, recipe.optimizer.weight_decay) == ((0.9, 0.95), 0.05)
+    assert recipe.data.augmentation == ResizeFlip(flip_chance=0.5)
+    assert recipe.objective.norm_pixels
+    assert recipe.runtime.precision == "fp16"
+
+
+@pytest.mark.parametrize("path", TRAINING, ids=lambda path: path.stem)
 def test_is_assembled(path: Path) -> None:
     recipe = read_recipe(path)
     objective = objective_on_meta(recipe)
@@ -76,12 +124,20 @@ def test_published_recipes_hold_the_published_numbers(path: Path) -> None:
 
 
 def test_packaged_recipes_need_no_weights_and_no_files() -> None:
-    for path in [*ROOT.glob("packaged/*.yaml"), *ROOT.glob("debug/*.yaml")]:
+    for path in set(TRAINING) & {*ROOT.glob("packaged/*.yaml"), *ROOT.glob("debug/*.yaml")}:
         recipe = read_recipe(path)
         assert recipe.data.manifest == "packaged"
         assert not recipe.initial_weights
         with torch.device("meta"):
             assert assemble_model(recipe).image_size == recipe.data.crop.size
+
+
+def test_the_debug_pre_training_needs_no_weights_and_no_files() -> None:
+    recipe = read_recipe(ROOT / "debug" / "pretrain_one_minute.yaml", PretrainRecipe)
+    assert not recipe.initial_weights
+    source = UnlabelledImages.open(recipe.data.images)
+    parts = assemble_pretraining(recipe, source, start_runtime(recipe.runtime))
+    assert next(parts.loader.batches(0)).images.shape == (64, 3, 64, 64)
 
 
 def test_a_recipe_by_defaults_is_whole() -> None:

@@ -13,7 +13,9 @@ from facskit.faces.alignment import (
     BoxCrop,
     CropRecipe,
     EyeSimilarityCrop,
+    Similarity49Crop,
     WholeImage,
+    border_level,
     box_of,
     crop_matrix,
     five_points,
@@ -24,6 +26,7 @@ from facskit.faces.alignment import (
 )
 from facskit.faces.detection import CenterFace
 from facskit.faces.images import warp
+from facskit.faces.landmarks import to_49
 
 Points = Float[np.ndarray, "5 2"]
 
@@ -118,6 +121,74 @@ def test_box_crop_adds_its_margin_and_stays_square() -> None:
     np.testing.assert_allclose(corners, [[-14, 16], [74, 104]], atol=1e-9)
 
 
+def test_a_stretched_box_fills_the_crop_with_its_own_margins() -> None:
+    box = np.array([10.0, 20.0, 50.0, 100.0])
+    matrix = crop_matrix(BoxCrop(size=224, margin=0.05, stretch=True), landmarks=None, box=box, image_size=(1, 1))
+    corners = transform_points(matrix, np.array([[10.0 - 2, 20.0 - 4], [50.0 + 2, 100.0 + 4]]))
+    np.testing.assert_allclose(corners, [[-0.5, -0.5], [223.5, 223.5]], atol=1e-9)
+
+
+def similarity_49_by_loops(points49: Float[np.ndarray, "49 2"], size: int, enlarge: float) -> Float[np.ndarray, "49 2"]:
+    """Restate the published preprocessing point by point, and return the points in the crop."""
+    left, right = [0.0, 0.0], [0.0, 0.0]
+    for point in range(19, 25):
+        left = [left[axis] + points49[point][axis] / 6 for axis in (0, 1)]
+    for point in range(25, 31):
+        right = [right[axis] + points49[point][axis] / 6 for axis in (0, 1)]
+    angle = np.arctan2(right[1] - left[1], right[0] - left[0])
+    cosine, sine = np.cos(angle), np.sin(angle)
+
+    def rotated(point: list[float]) -> list[float]:
+        return [cosine * point[0] + sine * point[1], -sine * point[0] + cosine * point[1]]
+
+    five = [rotated(left), rotated(right), *(rotated(list(points49[point])) for point in (13, 31, 37))]
+    across, down = [point[0] for point in five], [point[1] for point in five]
+    half = 0.5 * enlarge * max(max(across) - min(across), max(down) - min(down))
+    corner = [(max(across) + min(across)) / 2 - half, (max(down) + min(down)) / 2 - half]
+    scale = (size - 1) / 2 / half
+    moved = []
+    for point in points49:
+        turned = rotated(list(point))
+        moved.append([scale * (turned[0] - corner[0]), scale * (turned[1] - corner[1])])
+    return np.array(moved)
+
+
+@pytest.mark.parametrize("row", [0, 31, 500])
+def test_similarity_49_is_the_published_one(row: int) -> None:
+    landmarks = packaged_faces().landmarks(row)
+    assert landmarks is not None
+    points = landmarks.astype(np.float64)
+    points = points @ np.array([[0.9, 0.4], [-0.4, 0.9]]) * 3 + 40  # a tilted, larger face
+    for recipe in (Similarity49Crop(), Similarity49Crop(size=112, enlarge=2.2)):
+        matrix = matrix_of(recipe, five_points(points))
+        expected = similarity_49_by_loops(to_49(points), recipe.size, recipe.enlarge)
+        np.testing.assert_allclose(transform_points(matrix, to_49(points)), expected, atol=1e-9)
+        eyes = five_points(transform_points(matrix, points))[:2]
+        assert eyes[0, 1] == pytest.approx(eyes[1, 1])
+        assert np.allclose(matrix[:, :2] @ matrix[:, :2].T, np.eye(2) * np.linalg.det(matrix[:, :2]))
+
+
+def test_similarity_49_from_a_detector_is_nearly_that_from_landmarks() -> None:
+    faces, detector = packaged_faces(), CenterFace()
+    distances = []
+    for row in range(5, len(faces), 120):
+        landmarks, found = faces.landmarks(row), detector.detect(faces.image(row))
+        if landmarks is None or not found:
+            continue
+        by_hand = matrix_of(Similarity49Crop(), five_points(landmarks.astype(np.float64)))
+        detected = matrix_of(Similarity49Crop(), found[0].landmarks)
+        corners = transform_points(invert(by_hand), np.array([[0.0, 0.0], [199.0, 0.0], [199.0, 199.0], [0.0, 199.0]]))
+        back = transform_points(detected, corners)
+        distances.append(np.abs(back - [[0.0, 0.0], [199.0, 0.0], [199.0, 199.0], [0.0, 199.0]]).mean())
+    assert len(distances) >= 8
+    assert np.median(distances) < 12  # of 200 pixels: 6 %, within the 24 pixels that training windows move
+
+
+def test_borders_are_those_of_the_papers() -> None:
+    recipes = (Similarity49Crop(), BoxCrop(stretch=True), BoxCrop(), EyeSimilarityCrop(), WholeImage())
+    assert [border_level(recipe) for recipe in recipes] == [128, 0, 127, 127, 127]
+
+
 def test_whole_image_fills_the_crop() -> None:
     matrix = crop_matrix(WholeImage(size=50), landmarks=None, box=None, image_size=(200, 100))
     corners = transform_points(matrix, np.array([[-0.5, -0.5], [199.5, 99.5]]))
@@ -129,10 +200,13 @@ def test_what_a_recipe_needs_must_be_there() -> None:
         crop_matrix(EyeSimilarityCrop(), landmarks=None, box=None, image_size=(1, 1))
     with pytest.raises(ValueError, match="box crop needs a box, got none"):
         crop_matrix(BoxCrop(), landmarks=None, box=None, image_size=(1, 1))
-    with pytest.raises(ValueError, match="five landmarks must be finite and apart"):
-        matrix_of(EyeSimilarityCrop(), np.zeros((5, 2)))
-    with pytest.raises(ValueError, match="five landmarks must be finite and apart"):
-        matrix_of(EyeSimilarityCrop(), np.full((5, 2), np.nan))
+    with pytest.raises(ValueError, match="similarity-49 crop needs five landmarks, got none"):
+        crop_matrix(Similarity49Crop(), landmarks=None, box=None, image_size=(1, 1))
+    for recipe in (EyeSimilarityCrop(), Similarity49Crop()):
+        with pytest.raises(ValueError, match="five landmarks must be finite and apart"):
+            matrix_of(recipe, np.zeros((5, 2)))
+        with pytest.raises(ValueError, match="five landmarks must be finite and apart"):
+            matrix_of(recipe, np.full((5, 2), np.nan))
 
 
 def test_sixty_eight_landmarks_reduce_to_five() -> None:
@@ -176,20 +250,30 @@ def test_template_is_the_mean_heads() -> None:
     np.testing.assert_allclose((five - middle) / np.linalg.norm(five[1] - five[0]), TEMPLATE, atol=2e-3)
 
 
-@pytest.mark.parametrize("recipe", [EyeSimilarityCrop(size=96, half_side=1.4), BoxCrop(margin=0.2), WholeImage()])
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        EyeSimilarityCrop(size=96, half_side=1.4),
+        BoxCrop(margin=0.2, stretch=True),
+        Similarity49Crop(enlarge=2.8),
+        WholeImage(),
+    ],
+)
 def test_recipes_survive_storage(recipe: CropRecipe) -> None:
     assert recipe_from_dict(recipe_to_dict(recipe)) == recipe
 
 
 BAD_RECIPES: list[tuple[dict[str, object], str]] = [
-    ({"kind": "circle"}, "kind must be one of five-point, box, none, got 'circle'"),
-    ({}, "kind must be one of five-point, box, none, got None"),
-    ({"kind": "box", "half_side": 1.0}, "'box' has no key 'half_side'; expected kind, size, margin"),
+    ({"kind": "circle"}, "kind must be one of five-point, box, similarity-49, none, got 'circle'"),
+    ({}, "kind must be one of five-point, box, similarity-49, none, got None"),
+    ({"kind": "box", "half_side": 1.0}, "'box' has no key 'half_side'; expected kind, size, margin, stretch"),
     ({"kind": "box", "size": "224"}, "key 'size' must be of type int, got '224'"),
     ({"kind": "box", "size": True}, "key 'size' must be of type int, got True"),
     ({"kind": "none", "size": 4}, "size must be from 16 to 4096 pixels, got 4"),
     ({"kind": "five-point", "half_side": 0}, "half_side must be from 0.3 to 10 eye distances, got 0.0"),
     ({"kind": "five-point", "drop": 9.0}, "drop must be from -2 to 2 eye distances, got 9.0"),
+    ({"kind": "box", "stretch": 1}, "key 'stretch' must be of type bool, got 1"),
+    ({"kind": "similarity-49", "enlarge": 0.1}, "enlarge must be from 0.5 to 20 sides of the points' bounds, got 0.1"),
     ({"kind": "box", "margin": -1.0}, "margin must be from -0.4 to 5 box sides, got -1.0"),
 ]
 
@@ -201,5 +285,5 @@ def test_bad_recipes_are_refused(values: dict[str, object], sentence: str) -> No
 
 
 def test_kinds_differ() -> None:
-    kinds = sorted([EyeSimilarityCrop().kind, BoxCrop().kind, WholeImage().kind])
+    kinds = sorted([EyeSimilarityCrop().kind, BoxCrop().kind, Similarity49Crop().kind, WholeImage().kind])
     assert all(first != second for first, second in pairwise(kinds))

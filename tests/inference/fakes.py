@@ -1,11 +1,14 @@
 """A detector, a network and weights small enough to predict by head."""
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
-from facskit.action_units import DISFA_8, ActionUnitSet
+from facskit.action_units import DISFA_8, NO_ACTION_UNITS, ActionUnitSet
+from facskit.expressions import ExpressionSet
 from facskit.faces.alignment import TEMPLATE, EyeSimilarityCrop
 from facskit.faces.detection import Face
 from facskit.inference.recognition import Recognition
@@ -36,15 +39,18 @@ class BrightSquares:
         return sorted(faces, key=lambda face: face.area, reverse=True)
 
 
+MOODS = ExpressionSet(("neutral", "happiness", "fear"))
+
+
 class Ramp(nn.Module):
     """Gives fixed logits from -2 to 2, the same for every crop, and remembers the crops."""
 
-    def __init__(self) -> None:
+    def __init__(self, outputs: int = len(DISFA_8)) -> None:
         super().__init__()
-        self.logits = nn.Parameter(torch.linspace(-2, 2, len(DISFA_8)))
+        self.logits = nn.Parameter(torch.linspace(-2, 2, outputs))
         self.batches: list[int] = []
 
-    def forward(self, images: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch aus"]:
+    def forward(self, images: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch outputs"]:
         self.batches.append(len(images))
         return self.logits.expand(len(images), -1)
 
@@ -58,6 +64,13 @@ def info() -> CheckpointInfo:
         thresholds=THRESHOLDS,
         licence="CC0-1.0",
     )
+
+
+def moody(*, units: bool = True) -> Recognizer:
+    """A recogniser of expressions, with or without action units."""
+    known = DISFA_8 if units else NO_ACTION_UNITS
+    described = replace(info(), action_units=known, thresholds=THRESHOLDS[: len(known)], expressions=MOODS)
+    return Recognizer(Ramp(len(known) + len(MOODS)), described, device="cpu", detector=BrightSquares())
 
 
 def recognizer(config: RecognizerConfig | None = None) -> Recognizer:
@@ -84,3 +97,11 @@ def recognition(face_id: int = 0, action_units: ActionUnitSet = DISFA_8, **chang
         "decisions": np.linspace(0, 1, len(action_units)) >= 0.5,
     }
     return Recognition(**(values | changes))  # type: ignore[arg-type]
+
+
+def moody_recognition(face_id: int = 0, *, units: bool = True, **changes: object) -> Recognition:
+    """A face that is happy, with or without action units."""
+    probabilities = np.array([0.2, 0.7, 0.1], np.float32)
+    known = DISFA_8 if units else NO_ACTION_UNITS
+    shown: dict[str, object] = {"expressions": MOODS, "expression_probabilities": probabilities}
+    return recognition(face_id, known, **(shown | changes))

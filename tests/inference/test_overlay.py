@@ -5,14 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facskit.action_units import BP4D, DISFA_8, RENDERED
+from facskit.action_units import BP4D, DISFA_8, NO_ACTION_UNITS, RENDERED
 from facskit.errors import RecipeError
 from facskit.faces.images import read_image
 from facskit.faces.video import frames
 from facskit.inference.overlay import OverlayConfig, draw
 from facskit.inference.overlay_files import OverlayFolder
 from facskit.inference.recognition import RecognizedFrame
-from tests.inference.fakes import picture, recognition
+from tests.inference.fakes import MOODS, moody_recognition, picture, recognition
 
 
 def test_a_strip_is_added_on_the_right() -> None:
@@ -65,6 +65,32 @@ def test_bars_follow_the_probabilities() -> None:
     assert coloured(high) > 5 * coloured(low)
 
 
+def test_expressions_stand_above_action_units() -> None:
+    image = picture(height=700, width=700)
+    units, both, alone = (
+        draw(image, [face])[:, 700:] for face in (recognition(), moody_recognition(), moody_recognition(units=False))
+    )
+
+    def inked(strip: np.ndarray) -> int:
+        return int((strip.min(axis=2) < 128).any(axis=1).sum())  # rows of pixels with text or bars
+
+    assert inked(alone) < inked(units) < inked(both)
+    shares = np.array([0.98, 0.01, 0.01], np.float32)
+    other = draw(image, [moody_recognition(expression_probabilities=shares)])[:, 700:]
+    changed = np.flatnonzero((other != both).any(axis=(1, 2)))
+    assert changed.size
+    assert changed.max() < 0.35 * both.shape[0]  # the units below stay
+
+
+def test_a_videos_frames_share_one_size_with_expressions() -> None:
+    image = picture(height=480, width=640)
+    for units in (True, False):
+        known = DISFA_8 if units else NO_ACTION_UNITS
+        config = OverlayConfig(panels=2, action_units=known, expressions=MOODS)
+        faces = [moody_recognition(number, units=units) for number in range(2)]
+        assert len({draw(image, faces[:count], config).shape for count in range(3)}) == 1
+
+
 def test_nothing_to_show_is_the_picture_itself() -> None:
     image = picture(height=700, width=800)
     np.testing.assert_array_equal(draw(image, []), image)
@@ -78,7 +104,7 @@ def test_a_videos_frames_share_one_size() -> None:
 
 
 def test_limits_are_named() -> None:
-    with pytest.raises(ValueError, match="action_units must be given when room is kept for 2 panels"):
+    with pytest.raises(ValueError, match="action_units or expressions must be given when room is kept for 2 panels"):
         OverlayConfig(panels=2)
     with pytest.raises(ValueError, match="panels must be 0 or more, got -1"):
         OverlayConfig(panels=-1)

@@ -1,6 +1,5 @@
 """Detect, track, crop, recognise, with parts simple enough to know the answer."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +10,11 @@ from jaxtyping import Shaped
 from facskit.errors import CheckpointError, MediaError
 from facskit.faces.images import write_image
 from facskit.faces.video import VideoWriter
-from facskit.inference import recognizer as recognizer_module
 from facskit.inference.recognizer import Recognizer, RecognizerConfig
 from facskit.models.build import build_model
 from facskit.models.checkpoints import save_checkpoint
 from tests.faces.portraits import LANDMARKS, portrait
-from tests.inference.fakes import THRESHOLDS, Ramp, info, picture, recognizer
+from tests.inference.fakes import MOODS, THRESHOLDS, Ramp, info, moody, picture, recognizer
 
 SIGMOIDS = 1 / (1 + np.exp(-np.linspace(-2, 2, 8)))
 
@@ -120,27 +118,23 @@ def test_a_checkpoint_recognises_a_portrait(tmp_path: Path) -> None:
     np.testing.assert_array_equal(again.recognize(portrait("grace_hopper"))[0].probabilities, face.probabilities)
 
 
-def packaged(*names: str) -> Callable[[], dict[str, Path]]:
-    return lambda: {name: Path(f"/nowhere/{name}.safetensors") for name in names}
+@pytest.mark.parametrize("units", [True, False])
+def test_expressions_are_one_softmax_after_the_units(units: bool) -> None:
+    (face,) = moody(units=units).recognize(picture((80, 40, 60)))
+    logits = np.linspace(-2, 2, 11 if units else 3)
+    np.testing.assert_allclose(face.probabilities, 1 / (1 + np.exp(-logits[:-3])), atol=1e-6)
+    shares = np.exp(logits[-3:])
+    assert face.expression_probabilities is not None
+    np.testing.assert_allclose(face.expression_probabilities, shares / shares.sum(), atol=1e-6)
+    assert (face.expression, face.expressions) == ("fear", MOODS)
+    assert moody(units=units).recognize(picture()) == []
 
 
-def test_weights_are_found_by_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    find = recognizer_module.find_weights
-    monkeypatch.setattr(recognizer_module, "packaged_weights", packaged("packaged", "big"))
-    assert find("packaged").name == "packaged.safetensors"
-    assert find("big").name == "big.safetensors"
-    assert find("folder/own.safetensors") == Path("folder/own.safetensors")
-    with pytest.raises(
-        CheckpointError, match=r"no weights called 'huge' come with facskit \(there are: packaged, big\)"
-    ):
-        find("huge")
-    monkeypatch.setattr(recognizer_module, "packaged_weights", packaged("only"))
-    assert find("packaged").name == "only.safetensors"
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "run").mkdir()
-    (tmp_path / "run" / "weights.safetensors").touch()
-    for given in ("run", "./run", Path("run"), tmp_path / "run"):
-        assert Path(find(given)).resolve() == tmp_path / "run" / "weights.safetensors"
+def test_weights_without_expressions_name_none() -> None:
+    (face,) = recognizer().recognize(picture((80, 40, 60)))
+    assert face.expressions is None
+    assert face.expression is None
+    assert face.expression_probabilities is None
 
 
 def test_a_missing_device_is_named() -> None:

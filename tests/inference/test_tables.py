@@ -7,11 +7,11 @@ import numpy as np
 import polars
 import pytest
 
-from facskit.action_units import DISFA_8, DISFA_12
+from facskit.action_units import DISFA_8, DISFA_12, NO_ACTION_UNITS
 from facskit.errors import RecipeError
 from facskit.inference.recognition import RecognizedFrame
 from facskit.inference.tables import TableWriter, column_names, rows_of, to_dataframe
-from tests.inference.fakes import picture, recognition
+from tests.inference.fakes import MOODS, moody_recognition, picture, recognition
 
 KEYS = ["input", "frame", "face_id", "timestamp", "confidence", "success"]
 KEYS += ["FaceRectX", "FaceRectY", "FaceRectWidth", "FaceRectHeight"]
@@ -89,5 +89,38 @@ def test_dataframe() -> None:
     assert table["face_id"].to_list() == [0, 1]
     np.testing.assert_allclose(table["AU26"], [1.0, 1.0])
     assert to_dataframe([]).is_empty()
-    with pytest.raises(ValueError, match="must have the same action units"):
+    with pytest.raises(ValueError, match="must have the same action units and expressions"):
         to_dataframe([recognition(), recognition(action_units=DISFA_12)])
+
+
+SHARES = ["expression_neutral", "expression_happiness", "expression_fear"]
+
+
+@pytest.mark.parametrize("units", [True, False])
+@pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
+def test_expressions_have_columns_of_their_own(tmp_path: Path, suffix: str, units: bool) -> None:
+    known = DISFA_8 if units else NO_ACTION_UNITS
+    names = column_names(known, MOODS)
+    assert names == [*column_names(known), "expression", *SHARES]
+    path = tmp_path / f"table.{suffix}"
+    found = moody_recognition(units=units)
+    with TableWriter(path, known, MOODS) as table:
+        table.write(RecognizedFrame(source="photo.jpg", frame=0, timestamp=0.0, image=picture(), faces=(found,)))
+        table.write(frame(1, 0))
+    match suffix:
+        case "csv":
+            read = polars.read_csv(path)
+        case "jsonl":
+            read = polars.read_ndjson(path)
+        case _:
+            read = polars.read_parquet(path)
+    assert read.columns == names
+    assert read["expression"].to_list() == ["happiness", None]
+    assert read.select(SHARES).row(0) == pytest.approx((0.2, 0.7, 0.1))
+    assert read.select(SHARES).row(1) == (None, None, None)
+    assert to_dataframe([found]).columns == names
+
+
+def test_a_table_holds_one_kind_of_answer() -> None:
+    with pytest.raises(ValueError, match="must have the same action units and expressions"):
+        to_dataframe([recognition(), moody_recognition()])

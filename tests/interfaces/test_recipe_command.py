@@ -5,6 +5,9 @@ from pathlib import Path
 import pytest
 
 from facskit.errors import RecipeError
+from facskit.experiments.pretraining_recipe import PretrainRecipe
+from facskit.experiments.recipe import Recipe
+from facskit.experiments.recipe_files import find_recipes
 from facskit.interfaces.recipe_command import RECIPES, read_command
 
 RECIPE = str(RECIPES / "debug" / "one_minute.yaml")
@@ -27,8 +30,21 @@ def test_without_a_recipe_the_ones_that_ship_are_listed(capsys: pytest.CaptureFi
     assert stop.value.code == 2
     text = capsys.readouterr().out
     assert "usage: facskit train RECIPE" in text
-    for path in RECIPES.rglob("*.yaml"):
+    for path in find_recipes(RECIPES, Recipe):
         assert path.name in text
+    assert "pretrain_one_minute.yaml" not in text
+
+
+def test_a_recipe_of_another_command_is_refused() -> None:
+    with pytest.raises(RecipeError, match="this is a recipe for facskit train, not for facskit pretrain"):
+        read_command([RECIPE], "pretrain", "Pre-train.", PretrainRecipe)
+
+
+def test_the_kind_of_recipe_is_the_commands() -> None:
+    pretraining = str(RECIPES / "debug" / "pretrain_one_minute.yaml")
+    found = read_command([pretraining, "--keep-every", "2"], "pretrain", "Pre-train.", PretrainRecipe)
+    assert found.recipe.keep_every == 2
+    assert found.out == Path("runs/pretrain_one_minute")
 
 
 def test_help_after_a_recipe_shows_the_recipes_own_defaults(capsys: pytest.CaptureFixture[str]) -> None:

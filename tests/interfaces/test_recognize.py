@@ -11,7 +11,7 @@ from facskit.faces.images import read_image, write_image
 from facskit.faces.video import VideoWriter
 from facskit.interfaces import recognize as command
 from facskit.interfaces.recognize import RecognizeConfig, main, recognize
-from tests.inference.fakes import picture, recognizer
+from tests.inference.fakes import moody, picture, recognizer
 
 
 @pytest.fixture
@@ -52,6 +52,24 @@ def test_photographs_and_videos_become_one_table(folder: Path, capsys: pytest.Ca
     assert "walk.mp4: no face found in 1 frame\n" in printed.out
     assert "AU25" in printed.out
     assert printed.err == ""
+
+
+@pytest.mark.parametrize("units", [True, False])
+def test_expressions_are_printed_and_written(folder: Path, capsys: pytest.CaptureFixture[str], units: bool) -> None:
+    table, overlays = folder.parent / "result.csv", folder.parent / "pictures"
+    config = RecognizeConfig(inputs=(folder,), output=table, overlay=overlays)
+    assert recognize(config, moody(units=units)) == 0
+    rows = polars.read_csv(table)
+    assert rows["expression"].to_list() == ["fear", "fear", None, "fear", "fear", "fear", None]
+    assert ("AU26" in rows.columns) == units
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split()[:3] == ["Input", "Face", "Expression"]
+    assert ("Action units" in lines[0]) == units
+    group, walk = (next(line for line in lines if line.startswith(name)) for name in ("group.png", "walk.mp4"))
+    assert ("fear 0.47" if units else "fear 0.87") in group
+    assert "fear 100%" in walk
+    assert "of 3 frames" in " ".join(" ".join(lines).split())
+    assert len(list(overlays.iterdir())) == 3
 
 
 def test_overlays_are_written(folder: Path) -> None:

@@ -1,15 +1,18 @@
 """Configs to models and to plain values and back."""
 
+import json
 from typing import Any
 
 import pytest
 
 from facskit.models.build import ModelConfig, build_model, config_from_dict, config_to_dict
 from facskit.models.compact_network import CompactConfig, CompactNetwork
+from facskit.models.masked_autoencoder import AutoencoderConfig
 from facskit.models.vision_transformer import VisionTransformer, ViTConfig
 
 COMPACT = CompactConfig(image_size=16, widths=(8, 8), depths=(1, 1), places=2, place_dim=2)
 VIT = ViTConfig(image_size=16, patch_size=8, dim=8, depth=1, heads=2)
+MAE = AutoencoderConfig(encoder=VIT, decoder_dim=8, decoder_depth=1, decoder_heads=2)
 
 
 @pytest.mark.parametrize(("config", "kind"), [(COMPACT, CompactNetwork), (VIT, VisionTransformer)])
@@ -21,15 +24,29 @@ def test_each_config_builds_its_network(config: ModelConfig, kind: type[object])
     assert model.head.in_features == model.dim
 
 
-@pytest.mark.parametrize("config", [COMPACT, VIT])
-def test_configs_survive_the_way_through_plain_values(config: ModelConfig) -> None:
-    assert config_from_dict(config_to_dict(config)) == config
+@pytest.mark.parametrize("config", [COMPACT, VIT, MAE])
+def test_configs_survive_the_way_through_plain_values(config: ModelConfig | AutoencoderConfig) -> None:
+    plain = config_to_dict(config)
+    assert config_from_dict(json.loads(json.dumps(plain))) == config
+
+
+@pytest.mark.parametrize(
+    ("encoder", "message"),
+    [
+        (config_to_dict(COMPACT), "model field encoder must be of kind vit, got 'compact'"),
+        (config_to_dict(VIT) | {"colour": 1}, "a vit model has the fields .*; missing or unknown: colour"),
+        ([1], r"model field encoder must be of type dict, got \[1\]"),
+    ],
+)
+def test_an_autoencoder_needs_a_transformer_inside(encoder: object, message: str) -> None:
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        config_from_dict(config_to_dict(MAE) | {"encoder": encoder})
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"kind": "resnet"}, "model kind must be one of vit, compact, got 'resnet'"),
+        ({"kind": "resnet"}, "model kind must be one of vit, compact, mae, got 'resnet'"),
         ({"colour": 1}, "a vit model has the fields .*; missing or unknown: colour"),
         ({"dim": "8"}, "model field dim must be of type int, got '8'"),
         ({"dim": True}, "model field dim must be of type int, got True"),

@@ -12,17 +12,29 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from facskit.action_units import ActionUnitSet
+from facskit.action_units import NO_ACTION_UNITS, ActionUnitSet
 from facskit.errors import CheckpointError
+from facskit.expressions import RAF_DB
 from facskit.faces.alignment import EyeSimilarityCrop
-from facskit.models.build import ModelConfig, build_model
-from facskit.models.checkpoints import CheckpointInfo, load_checkpoint, read_checkpoint_info, save_checkpoint
+from facskit.models.build import ModelConfig, build_model, config_to_dict
+from facskit.models.checkpoints import (
+    CheckpointInfo,
+    EncoderInfo,
+    load_checkpoint,
+    load_encoder,
+    read_checkpoint_info,
+    read_weight_info,
+    save_checkpoint,
+    save_encoder,
+)
 from facskit.models.compact_network import CompactConfig
 from facskit.models.layers import FaceNetwork
+from facskit.models.masked_autoencoder import AutoencoderConfig, MaskedAutoencoder
 from facskit.models.vision_transformer import ViTConfig
 
 COMPACT = CompactConfig(image_size=16, widths=(8, 8), depths=(1, 1), places=2, place_dim=2)
 VIT = ViTConfig(image_size=16, patch_size=8, dim=8, depth=2, heads=2)
+MAE = AutoencoderConfig(encoder=VIT, decoder_dim=8, decoder_depth=1, decoder_heads=2)
 INFO = CheckpointInfo(
     model=COMPACT,
     action_units=ActionUnitSet.parse("1 4 12"),
@@ -65,6 +77,71 @@ def test_logits_are_bit_equal_after_saving_and_loading(config: ModelConfig, tmp_
     assert all(parameter.requires_grad for parameter in loaded.parameters())
     strides = {name: value.stride() for name, value in model.state_dict().items()}
     assert strides == {name: value.stride() for name, value in loaded.state_dict().items()}
+
+
+@pytest.mark.parametrize("units", [ActionUnitSet.parse("12 25"), NO_ACTION_UNITS])
+def test_expressions_come_after_action_units(units: ActionUnitSet, tmp_path: Path) -> None:
+    info = replace(INFO, model=VIT, action_units=units, expressions=RAF_DB, thresholds=(0.5,) * len(units))
+    assert info.num_outputs == len(units) + 7
+    save_checkpoint(tmp_path / "m.safetensors", build_model(VIT, info.num_outputs), info)
+    model, loaded = load_checkpoint(tmp_path / "m.safetensors")
+    assert loaded == info
+    assert model.head.out_features == len(units) + 7
+
+
+def test_files_of_version_1_still_load(tmp_path: Path) -> None:
+    model, path = _trained(COMPACT), tmp_path / "old.safetensors"
+    save_checkpoint(path, model, INFO)
+
+    def downgrade(_: dict[str, Tensor], values: dict[str, Any]) -> None:
+        assert (values.pop("kind"), values.pop("expressions")) == ("recognizer", [])
+        values["format_version"] = 1
+
+    _rewrite(path, downgrade)
+    loaded, info = load_checkpoint(path)
+    assert info == INFO
+    assert torch.equal(loaded.head.weight, model.head.weight)
+    _rewrite(path, lambda tensors, values: values.update(expressions=[]))
+    with pytest.raises(CheckpointError, match="has missing or unknown entries in its description: expressions$"):
+        load_checkpoint(path)
+
+
+def _encoder(path: Path) -> tuple[MaskedAutoencoder, EncoderInfo]:
+    model = MaskedAutoencoder(MAE)
+    info = EncoderInfo(model=MAE, normalization="imagenet", licence="CC0-1.0", provenance={"images": 12})
+    save_encoder(path, model, info)
+    return model, info
+
+
+def test_autoencoders_are_kept_whole(tmp_path: Path) -> None:
+    path = tmp_path / "encoder.safetensors"
+    model, info = _encoder(path)
+    loaded, loaded_info = load_encoder(path)
+    assert loaded_info == info == read_weight_info(path)
+    assert not loaded.training
+    assert model.state_dict().keys() == loaded.state_dict().keys()
+    for name, value in model.named_parameters():
+        assert torch.equal(value, loaded.get_parameter(name))
+        assert value.requires_grad == loaded.get_parameter(name).requires_grad
+    del (state := safetensors.torch.load_file(path))["mask_token"]
+    with safetensors.safe_open(path, framework="pt") as file:
+        metadata = file.metadata()
+    safetensors.torch.save_file(state, path, metadata)
+    with pytest.raises(CheckpointError, match="lacks the weights mask_token, which its model needs$"):
+        load_encoder(path)
+
+
+def test_the_kinds_are_not_mixed_up(file: Path, tmp_path: Path) -> None:
+    encoder = tmp_path / "encoder.safetensors"
+    _encoder(encoder)
+    assert isinstance(read_weight_info(file), CheckpointInfo)
+    for read in (load_checkpoint, read_checkpoint_info):
+        with pytest.raises(CheckpointError, match=r"has no trained head, .* fine-tune it first \(facskit train, with"):
+            read(encoder)
+    with pytest.raises(CheckpointError, match="holds a recogniser; expected a pre-trained masked autoencoder"):
+        load_encoder(file)
+    with pytest.raises(ValueError, match="licence must name"):
+        replace(_encoder(encoder)[1], licence="")
 
 
 def test_info_is_read_without_the_weights(file: Path) -> None:
@@ -144,7 +221,20 @@ Values = dict[str, Any]
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda t, v: v.update(format_version=2), "has the format version 2, but this facskit reads 1"),
+        (lambda t, v: v.update(format_version=3), "has the format version 3, but this facskit reads 1 and 2"),
+        (lambda t, v: v.update(format_version=True), "has the format version True, but this facskit reads 1 and 2"),
+        (lambda t, v: v.update(kind="detector"), "has the kind 'detector'; expected recognizer or autoencoder"),
+        (lambda t, v: v.update(kind="autoencoder"), "has missing or unknown entries .*: action_units, crop, .*"),
+        (lambda t, v: v.update(model=config_to_dict(MAE)), "has a wrong description: .* must be a vit or compact .*"),
+        (lambda t, v: v.update(expressions=["fear", "fear"]), "has a wrong description: an expression set names .*"),
+        (
+            lambda t, v: v.update(expressions=["happiness", "fear"]),
+            "has a head with 3 outputs, but names 3 action units and 2 expressions",
+        ),
+        (
+            lambda t, v: v.update(action_units=[], thresholds=[]),
+            "has a wrong description: a recogniser needs action_units or expressions, got neither",
+        ),
         (lambda t, v: v.pop("licence"), "has missing or unknown entries in its description: licence"),
         (lambda t, v: v.update(extra=1), "has missing or unknown entries in its description: extra"),
         (lambda t, v: v["model"].update(kind="resnet"), "has a wrong description: model kind must be one of .*"),
@@ -200,7 +290,10 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
 def test_a_file_without_our_metadata_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "other.safetensors"
     safetensors.torch.save_file({"x": torch.zeros(1)}, path)
-    with pytest.raises(CheckpointError, match=r"was not written by facskit: its metadata has no 'facskit' entry$"):
+    with pytest.raises(
+        CheckpointError,
+        match=r"was not written by facskit: its metadata has no 'facskit' entry; facskit weights import",
+    ):
         load_checkpoint(path)
     for text, message in (
         ("{", "is damaged: its 'facskit' metadata is not JSON"),
@@ -222,7 +315,9 @@ def test_truncated_files_are_refused(file: Path, share: float) -> None:
 def test_a_pickle_is_refused_and_never_opened(tmp_path: Path) -> None:
     path = tmp_path / "model.pth"
     torch.save({"model": _trained(COMPACT)}, path)
-    with pytest.raises(CheckpointError, match="is damaged or not a safetensors file"):
+    with pytest.raises(
+        CheckpointError, match="is a PyTorch file, which can run code when opened; facskit weights import"
+    ):
         load_checkpoint(path)
 
 

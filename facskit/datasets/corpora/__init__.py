@@ -1,0 +1,1 @@
+"""The corpora researchers hold licences for, read in the layouts they are released in."""

@@ -1,0 +1,255 @@
+"""DISFA (Mavadati et al., IEEE Transactions on Affective Computing 2013) as the University of Denver releases it.
+
+```text
+ActionUnit_Labels/SN001/SN001_au1.txt           frame,intensity; frames from 1, intensities 0 to 5
+Video_LeftCamera/LeftVideoSN001_comp.avi        and Video_RightCamera/RightVideoSN001_comp.avi
+SN001/0.png                                     or LeftVideoSN001/frame_1.jpg and the like, where frames were extracted
+Landmark_Points/SN001/tmp_frame_lm/SN001_0000_lm.mat   66 landmarks, from 0; some subjects l00001_lm.mat, from 1
+```
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import polars as pl
+from jaxtyping import Float
+
+from facskit.action_units import DISFA_12, ActionUnitSet, parse_action_unit
+from facskit.columns import LANDMARKS_X, LANDMARKS_Y
+from facskit.datasets.corpora.assembly import FramePlaces, add_landmarks, finish, place_frames
+from facskit.datasets.corpora.decisions import Decisions
+from facskit.datasets.corpora.import_log import ImportLog, some_of
+from facskit.datasets.corpora.index import CorpusIndex
+from facskit.datasets.corpora.label_files import LabelFile, read_code_lists
+from facskit.datasets.corpora.landmark_files import point_file_position, read_point_file
+from facskit.datasets.corpora.media_files import MediaUnit, entries, list_images, list_videos, one_per_recording
+from facskit.datasets.corpora.published_counts import check_counts
+from facskit.errors import DatasetError
+from facskit.faces.images import VIDEO_SUFFIXES
+
+__all__ = ["LICENCE", "find_disfa_folders", "occurrence_of_levels", "read_disfa"]
+
+LICENCE = "DISFA: for non-commercial research under the agreement with the University of Denver; do not pass images on."
+
+_LABELS = "ActionUnit_Labels"
+_POINTS = "Landmark_Points"
+_LEVELS = range(6)
+_SUBJECT = re.compile(r"SN0*(\d{1,3})", re.IGNORECASE)
+_LABEL_FILE = re.compile(r"SN0*(\d{1,3})_au0*(\d{1,2})\.txt", re.IGNORECASE)
+_MEDIA = re.compile(r"(?P<camera>left|right)?(?:video)?SN0*(?P<person>\d{1,3})(?:_comp)?(?:\.\w+)?", re.IGNORECASE)
+_CAMERA_FOLDER = re.compile(r"(?:.*_)?(left|right)(?:_?camera)?", re.IGNORECASE)
+
+
+def read_disfa(root: Path, decisions: Decisions) -> CorpusIndex:
+    """Read DISFA.
+
+    By default image folders that count from 0 are taken to be one behind the labels, which count from 1. An AU whose
+    label file is missing is unknown for that subject, never absent.
+
+    Args:
+        root: The corpus's folder, the one above it, or its `ActionUnit_Labels`.
+        decisions: How to read labels, frames and media.
+
+    Returns:
+        Every coded frame with a picture, with `AUxx` and `AUxx_level`.
+
+    Raises:
+        DatasetError: The folder doesn't hold DISFA, or something is wrong with it and errors should stop.
+    """
+    base = _corpus_folder(Path(root))
+    notes = ImportLog(base, decisions.on_error)
+    units = decisions.units(DISFA_12)
+    coded = read_code_lists(_label_files(base, units, notes), _LEVELS, notes)
+    labelled = occurrence_of_levels(coded, units, decisions.threshold)
+    media = _media_units(base, decisions.camera, notes)
+    places = FramePlaces(
+        images=list_images(media, notes),
+        videos=list_videos(media, notes),
+        offset=decisions.frame_offset,
+        counts_from_first=True,
+        disputed=True,
+        expected=f"Video_{decisions.camera.title()}Camera/{decisions.camera.title()}VideoSN001_comp.avi or SN001/0.png",
+    )
+    placed = place_frames(labelled, places, notes)
+    table = add_landmarks(placed, _point_reader(base, notes), decisions, notes)
+    if decisions.camera == "right" and LANDMARKS_X[0] in table.columns:
+        notes.note(_POINTS, "the landmarks are those of the left camera's pictures; the right camera's go without")
+        table = table.drop(LANDMARKS_X, LANDMARKS_Y)
+    check_counts("disfa", coded, table if decisions.frames == "landmarks" else None, notes)
+    used = {"frame_offset": places.describe(), "action_units": str(units)}
+    index = CorpusIndex(
+        corpus="disfa",
+        root=base,
+        action_units=units,
+        table=table,
+        licence=LICENCE,
+        decisions=decisions.describe("disfa") | used,
+    )
+    return finish(index, decisions, notes)
+
+
+def find_disfa_folders(path: Path) -> list[Path]:
+    """Find DISFA at a path: itself, above it if it is the label folder, or directly below it.
+
+    Args:
+        path: A folder.
+    """
+    if path.name.lower() == _LABELS.lower():
+        path = path.parent
+    return [folder for folder in (path, *entries(path)) if folder.is_dir() and (folder / _LABELS).is_dir()]
+
+
+def occurrence_of_levels(coded: pl.DataFrame, units: ActionUnitSet, threshold: int) -> pl.DataFrame:
+    """Make `AUxx` and `AUxx_level` of intensities.
+
+    Args:
+        coded: One column of levels per AU.
+        units: The AUs wanted; one without a column is unknown.
+        threshold: Intensity from which an AU is present.
+    """
+    lacking = [code for code in units.codes if code not in coded.columns]
+    coded = coded.with_columns(pl.lit(None, pl.Int8).alias(code) for code in lacking)
+    levels = [pl.col(code).alias(f"{code}_level") for code in units.codes]
+    present = [(pl.col(code) >= threshold).cast(pl.Int8) for code in units.codes]
+    return coded.with_columns(*levels).with_columns(*present)
+
+
+def _corpus_folder(root: Path) -> Path:
+    expected = f"expected a folder with {_LABELS}/SN001/SN001_au1.txt"
+    if not root.is_dir():
+        raise DatasetError(f"{root}: found {'a file' if root.exists() else 'nothing there'}, {expected}")
+    found = find_disfa_folders(root.resolve())
+    if not found:
+        raise DatasetError(f"{root}: found no label files of disfa, {expected}")
+    if len(found) > 1:
+        raise DatasetError(f"{root}: found {len(found)} copies of disfa ({some_of(map(str, found))}); name one of them")
+    return found[0]
+
+
+def _name(number: str) -> str:
+    return f"SN{int(number):03d}"
+
+
+def _label_files(base: Path, units: ActionUnitSet, notes: ImportLog) -> list[LabelFile]:
+    """List the files of the AUs wanted; a missing one is an error, because its AU must not pass for absent."""
+    files: dict[tuple[str, int], LabelFile] = {}
+    folders = [entry for entry in entries(base / _LABELS) if entry.is_dir() and _SUBJECT.fullmatch(entry.name)]
+    for path in (file for folder in folders for file in entries(folder)):
+        match = _LABEL_FILE.fullmatch(path.name)
+        if match is None or match[2] not in units:
+            continue
+        subject, number = _name(match[1]), int(match[2])
+        if (subject, number) in files:
+            first = notes.relative(files[subject, number].path)
+            notes.error(
+                notes.relative(path), f"AU{number:02d} of {subject} is coded in {first} too; delete one of them"
+            )
+            continue
+        files[subject, number] = LabelFile(
+            path=path, subject=subject, recording=subject, unit=parse_action_unit(match[2])
+        )
+    if not files:
+        raise DatasetError(f"{base / _LABELS}: found no label files, expected files such as SN001/SN001_au1.txt")
+    for subject in sorted({subject for subject, _ in files}):
+        lacking = [unit.code for unit in units if (subject, unit.number) not in files]
+        if lacking:
+            notes.error(
+                f"{_LABELS}/{subject}",
+                f"the label files of {', '.join(lacking)} are missing, so these AUs are unknown for {subject}; "
+                "copy them from the release",
+            )
+    return list(files.values())
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Source:
+    """A video or image folder and the camera its name tells."""
+
+    unit: MediaUnit
+    camera: str | None
+
+
+def _media_units(base: Path, camera: Literal["left", "right"], notes: ImportLog) -> list[MediaUnit]:
+    """Choose the pictures of one camera; those whose camera isn't known serve where there are no others."""
+    sources = _sources(base)
+    right = [source.unit for source in sources if source.camera == camera]
+    unknown = [source.unit for source in sources if source.camera is None]
+    other = {source.unit.subject for source in sources if source.camera not in {camera, None}}
+    filled = [unit for unit in unknown if unit.subject not in {unit.subject for unit in right}]
+    if filled:
+        place = notes.relative(filled[0].path)
+        tell = notes.note if camera == "left" else notes.warning  # extracted frames are usually the left camera's
+        more = f" (and {len(filled) - 1} other folders)" if len(filled) > 1 else ""
+        tell(place, f"its name doesn't tell the camera{more}; taken to be the {camera} one")
+    lacking = sorted(other - {unit.subject for unit in (*right, *filled)})
+    if lacking:
+        notes.error(
+            f"Video_{camera.title()}Camera",
+            f"found only the other camera's pictures of {some_of(lacking)}; copy the {camera} camera's, or choose the "
+            f"other camera for all",
+        )
+    return one_per_recording([*right, *filled], notes)
+
+
+def _sources(base: Path) -> list[_Source]:
+    """Find pictures in the corpus's folder, and one and two folders deeper."""
+    sources: list[_Source] = []
+    places: list[tuple[Path, str | None, int]] = [(base, None, 0)]
+    while places:
+        place, camera, depth = places.pop(0)
+        for entry in entries(place):
+            match = _MEDIA.fullmatch(entry.name)
+            is_folder = entry.is_dir()
+            if match and (is_folder or entry.suffix.lower() in VIDEO_SUFFIXES):
+                kind: Literal["images", "video"] = "images" if is_folder else "video"
+                name = _name(match["person"])
+                unit = MediaUnit(subject=name, recording=name, kind=kind, path=entry)
+                sources.append(_Source(unit=unit, camera=match["camera"].lower() if match["camera"] else camera))
+            elif is_folder and depth < 2 and entry.name not in {_LABELS, _POINTS}:
+                named = _CAMERA_FOLDER.fullmatch(entry.name)
+                places.append((entry, named[1].lower() if named else camera, depth + 1))
+    return sources
+
+
+def _point_reader(base: Path, notes: ImportLog) -> "_PointReader | None":
+    folder = base / _POINTS
+    return _PointReader(folder, notes) if folder.is_dir() else None
+
+
+class _PointReader:
+    """Reads the landmarks of one subject after the other: a file per frame."""
+
+    def __init__(self, folder: Path, notes: ImportLog) -> None:
+        self._folder = folder
+        self._notes = notes
+
+    def __call__(self, subject: str, recording: str, positions: Sequence[int]) -> Float[np.ndarray, "frames 66 2"]:
+        files = self._files(subject)
+        points = np.full((len(positions), 66, 2), np.nan)
+        damaged = []
+        for row, position in enumerate(positions):
+            if position in files:
+                try:
+                    points[row] = read_point_file(files[position])
+                except ValueError as error:
+                    damaged.append((files[position], str(error)))
+        if damaged:
+            path, fault = damaged[0]
+            more = f"; {len(damaged) - 1} more of {subject} are damaged" if len(damaged) > 1 else ""
+            self._notes.error(self._notes.relative(path), f"{fault}{more}")
+        return points
+
+    def _files(self, subject: str) -> dict[int, Path]:
+        folders = [folder for folder in entries(self._folder) if _name_of(folder) == subject]
+        below = [inner for folder in folders for inner in (folder, *(sub for sub in entries(folder) if sub.is_dir()))]
+        numbered = ((point_file_position(file.name), file) for folder in below for file in entries(folder))
+        return {position: file for position, file in numbered if position is not None}
+
+
+def _name_of(folder: Path) -> str | None:
+    match = _SUBJECT.fullmatch(folder.name)
+    return _name(match[1]) if match else None

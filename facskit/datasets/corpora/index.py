@@ -1,0 +1,129 @@
+"""What an importer makes of a corpus's folder: one table of usable frames, and everything that was wrong with the rest.
+
+A `CorpusIndex` holds no pixels. It says which picture or which frame of which video carries which labels, in the
+corpus's own names, and it keeps each frame that can't be used together with the reason.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import polars as pl
+
+from facskit.action_units import ActionUnitSet
+from facskit.columns import FRAME, RECORDING, SUBJECT
+from facskit.datasets.corpora.decisions import CorpusName, OnError
+from facskit.errors import DatasetError
+
+__all__ = [
+    "DROPPED_SCHEMA",
+    "MEDIA",
+    "MEDIA_FRAME",
+    "CorpusIndex",
+    "Finding",
+    "counted",
+    "empty_dropped",
+    "stop_at_error",
+]
+
+MEDIA = "media"
+"""Column with the image file or video, relative to the corpus's folder; `archive.zip!/member` names a file in a zip."""
+MEDIA_FRAME = "media_frame"
+"""Column with the position of the frame in the video, counted from 0; null for image files."""
+DROPPED_SCHEMA = pl.Schema(
+    {SUBJECT: pl.String(), RECORDING: pl.String(), FRAME: pl.Int64(), "reason": pl.String(), "file": pl.String()}
+)
+"""Columns of `CorpusIndex.dropped`; a null frame means the whole recording, a null recording the whole subject."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finding:
+    """Something about a corpus that its user should know."""
+
+    severity: Literal["error", "warning", "note"]
+    """`error`: labels or pictures are damaged or missing; `warning`: looks wrong, usable; `note`: good to know."""
+    place: str
+    """File or folder it is about, with the line where there is one."""
+    sentence: str
+    """What was found, what was expected and what to do."""
+
+    def __str__(self) -> str:
+        """Return place and sentence, as errors print them."""
+        return f"{self.place}: {self.sentence}"
+
+
+def empty_dropped() -> pl.DataFrame:
+    """Return a table of dropped frames without rows."""
+    return pl.DataFrame(schema=DROPPED_SCHEMA)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class CorpusIndex:
+    """Every usable coded frame of a corpus, and what became of the others."""
+
+    corpus: CorpusName
+    """Which corpus it is."""
+    root: Path
+    """The folder that `media` is relative to."""
+    action_units: ActionUnitSet
+    """The AU columns of `table`; `NO_ACTION_UNITS` for corpora of expressions."""
+    table: pl.DataFrame
+    """One row per frame, sorted by subject, recording and frame: `media`, `media_frame`, `subject`, `recording`,
+    `frame` (the corpus's own number), an Int8 column of 1, 0 or null per AU, and where the corpus has them
+    `AUxx_level` (0 to 5), `expression`, `split`, landmarks `x_0`..`y_67` and other named columns."""
+    dropped: pl.DataFrame = field(default_factory=empty_dropped)
+    """Frames and recordings that aren't in `table`, with the reason and the file; see `DROPPED_SCHEMA`."""
+    findings: tuple[Finding, ...] = ()
+    """What a person should know about the folder, worst first."""
+    decisions: Mapping[str, str] = field(default_factory=dict)
+    """Every choice that changed labels or frames, by its option's name."""
+    licence: str = "unknown"
+    """Who may use the corpus for what."""
+    expected: Mapping[str, int] = field(default_factory=dict)
+    """Published counts to compare with, by what they count, for example `coded frames`."""
+
+    def __len__(self) -> int:
+        """Return the number of usable frames."""
+        return self.table.height
+
+    @property
+    def errors(self) -> tuple[Finding, ...]:
+        """The findings that mean damage or loss."""
+        return tuple(finding for finding in self.findings if finding.severity == "error")
+
+    def describe(self) -> str:
+        """Say in a few lines what was found, beside what was published."""
+        recordings = self.table.select(SUBJECT, RECORDING).n_unique() if RECORDING in self.table.columns else 0
+        amounts = {"frame": len(self), "subject": self.table[SUBJECT].n_unique(), "recording": recordings}
+        sizes = [counted(number, noun) for noun, number in amounts.items()]
+        lines = [f"{self.corpus}: {sizes[0]} of {sizes[1]} in {sizes[2]}"]
+        lines += [f"published: {count:,} {name}" for name, count in self.expected.items()]
+        lines += [f"{reason}: {count:,}" for reason, count in self.dropped["reason"].value_counts(sort=True).rows()]
+        return "\n".join(lines)
+
+
+def counted(number: int, noun: str) -> str:
+    """Say how many there are of something: `1 frame`, `1,200 frames`.
+
+    Args:
+        number: How many.
+        noun: One of them.
+    """
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def stop_at_error(findings: Iterable[Finding], on_error: OnError) -> None:
+    """Raise the first error among the findings if that is what the user wants.
+
+    Args:
+        findings: What an importer has found so far.
+        on_error: `stop` to raise, `report` to go on.
+
+    Raises:
+        DatasetError: There is an error; the message is its place and sentence.
+    """
+    if on_error == "stop":
+        for finding in findings:
+            if finding.severity == "error":
+                raise DatasetError(str(finding))

@@ -1,0 +1,107 @@
+"""Who does the units of curation: processes of this machine, or the machines of a Ray cluster."""
+
+import logging
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any, Literal
+
+from facskit.errors import DatasetError, FacskitError
+from facskit.processes import single_threaded_children, start_worker
+
+__all__ = ["EngineName", "run_units"]
+
+EngineName = Literal["processes", "ray"]
+"""`processes` of this machine, or `ray`."""
+
+
+def run_units(
+    engine: EngineName, work: Callable[[int], int], numbers: Sequence[int], workers: int = 0
+) -> Iterator[int]:
+    """Do units of work in any order, many at a time.
+
+    Args:
+        engine: Who does them.
+        work: Does the unit of a number; it can be pickled.
+        numbers: The units.
+        workers: How many at a time; 0 for one per core of the machine or the cluster.
+
+    Yields:
+        What the work returns, as units are finished.
+
+    Raises:
+        DatasetError: A worker process died, or the work raised it.
+        FacskitError: Ray isn't installed.
+    """
+    if not numbers:
+        return
+    match engine:
+        case "processes":
+            yield from _in_processes(work, numbers, workers)
+        case "ray":
+            yield from _on_ray(work, numbers, workers)
+
+
+def check_engine(engine: EngineName) -> None:
+    """Say early if an engine can't be had.
+
+    Args:
+        engine: The engine.
+
+    Raises:
+        FacskitError: Ray isn't installed.
+    """
+    if engine == "ray":
+        _ray()
+
+
+def _in_processes(work: Callable[[int], int], numbers: Sequence[int], workers: int) -> Iterator[int]:
+    count = min(workers or os.cpu_count() or 1, len(numbers))
+    with single_threaded_children():
+        pool = ProcessPoolExecutor(count, multiprocessing.get_context("spawn"), initializer=start_worker)
+        try:
+            futures = [pool.submit(work, number) for number in numbers]
+            for future in as_completed(futures):
+                yield future.result()
+        except BrokenProcessPool as error:
+            raise DatasetError(
+                "a curating process died (out of memory?); run the same command again to go on from there, "
+                "perhaps with fewer workers"
+            ) from error
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _on_ray(work: Callable[[int], int], numbers: Sequence[int], workers: int) -> Iterator[int]:
+    ray = _ray()
+    if not ray.is_initialized():
+        ray.init(log_to_driver=False, logging_level="error")  # joins the cluster of RAY_ADDRESS, or starts one here
+    logging.getLogger("ray.data").setLevel(logging.ERROR)  # it would report beside the progress bar
+    ray.data.DataContext.get_current().enable_progress_bars = False
+    units = ray.data.from_items([{"number": number} for number in numbers], override_num_blocks=len(numbers))
+    size = min(workers or len(numbers), len(numbers))
+    strategy = ray.data.TaskPoolStrategy(size=size)
+    done = units.map(_on_row, fn_kwargs={"work": work}, num_cpus=1, compute=strategy)
+    for row in done.iter_rows():
+        if row["error"]:
+            raise DatasetError(row["error"])
+        yield int(row["count"])
+
+
+def _on_row(row: dict[str, Any], work: Callable[[int], int]) -> dict[str, Any]:
+    """Do a unit as Ray Data wants it, a row in, a row out; Ray would wrap what is raised, so sentences are returned."""
+    try:
+        return {"count": work(int(row["number"])), "error": ""}
+    except FacskitError as error:
+        return {"count": 0, "error": str(error)}
+
+
+def _ray() -> Any:  # noqa: ANN401 (an optional module)
+    try:
+        import ray  # noqa: PLC0415 (optional)
+        import ray.data  # noqa: PLC0415
+    except ImportError as error:
+        raise FacskitError("engine is ray, which isn't installed; run: pip install 'facskit[ray]'") from error
+    return ray

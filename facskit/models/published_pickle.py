@@ -1,0 +1,206 @@
+"""Reading the PyTorch files that others publish without running anything in them.
+
+A `.pth` file is a pickle in a zip archive, and a pickle can call any function. Here only tensors, plain containers and
+inert stand-ins for two harmless classes come out; everything else ends the reading. The archive is checked before: all
+entries uncompressed and with the right checksum, which PyTorch itself doesn't look at.
+"""
+
+import hashlib
+import pickle
+import re
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from facskit.errors import CheckpointError
+
+__all__ = ["PublishedFile", "read_published"]
+
+_PARTS = {"model", "optimizer", "epoch", "scaler", "args"}
+"""What the authors' training code saves; only `model`, `epoch` and the plain values in `args` are looked at."""
+_PREFIX = "module."
+"""What distributed training puts before each parameter's name."""
+_FLOATS = {torch.float32, torch.float16, torch.bfloat16}
+_FORBIDDEN = re.compile(r"GLOBAL ([\w.]+)")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PublishedFile:
+    """What of a published file is used."""
+
+    path: Path
+    """The file."""
+    sha256: str
+    """Its checksum, as hexadecimal digits."""
+    tensors: Mapping[str, Tensor]
+    """Parameters, possibly still on the disk, checked to be dense and of floating point."""
+    epoch: int | None = None
+    """Number of the epoch, counted from 0, if the file says."""
+    arguments: Mapping[str, str] | None = None
+    """The plain values among the training command's arguments, as texts."""
+    ignored: tuple[str, ...] = ()
+    """Parts of the file that were not looked at, like the optimiser's state."""
+
+
+class _Inert:
+    """Stands for a class of the published files; keeps what it's given and does nothing."""
+
+    def __new__(cls, *_: object) -> "_Inert":
+        return super().__new__(cls)
+
+    def __init__(self, *parts: object) -> None:
+        self.parts = parts
+        self.state: object = None
+
+    def __setstate__(self, state: object) -> None:
+        self.state = state
+
+
+class _InertNamespace(_Inert):
+    pass
+
+
+class _InertPath(_Inert):
+    pass
+
+
+_PATHS = ("PosixPath", "PurePosixPath", "WindowsPath", "PureWindowsPath")
+_ALLOWED: list[Any] = [
+    (_InertNamespace, "argparse.Namespace"),
+    *((_InertPath, f"{module}.{name}") for module in ("pathlib", "pathlib._local") for name in _PATHS),
+]
+"""The only globals beside PyTorch's own tensor parts, and what takes their place."""
+
+
+def read_published(path: Path) -> PublishedFile:
+    """Read a `.pth` file of the published training code, a bare state dict, or a safetensors file.
+
+    Args:
+        path: The file.
+
+    Returns:
+        Its parameters, without the `module.` of distributed training, and what it says about their training.
+
+    Raises:
+        CheckpointError: The file is missing, damaged, asks for anything but tensors and plain values, or holds no
+            parameters.
+    """
+    if not path.is_file():
+        raise CheckpointError(f"{path} is not a file; expected published weights (.pth or .safetensors)")
+    if not zipfile.is_zipfile(path):
+        return _read_safetensors(path)
+    _check_archive(path)
+    content = _unpickle(path)
+    if not isinstance(content, dict):
+        raise CheckpointError(f"{path} holds a {type(content).__name__}; expected a dictionary of parameters")
+    if "model" not in content:
+        return PublishedFile(path=path, sha256=_sha256(path), tensors=_tensors(path, content))
+    if unknown := sorted(str(part) for part in content.keys() - _PARTS):
+        raise CheckpointError(f"{path} holds the unknown part {unknown[0]!r}; expected {', '.join(sorted(_PARTS))}")
+    epoch = content.get("epoch")
+    return PublishedFile(
+        path=path,
+        sha256=_sha256(path),
+        tensors=_tensors(path, content["model"]),
+        epoch=epoch if type(epoch) is int else None,
+        arguments=_arguments(content.get("args")),
+        ignored=tuple(part for part in ("optimizer", "scaler") if part in content),
+    )
+
+
+def _read_safetensors(path: Path) -> PublishedFile:
+    try:
+        tensors = safetensors.torch.load_file(path)
+    except (OSError, safetensors.SafetensorError) as error:
+        raise CheckpointError(f"{path} is damaged, or neither a PyTorch nor a safetensors file ({error})") from error
+    return PublishedFile(path=path, sha256=_sha256(path), tensors=_tensors(path, tensors))
+
+
+def _check_archive(path: Path) -> None:
+    """Refuse archives that are compressed, larger inside than outside, damaged, or programs."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = archive.infolist()
+            if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
+                raise CheckpointError(f"{path} is a compressed archive, which PyTorch never writes")
+            if sum(entry.file_size for entry in entries) > path.stat().st_size:
+                raise CheckpointError(f"{path} is damaged: its parts are larger than the file")
+            names = {entry.filename.rpartition("/")[2] for entry in entries}
+            if "data.pkl" not in names or "constants.pkl" in names:
+                raise CheckpointError(f"{path} is no file of PyTorch weights, but another archive or a program")
+            damaged = archive.testzip()
+    except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError) as error:
+        raise CheckpointError(f"{path} is damaged: its archive can't be read ({error})") from error
+    if damaged is not None:
+        raise CheckpointError(f"{path} is damaged: its part {damaged} doesn't match its checksum")
+
+
+def _unpickle(path: Path) -> object:
+    try:
+        with _inert_globals_alone():
+            return torch.load(str(path), map_location="cpu", weights_only=True, mmap=True)
+    except pickle.UnpicklingError as error:
+        asked = _FORBIDDEN.search(str(error))
+        if asked is None:
+            raise CheckpointError(f"{path} is damaged: it's no list of weights as PyTorch writes it") from error
+        raise CheckpointError(
+            f"{path} was refused: it asks for {asked[1]}, which could run code; nothing was run"
+        ) from error
+    except Exception as error:  # hostile bytes can end in any error
+        reason = str(error).strip().split("\n", maxsplit=1)[0] or type(error).__name__
+        raise CheckpointError(f"{path} is damaged: its weights can't be read ({reason})") from error
+
+
+@contextmanager
+def _inert_globals_alone() -> Iterator[None]:
+    """Allow the stand-ins and nothing that other code in this process allowed."""
+    others = torch.serialization.get_safe_globals()
+    torch.serialization.clear_safe_globals()
+    try:
+        with torch.serialization.safe_globals(_ALLOWED):
+            yield
+    finally:
+        torch.serialization.clear_safe_globals()
+        torch.serialization.add_safe_globals(others)
+
+
+def _tensors(path: Path, state: object) -> dict[str, Tensor]:
+    if not isinstance(state, dict) or not state:
+        raise CheckpointError(f"{path} holds no parameters; expected a dictionary from names to tensors")
+    tensors: dict[str, Tensor] = {}
+    for key, value in state.items():
+        name = str(key)
+        if not isinstance(key, str) or not isinstance(value, Tensor):
+            raise CheckpointError(f"{path} holds {name[:60]} as {type(value).__name__}; expected a named tensor")
+        name = name.removeprefix(_PREFIX)
+        if name in tensors:
+            raise CheckpointError(f"{path} holds {name} twice, with and without {_PREFIX!r}")
+        if value.layout != torch.strided or value.device.type != "cpu" or not value.is_contiguous():
+            raise CheckpointError(f"{path} holds {name} in an unusual layout; expected a dense tensor")
+        if value.dtype not in _FLOATS:
+            found = str(value.dtype).removeprefix("torch.")
+            raise CheckpointError(f"{path} holds {name} as {found}; expected float32, float16 or bfloat16")
+        tensors[name] = value.detach()
+    return tensors
+
+
+def _arguments(namespace: object) -> dict[str, str] | None:
+    state = namespace.state if isinstance(namespace, _InertNamespace) else namespace
+    if not isinstance(state, dict):
+        return None
+    plain = {str(name): str(value) for name, value in state.items() if type(value) in {str, int, float, bool}}
+    # A text with a slash is a path on somebody's computer, which is nobody else's business.
+    return {name: value for name, value in sorted(plain.items()) if len(value) < 100 and not set(value) & set("/\\")}
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

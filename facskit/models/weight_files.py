@@ -1,0 +1,71 @@
+"""Where weight files lie: those that come with facskit, those a person installed, and those of runs and paths."""
+
+import os
+from difflib import get_close_matches
+from importlib.resources import files
+from pathlib import Path
+
+from facskit.errors import CheckpointError
+from facskit.models.published_catalogue import CATALOGUE
+
+__all__ = ["data_home", "find_weights", "installed_weights", "packaged_weights"]
+
+_ENDING = ".safetensors"
+
+
+def data_home() -> Path:
+    """Return the folder for what a person adds to facskit: FACSKIT_HOME, or a folder beside other programs' data."""
+    if chosen := os.environ.get("FACSKIT_HOME", "").strip():
+        return Path(chosen).expanduser()
+    shared = os.environ.get("XDG_DATA_HOME", "").strip()
+    return (Path(shared) if shared else Path.home() / ".local" / "share") / "facskit"
+
+
+def packaged_weights() -> dict[str, Path]:
+    """Return the weight files that come with facskit, by name; the default one is `packaged`, or the only one."""
+    return _weights_in(Path(str(files("facskit"))) / "assets" / "weights")
+
+
+def installed_weights() -> dict[str, Path]:
+    """Return the weight files that `facskit weights import` put into `data_home()`, by name."""
+    return _weights_in(data_home() / "weights")
+
+
+def find_weights(weights: str | Path) -> Path:
+    """Find weights by name, in the folder of a run, or take the text as a path when it looks like one.
+
+    Args:
+        weights: `packaged`, the name of other weights that come with facskit or are installed, or a path: anything with
+            a slash, or ending in `.safetensors`; a folder that holds `weights.safetensors` stands for that file. A name
+            wins over a run's folder of the same name, and weights that come with facskit over installed ones.
+
+    Returns:
+        The weight file; whether a path that was given exists is not looked at.
+
+    Raises:
+        CheckpointError: No weights have that name; the message has the nearest one and the list.
+    """
+    text, of_run = str(weights), Path(weights) / f"weights{_ENDING}"
+    if isinstance(weights, Path) or text.endswith(_ENDING) or "/" in text or "\\" in text:
+        return of_run if of_run.is_file() else Path(weights)
+    packaged = packaged_weights()
+    if text == "packaged" and len(packaged) == 1:
+        return next(iter(packaged.values()))
+    known = installed_weights() | packaged
+    if text in known:
+        return known[text]
+    if of_run.is_file():
+        return of_run
+    raise CheckpointError(_unknown(text, list(known)))
+
+
+def _unknown(name: str, known: list[str]) -> str:
+    if name in {entry.name for entry in CATALOGUE}:
+        return f"{name} is published but not installed here; facskit weights info {name} says where it is to be had"
+    near = get_close_matches(name, known, n=1)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    return f"no weights called {name!r} are here; give a file's path, or one of {', '.join(sorted(known))}{hint}"
+
+
+def _weights_in(folder: Path) -> dict[str, Path]:
+    return {path.stem: path for path in sorted(folder.glob(f"*{_ENDING}")) if not path.name.startswith(".")}

@@ -1,0 +1,68 @@
+"""What importers note, and what becomes of it."""
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from facskit.action_units import ActionUnitSet
+from facskit.datasets.corpora.import_log import ImportLog, some_of
+from facskit.datasets.corpora.index import CorpusIndex, Finding, counted, empty_dropped, stop_at_error
+from facskit.errors import DatasetError
+
+
+def test_the_first_error_stops_if_it_should() -> None:
+    findings = [
+        Finding(severity="warning", place="a.csv", sentence="looks odd"),
+        Finding(severity="error", place="b.csv", sentence="is empty"),
+        Finding(severity="error", place="c.csv", sentence="is gone"),
+    ]
+    stop_at_error(findings, "report")
+    with pytest.raises(DatasetError, match=r"^b.csv: is empty$"):
+        stop_at_error(findings, "stop")
+
+
+def test_findings_are_sorted_worst_first_and_placed_in_the_corpus(tmp_path: Path) -> None:
+    notes = ImportLog(tmp_path, "report")
+    notes.note("all", "is well")
+    notes.error(notes.relative(tmp_path / "labels" / "a.csv"), "is empty")
+    notes.warning(notes.relative("/elsewhere/b.csv"), "looks odd")
+    assert list(map(str, notes.findings)) == ["labels/a.csv: is empty", "/elsewhere/b.csv: looks odd", "all: is well"]
+    with pytest.raises(DatasetError, match=r"a.csv: is empty"):
+        ImportLog(tmp_path, "stop").error("a.csv", "is empty")
+
+
+def test_dropped_frames_keep_reason_and_file(tmp_path: Path) -> None:
+    notes = ImportLog(tmp_path, "report")
+    assert notes.dropped.equals(empty_dropped())
+    notes.drop(pl.DataFrame({"subject": ["F002"], "recording": ["T1"], "frame": [7], "AU01": [1]}), "damaged", "a.csv")
+    notes.drop(pl.DataFrame({"subject": ["F001"], "recording": ["T1"], "file": ["b.csv"]}), "no images")
+    notes.drop(pl.DataFrame({"subject": [], "recording": []}), "nothing")
+    assert notes.dropped.rows() == [("F001", "T1", None, "no images", "b.csv"), ("F002", "T1", 7, "damaged", "a.csv")]
+
+
+def test_an_index_says_what_it_has_and_what_was_published() -> None:
+    table = pl.DataFrame({"media": ["a.jpg"], "subject": ["F001"], "recording": ["T1"], "frame": [1], "AU01": [1]})
+    index = CorpusIndex(
+        corpus="bp4d",
+        root=Path(),
+        action_units=ActionUnitSet.parse("AU01"),
+        table=table,
+        dropped=pl.concat([empty_dropped(), empty_dropped().clear(2).with_columns(reason=pl.lit("no landmarks"))]),
+        findings=(
+            Finding(severity="error", place="a", sentence="b"),
+            Finding(severity="note", place="c", sentence="d"),
+        ),
+        expected={"coded frames": 146_847},
+    )
+    assert index.describe() == (
+        "bp4d: 1 frame of 1 subject in 1 recording\npublished: 146,847 coded frames\nno landmarks: 2"
+    )
+    assert [str(finding) for finding in index.errors] == ["a: b"]
+    assert len(index) == 1
+
+
+def test_lists_and_counts_are_short() -> None:
+    assert some_of(["a", "b", "c"]) == "a, b, c"
+    assert some_of("abcde") == "a, b, c and 2 more"
+    assert (counted(1, "frame"), counted(1200, "frame")) == ("1 frame", "1,200 frames")
