@@ -9,7 +9,7 @@ from typing import Any, Literal
 import polars as pl
 
 from facskit.datasets.checkup import Checkup, finding_of, quoted, some_names
-from facskit.datasets.corpora.index import Finding
+from facskit.datasets.corpora.index import Finding, counted
 from facskit.datasets.manifest_checkup import check_manifest
 from facskit.errors import DatasetError
 from facskit.files import PART_PATTERN
@@ -154,7 +154,7 @@ def _check_shards(folder: Path, made: Checkup) -> Checkup:
     if strangers:
         sentence = f"shards that the index doesn't name: {some_names(strangers)}; delete them"
         findings.append(Finding(severity="warning", place=str(folder / "shards"), sentence=sentence))
-    facts = [f"{table.height:,} images in {ends.height:,} shards"]
+    facts = [f"{counted(table.height, 'image')} in {counted(ends.height, 'shard')}"]
     facts += [f"from {source}: {count:,}" for source, count in table["source"].value_counts(sort=True).iter_rows()]
     findings += [*leftovers(folder), *_missing_report(folder, "curate")]
     step = f"facskit pretrain recipes/fmae/vit_base.yaml --data.images {quoted(folder)} --out runs/pretrained"

@@ -88,6 +88,8 @@ def _read_tar(descriptor: int, entry: Entry) -> bytes:
 
 def _read_zip(descriptor: int, entry: Entry) -> bytes:
     """Read a member without the archive's directory, which would be parsed again by every process."""
+    if entry.size > _MOST_BYTES:  # a few megabytes can claim to be terabytes, and would be unpacked into memory
+        raise MediaError(f"larger than {_MOST_BYTES >> 20} MiB")
     header = _read_range(descriptor, entry.start, 30)
     signature, name, extra = _LOCAL_HEADER.unpack(header)
     if signature != b"PK\3\4":

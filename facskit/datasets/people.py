@@ -99,7 +99,8 @@ def refuse_shared_people(
         other = "" if trained.corpus == tested.corpus else f" (people of {tested.corpus} are in {trained.corpus} too)"
         raise DatasetError(
             f"{len(both):,} of {len(set(test_subjects)):,} people to test on were trained on{other}: {names}{more}; "
-            "leave them out of the manifest, choose folds that test others, or use weights trained without them"
+            "leave them out (facskit evaluate does it with --known-people leave-out), choose other folds, or "
+            "use weights trained without them"
         )
     return ()
 

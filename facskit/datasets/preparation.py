@@ -168,6 +168,8 @@ def _claim(index: CorpusIndex, config: PreparationConfig, out: Path) -> None:
     description = _describe(index, config)
     path = out / DESCRIPTION
     if not path.is_file():
+        if out.is_file():
+            raise DatasetError(f"{out} is a file; expected a new or empty folder")
         if not is_vacant(out):
             raise DatasetError(f"{out} is not empty and holds no {DESCRIPTION}; expected a new or empty folder")
         write_text(path, json.dumps(description, indent=2) + "\n")
@@ -178,6 +180,11 @@ def _claim(index: CorpusIndex, config: PreparationConfig, out: Path) -> None:
     except (ValueError, KeyError, TypeError) as error:
         raise DatasetError(f"{path} is no description of a prepared corpus") from error
     for key, value in description["config"].items():
+        if there.get(key) != value and key == "labels":
+            raise DatasetError(
+                f"{out} was prepared from other labels or pictures: the corpus's folder has changed since; "
+                "choose another folder, or delete this one to prepare all again"
+            )
         if there.get(key) != value:
             raise DatasetError(
                 f"{out} was prepared with {key} {there.get(key)!r}, this run has {value!r}; choose another folder"

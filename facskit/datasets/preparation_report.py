@@ -76,7 +76,7 @@ def count_rows(index: CorpusIndex) -> dict[str, int]:
         One number for each entry of `index.expected` that the index can be asked for.
     """
     table = index.table
-    coded = pl.concat([table[SUBJECT], index.dropped.filter(pl.col(FRAME).is_not_null())[SUBJECT]])
+    coded = pl.concat([table[SUBJECT], _left_out_frames(index)[SUBJECT]])
     counts = {"coded frames": len(coded), "frames with landmarks": table.height, "subjects": table[SUBJECT].n_unique()}
     if RECORDING in table.columns:
         counts["recordings"] = table.select(SUBJECT, RECORDING).n_unique()
@@ -91,12 +91,17 @@ def count_rows(index: CorpusIndex) -> dict[str, int]:
     return {name: counts[name] for name in index.expected if name in counts}
 
 
+def _left_out_frames(index: CorpusIndex) -> pl.DataFrame:
+    """Return each labelled frame that isn't in the index's table once: one frame may have two faults."""
+    return index.dropped.filter(pl.col(FRAME).is_not_null()).unique([SUBJECT, RECORDING, FRAME], maintain_order=True)
+
+
 def _summarize(index: CorpusIndex, manifest: Manifest, done: pl.DataFrame) -> dict[str, Any]:
     lost = done.filter(pl.col(REASON).is_not_null())
-    both = [frame.select(SUBJECT, "reason", "file") for frame in (index.dropped, lost.rename({REASON: "reason"}))]
+    before = _left_out_frames(index)
+    whole = index.dropped.filter(pl.col(FRAME).is_null())
+    both = [frame.select(SUBJECT, "reason", "file") for frame in (before, whole, lost.rename({REASON: "reason"}))]
     dropped = pl.concat(both)
-    people = done.group_by(SUBJECT, maintain_order=True).agg(found=pl.len(), prepared=pl.col(REASON).is_null().sum())
-    before = {name: count for name, count in index.dropped[SUBJECT].value_counts().rows() if name is not None}
     scores = done[FACE_SCORE].drop_nulls()
     origin = manifest.origin
     crop = None if origin is None or origin.crop is None else recipe_to_dict(origin.crop)
@@ -105,7 +110,7 @@ def _summarize(index: CorpusIndex, manifest: Manifest, done: pl.DataFrame) -> di
         "folder": str(index.root),
         "licence": index.licence,
         "frames": {
-            "coded": done.height + int(index.dropped[FRAME].count()),
+            "coded": done.height + before.height,
             "with pictures": done.height,
             "prepared": len(manifest),
         },
@@ -123,12 +128,23 @@ def _summarize(index: CorpusIndex, manifest: Manifest, done: pl.DataFrame) -> di
         "decisions": {} if origin is None else dict(origin.decisions),
         "crop": crop,
         "labels": _label_rates(manifest),
-        "subjects": {
-            name: {"found": found, "prepared": prepared, "left out before": before.get(name, 0)}
-            for name, found, prepared in people.rows()
-        },
+        "subjects": _by_subject(done, dropped),
         "findings": [f"{finding.severity}: {finding}" for finding in index.findings],
         "facskit": "" if origin is None else origin.facskit,
+    }
+
+
+def _by_subject(done: pl.DataFrame, dropped: pl.DataFrame) -> dict[str, dict[str, Any]]:
+    """Count each subject's frames, those of people included who lost all of theirs."""
+    found = dict(done[SUBJECT].value_counts().iter_rows())
+    prepared = dict(done.filter(pl.col(REASON).is_null())[SUBJECT].value_counts().iter_rows())
+    reasons: dict[str, dict[str, int]] = {}
+    counts = dropped.drop_nulls(SUBJECT).group_by(SUBJECT, "reason", maintain_order=True).len()
+    for name, reason, count in counts.iter_rows():
+        reasons.setdefault(str(name), {})[str(reason)] = count
+    return {
+        name: {"found": found.get(name, 0), "prepared": prepared.get(name, 0), "left out": reasons.get(name, {})}
+        for name in sorted(map(str, {*found, *reasons}))
     }
 
 
@@ -175,15 +191,16 @@ def _left_out(report: Mapping[str, Any]) -> list[str]:
         f"| {reason} | {count:,} | {'; '.join(report['examples'].get(reason, []))} |"
         for reason, count in report["dropped"].items()
     ]
-    return ["| reason | frames or recordings | for example |", "|---|---|---|", *rows]
+    return ["| reason | frames | for example |", "|---|---|---|", *rows]
 
 
-def _subject_lines(subjects: Mapping[str, Mapping[str, int]]) -> list[str]:
+def _subject_lines(subjects: Mapping[str, Mapping[str, Any]]) -> list[str]:
     if len(subjects) > 500:  # corpora of strangers, one picture each
         return []
-    lines = ["", "## Subjects", "", "| subject | with pictures | prepared | left out before |", "|---|---|---|---|"]
+    lines = ["", "## Subjects", "", "| subject | with pictures | prepared | left out |", "|---|---|---|---|"]
     for name, counts in subjects.items():
-        lines.append(f"| {name} | {counts['found']:,} | {counts['prepared']:,} | {counts['left out before']:,} |")
+        reasons = ", ".join(f"{reason}: {count:,}" for reason, count in counts["left out"].items()) or "none"
+        lines.append(f"| {name} | {counts['found']:,} | {counts['prepared']:,} | {reasons} |")
     return lines
 
 

@@ -27,6 +27,9 @@ SHARDS = "shards"
 """Name of the folder of the tar files."""
 _BLOCK = 512
 _OPEN_FILES = 128
+_MOST_BYTES = 2**60
+"""More than any file has; two of them still make a number of 64 bits."""
+_SHARD_NAME = r"^[^/\\\x00]+\.tar$"
 
 
 def shard_name(number: int) -> str:
@@ -100,9 +103,7 @@ class ShardedImages:
         if not index.is_file():
             raise DatasetError(f"{folder} holds no {INDEX}; expected a folder that facskit curate has finished")
         table = collect_table(scan_table(index), index)
-        missing = {"name", "source", "shard", "offset", "length"} - set(table.columns)
-        if missing:
-            raise DatasetError(f"{index}: column {min(missing)} is missing; expected what facskit curate writes")
+        _check_index(table, index)
         self._names, self._name_ends = _joined(table["name"])
         self._sources = table["source"].unique(maintain_order=True).to_list()
         self._source = _codes(table["source"], self._sources)
@@ -201,6 +202,26 @@ class _OpenFile:
         """Close it; at exit the module may be gone already."""
         if os is not None and hasattr(self, "descriptor"):
             os.close(self.descriptor)
+
+
+def _check_index(table: pl.DataFrame, index: Path) -> None:
+    """Refuse a table that names no images, or places outside of the folder's shards."""
+    expected = "expected what facskit curate writes"
+    text, place = pl.String(), pl.col("offset", "length").is_between(0, _MOST_BYTES)
+    kinds = {"name": text, "source": text, "shard": text, "offset": pl.Int64(), "length": pl.Int64()}
+    for column, kind in kinds.items():
+        if column not in table.columns:
+            raise DatasetError(f"{index}: column {column} is missing; {expected}")
+        if table[column].dtype != kind:
+            raise DatasetError(f"{index}: column {column} holds {table[column].dtype}; {expected}")
+    if table.is_empty():
+        raise DatasetError(f"{index}: holds no image; {expected}")
+    right = pl.col("name", "source").is_not_null(), pl.col("shard").str.contains(_SHARD_NAME), place
+    verdicts = table.select(*right).fill_null(value=False)
+    for verdict in verdicts:
+        if not verdict.all():
+            row, name = int((~verdict).arg_max() or 0), verdict.name
+            raise DatasetError(f"{index}: row {row + 1} has the {name} {table[name][row]!r}; {expected}")
 
 
 def _joined(texts: pl.Series) -> tuple[UInt8[np.ndarray, "bytes"], Int64[np.ndarray, "ends"]]:

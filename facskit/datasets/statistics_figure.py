@@ -20,7 +20,7 @@ __all__ = ["draw_statistics"]
 _COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
 """Okabe and Ito's palette, which colour-blind people can tell apart."""
 _INK, _FAINT = "#222222", "#dddddd"
-_MATRICES = 4
+_MATRICES = 3
 _LABELLED = 14
 """AUs up to which the cells of a matrix hold their numbers."""
 _A4 = (8.27, 11.69)
@@ -35,7 +35,9 @@ def draw_statistics(parts: Sequence[ManifestStatistics], picture: Path) -> None:
     """
     units = units_of_all(parts)
     with_expressions = any(part.expressions for part in parts)
-    heights = ([2.5, 3.6 if len(parts) < 3 else 5.6, 2.6] if units else []) + [1.9] * with_expressions
+    heights = ([2.5, 3.6 if len(parts) < 3 else 2.4, 2.6 if len(units) <= _LABELLED else 3.2] if units else []) + [
+        1.9
+    ] * with_expressions
     heights = heights or [2.0]
     size = (_A4[0], min(_A4[1], 1.0 + 1.45 * sum(heights)))
     figure = Figure(figsize=size, facecolor="white")
@@ -48,6 +50,8 @@ def draw_statistics(parts: Sequence[ManifestStatistics], picture: Path) -> None:
         durations, gaps = bands[2].subplots(1, 2)
         _draw_runs(durations, parts, units)
         _draw_unknown(gaps, parts, units)
+        _fit_names(durations, units)
+        _fit_names(gaps, units)
     if with_expressions:
         _draw_expressions(_axes(bands[-1]), parts)
     with atomic_path(picture) as part:
@@ -63,7 +67,7 @@ def _title(parts: Sequence[ManifestStatistics]) -> str:
     lines = [
         f"{part.name}: {part.frames:,} frames of {len(part.subject_names):,} subjects"
         if len(part.subject_names) < part.frames
-        else f"{part.name}: {part.frames:,} pictures, each of somebody else"
+        else f"{part.name}: {part.frames:,} pictures, one of each subject"
         for part in parts
     ]
     return "\n".join(lines[:6] + ([f"and {len(lines) - 6} more"] if len(lines) > 6 else []))
@@ -80,6 +84,11 @@ def _heading(axes: Axes, title: str, below: str = "") -> None:
         axes.spines[side].set_color("#888888")
 
 
+def _colours(parts: Sequence[ManifestStatistics]) -> dict[str, str]:
+    """Give each manifest a colour, the same in every panel."""
+    return {part.name: _COLOURS[place % len(_COLOURS)] for place, part in enumerate(parts)}
+
+
 def _offsets(count: int) -> tuple[Float[np.ndarray, "parts"], float]:
     """Place bars of several manifests side by side."""
     width = 0.8 / count
@@ -92,8 +101,11 @@ def _column(part: ManifestStatistics, numbers: np.ndarray, units: Sequence[Actio
 
 
 def _draw_occurrence(axes: Axes, parts: Sequence[ManifestStatistics], units: Sequence[ActionUnit]) -> None:
+    colours = _colours(parts)
+    parts = [part for part in parts if part.action_units]
     shifts, width = _offsets(len(parts))
-    for part, shift, colour in zip(parts, shifts, _COLOURS * len(parts), strict=False):
+    for part, shift in zip(parts, shifts, strict=True):
+        colour = colours[part.name]
         places = np.arange(len(units)) + shift
         axes.bar(places, _column(part, part.rates, units), width, color=colour, label=part.name, alpha=0.85)
         for place, unit in zip(places, units, strict=True):
@@ -106,8 +118,8 @@ def _draw_occurrence(axes: Axes, parts: Sequence[ManifestStatistics], units: Seq
     axes.set_axisbelow(True)
     below = "share of coded frames; thick line: middle half of the subjects, thin line: all of them"
     _heading(axes, "How often each action unit occurs", below)
-    if len(parts) > 1:
-        axes.legend(fontsize=8, frameon=False, ncols=min(4, len(parts)), loc="lower right", bbox_to_anchor=(1, 1))
+    if len(colours) > 1:
+        axes.legend(fontsize=8, frameon=False, ncols=min(4, len(parts)), loc="lower right", bbox_to_anchor=(1, 1.06))
 
 
 def _draw_spread(axes: Axes, part: ManifestStatistics, unit: ActionUnit, place: float, width: float) -> None:
@@ -130,15 +142,12 @@ def _draw_matrices(band: SubFigure, parts: Sequence[ManifestStatistics]) -> None
         _draw_matrix(left, shown[0], "Chance of row's AU, given column's", conditional=True)
         _draw_matrix(right, shown[0], "Correlation of labels (phi)", conditional=False)
         return
-    rows = (len(shown) + 1) // 2
-    grid = band.subplots(rows, 2, squeeze=False).ravel()
+    grid = band.subplots(1, len(shown), squeeze=False).ravel()
     for axes, part in zip(grid, shown, strict=False):
-        _draw_matrix(axes, part, f"{part.name}: chance of row, given column", conditional=True)
-    for axes in grid[len(shown) :]:
-        axes.set_axis_off()
+        _draw_matrix(axes, part, f"{part.name}: P(row | column)", conditional=True, small=len(shown) > 2)
 
 
-def _draw_matrix(axes: Axes, part: ManifestStatistics, title: str, *, conditional: bool) -> None:
+def _draw_matrix(axes: Axes, part: ManifestStatistics, title: str, *, conditional: bool, small: bool = False) -> None:
     numbers = part.together.conditional if conditional else part.together.phi
     codes = [code.removeprefix("AU") for code in part.action_units.codes]
     shown = numbers.copy()
@@ -146,7 +155,7 @@ def _draw_matrix(axes: Axes, part: ManifestStatistics, title: str, *, conditiona
     low = 0 if conditional else -1
     image = axes.imshow(shown, cmap="Blues" if conditional else "PuOr", vmin=low, vmax=1)
     axes.set_facecolor("#eeeeee")
-    if len(codes) <= _LABELLED:
+    if len(codes) <= _LABELLED and not small:
         for row, column in np.argwhere(~np.isnan(shown)):
             value = shown[row, column]
             dark = value > 0.55 if conditional else abs(value) > 0.65
@@ -155,7 +164,7 @@ def _draw_matrix(axes: Axes, part: ManifestStatistics, title: str, *, conditiona
     axes.set_xticks(range(len(codes)), codes)
     axes.set_yticks(range(len(codes)), codes)
     _heading(axes, title)
-    axes.tick_params(labelsize=7, length=0)
+    axes.tick_params(labelsize=7 if not small else 5 if len(codes) <= _LABELLED else 4, length=0)
     for spine in axes.spines.values():
         spine.set_visible(False)
     bar = axes.figure.colorbar(image, ax=axes, shrink=0.75, pad=0.02, aspect=30, ticks=np.linspace(low, 1, 5))
@@ -204,6 +213,11 @@ def _unit_rows(axes: Axes, units: Sequence[ActionUnit]) -> None:
     axes.set_ylim(len(units) - 0.4, -0.6)
 
 
+def _fit_names(axes: Axes, units: Sequence[ActionUnit]) -> None:
+    if len(units) > _LABELLED:
+        axes.tick_params(axis="y", labelsize=6)
+
+
 def _draw_unknown(axes: Axes, parts: Sequence[ManifestStatistics], units: Sequence[ActionUnit]) -> None:
     shifts, height = _offsets(len(parts))
     top = 0.0
@@ -224,17 +238,21 @@ def _draw_unknown(axes: Axes, parts: Sequence[ManifestStatistics], units: Sequen
 
 
 def _draw_expressions(axes: Axes, parts: Sequence[ManifestStatistics]) -> None:
+    colours = _colours(parts)
+    parts = [part for part in parts if part.expressions or part.unknown_expressions]
     names = [name for name in EXPRESSION_NAMES if any(name in part.expressions for part in parts)]
     shown = [*names, *(["unknown"] if any(part.unknown_expressions for part in parts) else [])]
     shifts, width = _offsets(len(parts))
-    for part, shift, colour in zip(parts, shifts, _COLOURS * len(parts), strict=False):
+    for part, shift in zip(parts, shifts, strict=True):
         counts = [part.unknown_expressions if name == "unknown" else part.expressions.get(name, 0) for name in shown]
-        bars = axes.bar(np.arange(len(shown)) + shift, counts, width, color=colour, label=part.name, alpha=0.85)
+        bars = axes.bar(
+            np.arange(len(shown)) + shift, counts, width, color=colours[part.name], label=part.name, alpha=0.85
+        )
         if len(parts) < 4:
             axes.bar_label(bars, [f"{count:,}" if count else "" for count in counts], size=7, padding=2)
     axes.set_xticks(range(len(shown)), shown)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     axes.margins(y=0.15)
     _heading(axes, "Pictures of each expression")
-    if len(parts) > 1:
-        axes.legend(fontsize=8, frameon=False, ncols=min(4, len(parts)), loc="lower right", bbox_to_anchor=(1, 1))
+    if len(colours) > 1:
+        axes.legend(fontsize=8, frameon=False, ncols=min(4, len(parts)), loc="lower right", bbox_to_anchor=(1, 1.06))

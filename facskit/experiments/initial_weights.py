@@ -7,6 +7,7 @@ safetensors file with the parameter names of the published masked autoencoders.
 import hashlib
 import math
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
+from facskit.datasets.people import people_of_weights
 from facskit.errors import CheckpointError
 from facskit.models.checkpoints import EncoderInfo, read_weight_info
 from facskit.models.layers import FaceNetwork, resize_positions
@@ -99,8 +101,8 @@ def describe_start(weights: str | Path) -> dict[str, Any]:
         weights: As for `load_body`; empty for a training that starts from nothing.
 
     Returns:
-        Entries for the provenance of what comes out: `initial_weights`, and `initial_training_subjects` if there are
-        such weights.
+        Entries for the provenance of what comes out: `initial_weights`, and if there are such weights
+        `initial_training_subjects` and `initial_people`, which says whose names they are.
 
     Raises:
         CheckpointError: There is no such file, or it's damaged.
@@ -111,6 +113,7 @@ def describe_start(weights: str | Path) -> dict[str, Any]:
     return {
         "initial_weights": {key: start[key] for key in ("name", "sha256", "kind", "licence")},
         "initial_training_subjects": start["training_subjects"],
+        "initial_people": [asdict(people) for people in people_of_weights(start["provenance"])],
     }
 
 

@@ -9,11 +9,12 @@ from torch import nn
 
 from facskit.datasets.fold import Fold
 from facskit.datasets.loaders import EpochLoader
+from facskit.datasets.people import People, people_of_weights, refuse_shared_people, shared_people
 from facskit.errors import DatasetError
 from facskit.evaluation.expression_reports import ExpressionReport
 from facskit.evaluation.reports import Report
 from facskit.experiments.assemble import Part
-from facskit.experiments.initial_weights import describe_start
+from facskit.experiments.initial_weights import describe_body, describe_start
 from facskit.experiments.recipe import Recipe
 from facskit.experiments.recipe_files import describe_difference, format_recipe
 from facskit.experiments.run_parts import assemble_run
@@ -90,6 +91,8 @@ def _recipe_of_run(recipe: Recipe, fold: int, seed: int) -> Recipe:
 def _train_fold(recipe: Recipe, out: Path, session: Session, claim: Callable[[], None] | None = None) -> RunDirectory:
     """Train and test one fold in its folder; nothing is written, nor `claim` called, before everything is built."""
     fabric, fold, run = session.fabric, session.folds[recipe.data.fold - 1], RunDirectory(out)
+    if not run.finished:
+        _refuse_known_people(recipe, session, fold)
     parts = None if run.finished else assemble_run(recipe, session, fold)
     if fabric.is_global_zero:
         if claim is not None:
@@ -119,6 +122,26 @@ def _train_fold(recipe: Recipe, out: Path, session: Session, claim: Callable[[],
         run.drop_snapshots()
     fabric.barrier()
     return run
+
+
+def _refuse_known_people(recipe: Recipe, session: Session, fold: Fold) -> None:
+    """Refuse to test on people whose labels the initial weights were trained with; say so where it isn't certain."""
+    if not recipe.initial_weights or not len(fold.test):
+        return
+    start = describe_body(recipe.initial_weights)
+    for people in people_of_weights(start["provenance"]):
+        known = shared_people(people, People(corpus=_corpus(session), subjects=fold.test_subjects))
+        if start["kind"] == "recognizer":
+            refuse_shared_people(people.corpus, people.subjects, session.manifest.origin, fold.test_subjects)
+        if known:
+            session.say(
+                f"{start['name']} may know {len(known):,} of the people to test on, {known[0][1]} for example: "
+                "it was trained on people of these names."
+            )
+
+
+def _corpus(session: Session) -> str | None:
+    return None if session.manifest.origin is None else session.manifest.origin.corpus
 
 
 def _validation(recipe: Recipe, scoring: RunScoring, scored: dict[Part, EpochLoader]) -> EpochEnd | None:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Float
@@ -11,6 +12,7 @@ from facskit.action_units import ActionUnitSet
 from facskit.datasets.loaders import FaceDataset, LoaderConfig, Preparation, eval_loader
 from facskit.datasets.manifest import Manifest, read_manifest
 from facskit.datasets.packed import packaged_faces
+from facskit.datasets.people import People, people_of_weights, refuse_shared_people, shared_people
 from facskit.errors import DatasetError
 from facskit.evaluation.expression_predictions import predict_expressions
 from facskit.evaluation.expression_reports import ExpressionReport, build_expression_report, write_expression_report
@@ -23,11 +25,20 @@ from facskit.expressions import ExpressionSet
 from facskit.models.checkpoints import CheckpointInfo, load_checkpoint
 from facskit.training.runtime import RuntimeConfig, start_runtime
 
-__all__ = ["evaluate"]
+__all__ = ["KnownPeople", "evaluate"]
+
+KnownPeople = Literal["refuse", "leave-out", "allow"]
+"""`refuse` to test on people that the weights were trained on, `leave-out` those people, or `allow` it with a note."""
 
 
 def evaluate(
-    weights: Path, manifest: str, out: Path, *, device: str = "auto", batch_size: int = 64
+    weights: Path,
+    manifest: str,
+    out: Path,
+    *,
+    device: str = "auto",
+    batch_size: int = 64,
+    known_people: KnownPeople = "refuse",
 ) -> Report | ExpressionReport:
     """Score a weight file on labelled faces: the action units that both know, or else the expressions.
 
@@ -37,13 +48,15 @@ def evaluate(
         out: Folder for predictions and report.
         device: Where to compute: `auto`, `cpu`, `cuda` or `mps`.
         batch_size: Images computed at once.
+        known_people: What to do about people the weights were trained on, as far as that is certain.
 
     Returns:
         The report, which is also written to `results.md` and `results.json`.
 
     Raises:
         CheckpointError: The weight file is missing or damaged.
-        DatasetError: The manifest is missing or wrong, or has none of the model's labels.
+        DatasetError: The manifest is missing or wrong, has none of the model's labels, or shows people of whom it's
+            certain that the weights were trained on them.
     """
     model, info = load_checkpoint(weights)
     faces = packaged_faces() if manifest == "packaged" else read_manifest(Path(manifest))
@@ -55,8 +68,10 @@ def evaluate(
             f"{manifest}: found labels of {faces.action_units}{expressions}, expected some of what {weights} "
             f"recognises ({_known(info)})"
         )
+    faces, left_out = _strangers(faces, info, known_people)
     fabric = start_runtime(RuntimeConfig(device=device))  # type: ignore[arg-type]
     test = _Test(model.to(fabric.device), info, faces, manifest, batch_size, title=f"{_name(weights)} on {manifest}")
+    test = replace(test, remarks=left_out)
     if shared:
         unscored = ["the weights' expressions are not scored beside action units"] if rated else []
         return _score_units(replace(test, faces=replace(faces, action_units=ActionUnitSet(shared))), out, unscored)
@@ -74,6 +89,7 @@ class _Test:
     manifest: str
     batch_size: int
     title: str
+    remarks: tuple[str, ...] = ()
 
     @property
     def source(self) -> PredictionSource:
@@ -93,7 +109,11 @@ class _Test:
 
     def notes(self) -> list[str]:
         origin = self.faces.origin
-        return [*_shared_subjects(self.faces, self.info), *([] if origin is None else [f"Data: {origin.stamp()}."])]
+        return [
+            *self.remarks,
+            *_shared_subjects(self.faces, self.info),
+            *([] if origin is None else [f"Data: {origin.stamp()}."]),
+        ]
 
 
 def _score_units(test: _Test, out: Path, notes: list[str]) -> Report:
@@ -152,11 +172,37 @@ def _not_scored(test: _Test) -> list[str]:
     return [f"not in the manifest, so not scored: {', '.join(missing)}"] if missing else []
 
 
+def _strangers(faces: Manifest, info: CheckpointInfo, known_people: KnownPeople) -> tuple[Manifest, tuple[str, ...]]:
+    """Return the faces of people whom the weights don't know for certain, and what the report should say about it."""
+    trained = people_of_weights(info.provenance)
+    match known_people:
+        case "allow":
+            return faces, ()
+        case "refuse":
+            for people in trained:  # doubtful names become a note of the report
+                refuse_shared_people(people.corpus, people.subjects, faces.origin, faces.subject_names)
+            return faces, ()
+    here = _people(faces)
+    certain = [] if here.corpus is None else [people for people in trained if people.corpus is not None]
+    known = {name for people in certain for _, name in shared_people(people, here)}
+    if not known:
+        return faces, ()
+    if len(known) == len(faces.subject_names):
+        raise DatasetError(
+            f"{faces.name}: the weights were trained on all {len(known):,} people; nobody is left to test"
+        )
+    rest = faces.select(~np.isin(faces.subjects.astype(str), sorted(known)))
+    return rest, (f"{len(known):,} people whom the weights were trained on are left out; {len(rest):,} images remain.",)
+
+
+def _people(faces: Manifest) -> People:
+    return People(corpus=None if faces.origin is None else faces.origin.corpus, subjects=faces.subject_names)
+
+
 def _shared_subjects(faces: Manifest, info: CheckpointInfo) -> list[str]:
     """Say so if the weights were trained on people with the same names; the score would be too good."""
-    lists = [info.provenance.get(key) for key in ("training_subjects", "initial_training_subjects")]
-    trained_on = {name for names in lists if isinstance(names, list) for name in names}
-    known = sorted(set(faces.subject_names) & trained_on)
+    here = _people(faces)
+    known = sorted({name for people in people_of_weights(info.provenance) for _, name in shared_people(people, here)})
     if not known:
         return []
     return [f"NOT INDEPENDENT: {len(known)} subjects have names of training subjects, {known[0]} for example."]

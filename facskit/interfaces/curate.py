@@ -112,7 +112,8 @@ def _print_summary(out: Path) -> None:
         rejected = f"; rejected: {reasons}" if reasons else ""
         console.print(escape(f"{source['name']}: {source['accepted']:,} of {source['found']:,} images{rejected}"))
     images = sum(source["accepted"] for source in report["sources"])
-    console.print(escape(f"{images:,} images in {_shards(report['shards'])}: {out}, report in {out / 'report.md'}"))
+    counted = f"{images:,} image{'' if images == 1 else 's'}"
+    console.print(escape(f"{counted} in {_shards(report['shards'])}: {out}, report in {out / 'report.md'}"))
 
 
 def _shards(count: int) -> str:

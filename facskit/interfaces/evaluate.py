@@ -7,7 +7,7 @@ from typing import Annotated
 
 import tyro
 
-from facskit.experiments.weight_scores import evaluate
+from facskit.experiments.weight_scores import KnownPeople, evaluate
 from facskit.inference.recognizer import Device
 from facskit.interfaces.report_printing import print_report
 from facskit.models.weight_files import find_weights
@@ -32,6 +32,9 @@ class EvaluateCommand:
     """Where the network runs."""
     batch_size: int = 64
     """Faces computed at once."""
+    known_people: KnownPeople = "refuse"
+    """People that the weights were trained on: refuse to test on them, leave-out their images, or allow it with a note.
+    Names alone are no proof: both the weights and the manifest must say which corpus they are from."""
 
     def __post_init__(self) -> None:
         """Refuse impossible numbers."""
@@ -48,6 +51,7 @@ def main(words: Sequence[str]) -> int:
         command.out,
         device=command.device,
         batch_size=command.batch_size,
+        known_people=command.known_people,
     )
     print_report(report, command.out)
     return 0

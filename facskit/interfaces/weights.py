@@ -13,7 +13,7 @@ from facskit.errors import CheckpointError
 from facskit.interfaces import weights_import
 from facskit.models.checkpoints import CheckpointInfo, EncoderInfo, read_weight_info
 from facskit.models.published_catalogue import CATALOGUE, CataloguedFile
-from facskit.models.weight_files import find_weights, installed_weights, packaged_weights
+from facskit.models.weight_files import DEFAULT_WEIGHTS, find_weights, installed_weights, packaged_weights
 
 __all__ = ["InfoCommand", "main"]
 
@@ -82,9 +82,9 @@ def _info(command: InfoCommand) -> int:
 def _table(title: str, weights: Mapping[str, Path]) -> Table:
     table = Table(title=title, title_justify="left")
     for heading in ("name", "network", "outputs", "MB", "licence"):
-        table.add_column(heading, justify="right" if heading == "MB" else "left")
+        table.add_column(heading, justify="right" if heading == "MB" else "left", no_wrap=heading == "name")
     for path in weights.values():
-        is_default = path.stem != "packaged" and path == packaged_weights().get(path.stem) == _default()
+        is_default = path == packaged_weights().get(DEFAULT_WEIGHTS)
         name = f"{path.stem} (packaged)" if is_default else path.stem
         try:
             info = read_weight_info(path)
@@ -94,13 +94,6 @@ def _table(title: str, weights: Mapping[str, Path]) -> Table:
         size = f"{path.stat().st_size / 1e6:.1f}"
         table.add_row(escape(name), info.model.kind, _outputs(info), size, escape(info.licence))
     return table
-
-
-def _default() -> Path | None:
-    try:
-        return find_weights("packaged")
-    except CheckpointError:
-        return None
 
 
 def _catalogue(entries: Sequence[CataloguedFile]) -> Table:

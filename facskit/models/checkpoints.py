@@ -55,18 +55,21 @@ def save_checkpoint(
     _save(path, model, info, storage)
 
 
-def save_encoder(path: Path, model: MaskedAutoencoder, info: EncoderInfo) -> None:
+def save_encoder(
+    path: Path, model: MaskedAutoencoder, info: EncoderInfo, storage: Literal["float32", "float16"] = "float32"
+) -> None:
     """Write a pre-trained masked autoencoder, decoder included, to one file, as safely as `save_checkpoint`.
 
     Args:
         path: The file to write, by convention ending in `.safetensors`; missing folders are made.
         model: The autoencoder.
         info: What goes with the weights.
+        storage: As for `save_checkpoint`.
 
     Raises:
         CheckpointError: The weights don't belong to `info`, aren't finite, or the file can't be written.
     """
-    _save(path, model, info, "float32")
+    _save(path, model, info, storage)
 
 
 def load_checkpoint(path: Path) -> tuple[FaceNetwork, CheckpointInfo]:

@@ -18,7 +18,7 @@ from typing import Any
 import safetensors
 import safetensors.torch
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from facskit.errors import CheckpointError
 
@@ -53,12 +53,14 @@ class PublishedFile:
 class _Inert:
     """Stands for a class of the published files; keeps what it's given and does nothing."""
 
+    state: object = None
+    """What the file gives it; on the class, since a pickle can make an object without calling its `__init__`."""
+
     def __new__(cls, *_: object) -> "_Inert":
         return super().__new__(cls)
 
     def __init__(self, *parts: object) -> None:
         self.parts = parts
-        self.state: object = None
 
     def __setstate__(self, state: object) -> None:
         self.state = state
@@ -101,9 +103,10 @@ def read_published(path: Path) -> PublishedFile:
     content = _unpickle(path)
     if not isinstance(content, dict):
         raise CheckpointError(f"{path} holds a {type(content).__name__}; expected a dictionary of parameters")
+    content = dict(dict.items(content))  # a pickle can hide methods behind attributes of its own
     if "model" not in content:
         return PublishedFile(path=path, sha256=_sha256(path), tensors=_tensors(path, content))
-    if unknown := sorted(str(part) for part in content.keys() - _PARTS):
+    if unknown := sorted(_shown(str(part)) for part in content.keys() - _PARTS):
         raise CheckpointError(f"{path} holds the unknown part {unknown[0]!r}; expected {', '.join(sorted(_PARTS))}")
     epoch = content.get("epoch")
     return PublishedFile(
@@ -118,6 +121,10 @@ def read_published(path: Path) -> PublishedFile:
 
 def _read_safetensors(path: Path) -> PublishedFile:
     try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            ours = "facskit" in (file.metadata() or {})
+        if ours:  # reading it as somebody else's would drop what it says about licence, outputs and training
+            raise CheckpointError(f"{path} is a weight file of facskit already; use it as it is (or copy it)")
         tensors = safetensors.torch.load_file(path)
     except (OSError, safetensors.SafetensorError) as error:
         raise CheckpointError(f"{path} is damaged, or neither a PyTorch nor a safetensors file ({error})") from error
@@ -176,10 +183,12 @@ def _tensors(path: Path, state: object) -> dict[str, Tensor]:
     if not isinstance(state, dict) or not state:
         raise CheckpointError(f"{path} holds no parameters; expected a dictionary from names to tensors")
     tensors: dict[str, Tensor] = {}
-    for key, value in state.items():
+    for key, value in dict.items(state):
         name = str(key)
-        if not isinstance(key, str) or not isinstance(value, Tensor):
-            raise CheckpointError(f"{path} holds {name[:60]} as {type(value).__name__}; expected a named tensor")
+        if type(key) is not str or type(value) not in {Tensor, nn.Parameter} or value.__dict__:
+            raise CheckpointError(f"{path} holds {_shown(name)} as {type(value).__name__}; expected a named tensor")
+        if _shown(name) != name:
+            raise CheckpointError(f"{path} holds a parameter called {_shown(name)}; expected a plain name")
         name = name.removeprefix(_PREFIX)
         if name in tensors:
             raise CheckpointError(f"{path} holds {name} twice, with and without {_PREFIX!r}")
@@ -192,13 +201,26 @@ def _tensors(path: Path, state: object) -> dict[str, Tensor]:
     return tensors
 
 
+def _shown(name: str) -> str:
+    """Return a name that may be printed: no control characters, and not miles long."""
+    return "".join(letter if letter.isprintable() else "?" for letter in name[:100])
+
+
 def _arguments(namespace: object) -> dict[str, str] | None:
     state = namespace.state if isinstance(namespace, _InertNamespace) else namespace
     if not isinstance(state, dict):
         return None
-    plain = {str(name): str(value) for name, value in state.items() if type(value) in {str, int, float, bool}}
+    plain = {
+        name: str(value)
+        for name, value in dict.items(state)
+        if type(name) is str and type(value) in {str, int, float, bool}
+    }
     # A text with a slash is a path on somebody's computer, which is nobody else's business.
-    return {name: value for name, value in sorted(plain.items()) if len(value) < 100 and not set(value) & set("/\\")}
+    return {
+        name: value
+        for name, value in sorted(plain.items())
+        if len(value) < 100 and (name + value).isprintable() and not set(value) & set("/\\")
+    }
 
 
 def _sha256(path: Path) -> str:

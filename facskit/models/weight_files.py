@@ -8,7 +8,10 @@ from pathlib import Path
 from facskit.errors import CheckpointError
 from facskit.models.published_catalogue import CATALOGUE
 
-__all__ = ["data_home", "find_weights", "installed_weights", "packaged_weights"]
+__all__ = ["DEFAULT_WEIGHTS", "data_home", "find_weights", "installed_weights", "packaged_weights"]
+
+DEFAULT_WEIGHTS = "rendered-compact"
+"""The weights that come with facskit and that the name `packaged` stands for."""
 
 _ENDING = ".safetensors"
 
@@ -22,7 +25,7 @@ def data_home() -> Path:
 
 
 def packaged_weights() -> dict[str, Path]:
-    """Return the weight files that come with facskit, by name; the default one is `packaged`, or the only one."""
+    """Return the weight files that come with facskit, by name."""
     return _weights_in(Path(str(files("facskit"))) / "assets" / "weights")
 
 
@@ -35,9 +38,10 @@ def find_weights(weights: str | Path) -> Path:
     """Find weights by name, in the folder of a run, or take the text as a path when it looks like one.
 
     Args:
-        weights: `packaged`, the name of other weights that come with facskit or are installed, or a path: anything with
-            a slash, or ending in `.safetensors`; a folder that holds `weights.safetensors` stands for that file. A name
-            wins over a run's folder of the same name, and weights that come with facskit over installed ones.
+        weights: `packaged` for the default ones, the name of weights that come with facskit or are installed, or a
+            path: anything with a slash, or ending in `.safetensors`; a folder that holds `weights.safetensors`, or
+            `encoder.safetensors` of a pre-training, stands for that file. A name wins over a run's folder of the same
+            name, and weights that come with facskit over installed ones.
 
     Returns:
         The weight file; whether a path that was given exists is not looked at.
@@ -45,18 +49,22 @@ def find_weights(weights: str | Path) -> Path:
     Raises:
         CheckpointError: No weights have that name; the message has the nearest one and the list.
     """
-    text, of_run = str(weights), Path(weights) / f"weights{_ENDING}"
+    text, of_run = str(weights), _of_run(Path(weights))
     if isinstance(weights, Path) or text.endswith(_ENDING) or "/" in text or "\\" in text:
-        return of_run if of_run.is_file() else Path(weights)
-    packaged = packaged_weights()
-    if text == "packaged" and len(packaged) == 1:
-        return next(iter(packaged.values()))
-    known = installed_weights() | packaged
-    if text in known:
-        return known[text]
-    if of_run.is_file():
+        return of_run or Path(weights)
+    known = installed_weights() | packaged_weights()
+    name = DEFAULT_WEIGHTS if text == "packaged" else text
+    if name in known:
+        return known[name]
+    if of_run is not None:
         return of_run
     raise CheckpointError(_unknown(text, list(known)))
+
+
+def _of_run(folder: Path) -> Path | None:
+    """Return the weights that a run left in its folder."""
+    found = (folder / f"{name}{_ENDING}" for name in ("weights", "encoder"))
+    return next((path for path in found if path.is_file()), None)
 
 
 def _unknown(name: str, known: list[str]) -> str:

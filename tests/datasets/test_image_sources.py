@@ -113,6 +113,19 @@ def test_a_damaged_member_is_a_reason_and_no_crash(tmp_path: Path) -> None:
             read(entry)
 
 
+def test_a_member_that_unpacks_to_gigabytes_is_not_unpacked(tmp_path: Path) -> None:
+    import zipfile
+
+    with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        archive.writestr("bomb.jpg", bytes(2**20))
+    (source,) = name_sources([tmp_path / "bomb.zip"])
+    (entry,) = entries(source)
+    with open_source("zip", source.path) as read:
+        assert read(entry) == bytes(2**20)
+        with pytest.raises(MediaError, match="larger than 1024 MiB"):
+            read(entry._replace(size=2**40))
+
+
 def _cut(path: Path, share: float) -> None:
     path.write_bytes(path.read_bytes()[: int(path.stat().st_size * share)])
 

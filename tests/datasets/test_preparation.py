@@ -16,7 +16,7 @@ import polars as pl
 import pytest
 
 from facskit import columns
-from facskit.datasets.corpora.index import MEDIA, MEDIA_FRAME, CorpusIndex
+from facskit.datasets.corpora.index import DROPPED_SCHEMA, MEDIA, MEDIA_FRAME, CorpusIndex
 from facskit.datasets.manifest import read_manifest
 from facskit.datasets.packed import packaged_faces
 from facskit.datasets.preparation import prepare, units_of
@@ -103,7 +103,7 @@ def test_the_report_counts_and_compares(prepared: Path) -> None:
     assert report["frames"] == {"coded": 20, "with pictures": 20, "prepared": 20}
     assert report["published"]["coded frames"] == {"published": 21, "here": 20}
     assert report["labels"]["AU12"] == {"present": 16, "absent": 0, "unknown": 4}
-    assert report["subjects"]["A"] == {"found": 10, "prepared": 10, "left out before": 0}
+    assert report["subjects"]["A"] == {"found": 10, "prepared": 10, "left out": {}}
     text = (prepared.parent / "report.md").read_text()
     assert "| coded frames | 21 | 20 |" in text
     assert "| crop kind | five-point |" in text
@@ -118,7 +118,7 @@ def test_a_second_run_changes_nothing_and_another_configuration_is_refused(prepa
         prepare(index, replace(ONE, crop=BoxCrop()), prepared.parent)
     with pytest.raises(DatasetError, match=r"was prepared with missing 'unknown', this run has 'negative'"):
         prepare(replace(index, decisions={"missing": "negative"}), ONE, prepared.parent)
-    with pytest.raises(DatasetError, match=r"was prepared with labels '\w{16}', this run has '\w{16}'; choose another"):
+    with pytest.raises(DatasetError, match="was prepared from other labels or pictures: the corpus's folder"):
         prepare(without(index, "B"), ONE, prepared.parent)
 
 
@@ -155,6 +155,33 @@ def test_a_folder_with_something_else_is_refused(index: CorpusIndex, tmp_path: P
     (tmp_path / "thesis.txt").write_text("mine")
     with pytest.raises(DatasetError, match=r"is not empty and holds no dataset.json"):
         prepare(index, ONE, tmp_path)
+    with pytest.raises(DatasetError, match=r"thesis.txt is a file; expected a new or empty folder"):
+        prepare(index, ONE, tmp_path / "thesis.txt")
+
+
+def test_every_lost_frame_counts_once_and_so_do_people_who_lost_all(index: CorpusIndex, tmp_path: Path) -> None:
+    lost = [("D", "T1", frame, "unreadable video", "D_T1.avi") for frame in (1, 2, 3)]
+    lost += [("A", "T1", 999, "damaged label", file) for file in ("au1.txt", "au2.txt")]
+    broken = replace(only(index, "A"), dropped=pl.DataFrame(lost, schema=DROPPED_SCHEMA, orient="row"))
+    report = json.loads((prepare(broken, ONE, tmp_path / "out").parent / "report.json").read_text())
+    assert report["frames"] == {"coded": 14, "with pictures": 10, "prepared": 10}
+    assert report["dropped"] == {"unreadable video": 3, "damaged label": 1}
+    assert report["published"]["coded frames"]["here"] == 14
+    assert report["subjects"]["D"] == {"found": 0, "prepared": 0, "left out": {"unreadable video": 3}}
+    assert "| D | 0 | 0 | unreadable video: 3 |" in (tmp_path / "out/report.md").read_text()
+
+
+def test_the_manifest_is_written_last(index: CorpusIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("facskit.datasets.preparation.write_report", killed)
+    with pytest.raises(KeyboardInterrupt):
+        prepare(only(index, "B"), ONE, tmp_path / "out")
+    assert not (tmp_path / "out/manifest.parquet").exists()
+    monkeypatch.undo()
+    assert prepare(only(index, "B"), ONE, tmp_path / "out").is_file()
+    assert (tmp_path / "out/report.json").is_file()
 
 
 def test_a_damaged_picture_stops_or_is_reported(tmp_path: Path) -> None:

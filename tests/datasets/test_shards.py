@@ -107,3 +107,41 @@ def test_what_is_missing_is_said_at_once(folder: Path, harm: Callable[[Path], No
     harm(folder)
     with pytest.raises(DatasetError, match=message):
         ShardedImages.open(folder)
+
+
+@pytest.mark.parametrize(
+    ("lies", "message"),
+    [
+        ({"offset": [-100]}, "row 2 has the offset -100; expected what facskit curate writes"),
+        ({"length": [-5]}, "row 2 has the length -5"),
+        ({"offset": [2**62], "length": [2**62]}, "row 2 has the offset 4611686018427387904"),
+        ({"offset": [None]}, "row 2 has the offset None"),
+        ({"name": [None]}, "row 2 has the name None"),
+        ({"shard": [None]}, "row 2 has the shard None"),
+        ({"shard": ["/etc/passwd"], "offset": [0], "length": [10]}, "row 2 has the shard '/etc/passwd'"),
+        ({"shard": ["../other.tar"]}, "row 2 has the shard '../other.tar'"),
+        ({"shard": [".."]}, "row 2 has the shard '..'"),
+    ],
+)
+def test_an_index_that_lies_is_refused(folder: Path, lies: dict[str, list[object]], message: str) -> None:
+    table = pl.read_parquet(folder / INDEX)
+    lie = table[1:2].with_columns(pl.Series(column, values, table.schema[column]) for column, values in lies.items())
+    pl.concat([table[:1], lie, table[2:]]).write_parquet(folder / INDEX)
+    with pytest.raises(DatasetError) as caught:
+        ShardedImages.open(folder)
+    assert f"{folder / INDEX}: {message}" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("column", "kind", "found"), [("offset", pl.Float64, "Float64"), ("length", pl.String, "String")]
+)
+def test_an_index_of_other_types_is_refused(folder: Path, column: str, kind: type[pl.DataType], found: str) -> None:
+    pl.read_parquet(folder / INDEX).with_columns(pl.col(column).cast(kind)).write_parquet(folder / INDEX)
+    with pytest.raises(DatasetError, match=f"column {column} holds {found}; expected"):
+        ShardedImages.open(folder)
+
+
+def test_an_index_without_images_is_refused(folder: Path) -> None:
+    pl.read_parquet(folder / INDEX).clear().write_parquet(folder / INDEX)
+    with pytest.raises(DatasetError, match="holds no image"):
+        ShardedImages.open(folder)

@@ -216,8 +216,15 @@ def test_a_given_split_and_the_datas_stamp_go_into_the_results(recipe: Recipe, p
     assert "the corpus's own test part" in text
     assert "| FMAE " in text
     assert load_checkpoint(weights)[1].provenance["data"] == stamp
-    evaluate(weights, str(prepared), tmp_path / "scores", device="cpu")
+    with pytest.raises(DatasetError, match="people to test on were trained on: "):
+        evaluate(weights, str(prepared), tmp_path / "scores", device="cpu")
+    assert not (tmp_path / "scores").exists()
+    evaluate(weights, str(prepared), tmp_path / "scores", device="cpu", known_people="allow")
     assert f"- Data: {stamp}.\n" in (tmp_path / "scores" / "results.md").read_text()
+    strangers = evaluate(weights, str(prepared), tmp_path / "strangers", device="cpu", known_people="leave-out")
+    assert isinstance(strangers, ExpressionReport)
+    assert len(strangers.predictions) == 48
+    assert any("people whom the weights were trained on are left out; 48 images remain." in n for n in strangers.notes)
 
 
 def test_a_manifest_without_a_split_is_named(recipe: Recipe) -> None:

@@ -121,3 +121,19 @@ def test_folders_of_results_are_known(tmp_path: Path, capsys: pytest.CaptureFixt
     (tmp_path / "results.md").write_text("# results\n")
     assert main([str(tmp_path)]) == 0
     assert "results that facskit wrote" in capsys.readouterr().out
+
+
+def test_lists_of_papers_are_known(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    images = [f"BP4D/F001/T1/{frame:04d}.jpg" for frame in range(3)]
+    (tmp_path / "BP4D_part1_path.txt").write_text("\n".join(images) + "\n")
+    (tmp_path / "BP4D_part1_AUoccur.txt").write_text(" ".join("0" * 12) + "\n" + (" ".join("1" * 12) + "\n") * 2)
+    assert main([str(tmp_path)]) == 0
+    shown = capsys.readouterr().out
+    assert "a label list of JAA-Net" in shown
+    assert "3 images of 1 subjects" in shown
+    (tmp_path / "BP4D_part1_AUoccur.txt").write_text(" ".join("7" * 12) + "\n")
+    assert main([str(tmp_path / "BP4D_part1_path.txt")]) == 1
+    assert "found 1 lines, expected 3" in capsys.readouterr().out
+    (tmp_path / "train1.json").write_text('{"img_path": "F001_T1/1.jpg", "AUs": [1, 999, 5000]}\n')
+    assert main([str(tmp_path / "train1.json")]) == 1
+    assert "a label list of FMAE-IAT" in capsys.readouterr().out

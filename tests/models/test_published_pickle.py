@@ -1,8 +1,10 @@
 """Published files that are broken, hostile or from elsewhere: one sentence each, and nothing in them is run."""
 
+import argparse
 import sys
 import types
 import zipfile
+from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +97,50 @@ def test_pickles_with_changed_bytes_never_end_in_another_error(tmp_path: Path) -
     assert not any("\n" in refusal for refusal in refusals)
 
 
+def test_an_empty_namespace_says_nothing(tmp_path: Path) -> None:
+    content = fakes.checkpoint(fakes.state(fakes.fine_tuned(12, 41)))
+    content["args"] = argparse.Namespace()
+    torch.save(content, tmp_path / "file.pth")
+    assert "published_arguments" not in import_published(tmp_path / "file.pth", HEADS).info.provenance
+
+
+class Shadowed:
+    """Is read as a dictionary whose method is hidden behind an attribute."""
+
+    def __init__(self, content: dict[str, Any], method: str) -> None:
+        self.content, self.method = content, method
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (OrderedDict, (), {self.method: 7}, None, iter(self.content.items()))
+
+
+@pytest.mark.parametrize("method", ["items", "keys", "get"])
+@pytest.mark.parametrize("place", ["top", "model"])
+def test_methods_can_not_be_hidden_behind_attributes(tmp_path: Path, method: str, place: str) -> None:
+    content: Any = fakes.checkpoint(fakes.state(fakes.fine_tuned(12, 41)))
+    content["model"] = Shadowed(content["model"], method) if place == "model" else content["model"]
+    torch.save(Shadowed(content, method) if place == "top" else content, tmp_path / "file.pth")
+    assert import_published(tmp_path / "file.pth", HEADS).layout.outputs == 12
+
+
+@pytest.mark.parametrize("name", ["a" * 10**6, "head\x1b[2J", "head\nfine"])
+def test_names_that_can_not_be_printed_are_refused(tmp_path: Path, name: str) -> None:
+    state: dict[str, Any] = {**fakes.state(fakes.fine_tuned(12, 41)), name: torch.zeros(1)}
+    torch.save(fakes.checkpoint(state), tmp_path / "file.pth")
+    with pytest.raises(CheckpointError, match="; expected a plain name") as caught:
+        import_published(tmp_path / "file.pth", HEADS)
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 400
+
+
+def test_tensors_with_attributes_are_refused(tmp_path: Path) -> None:
+    state: dict[str, Any] = dict(fakes.state(fakes.fine_tuned(12, 41)))
+    state["head.bias"].is_contiguous = dict  # what is asked of a tensor must be answered by PyTorch
+    torch.save(fakes.checkpoint(state), tmp_path / "file.pth")
+    with pytest.raises(CheckpointError, match=r"head\.bias as Tensor; expected a named tensor|was refused|is damaged"):
+        import_published(tmp_path / "file.pth", HEADS)
+
+
 def test_broken_files_end_in_one_sentence(tmp_path: Path) -> None:
     whole = fakes.write(tmp_path / "whole.pth", fakes.fine_tuned(12, 41)).read_bytes()
     path = tmp_path / "file.pth"
@@ -142,3 +188,10 @@ def test_other_archives_are_refused(tmp_path: Path) -> None:
     torch.save(fakes.checkpoint(fakes.state(fakes.fine_tuned(12, 41))) | {"teacher": {}}, other)
     with pytest.raises(CheckpointError, match="holds the unknown part 'teacher'; expected args, epoch, model"):
         import_published(other, HEADS)
+
+
+def test_our_own_files_are_not_taken_for_published_ones(tmp_path: Path) -> None:
+    fakes.write(tmp_path / "file.pth", fakes.fine_tuned(12, 41))
+    import_published(tmp_path / "file.pth", HEADS).save(tmp_path / "ours.safetensors")
+    with pytest.raises(CheckpointError, match=r"ours.safetensors is a weight file of facskit already"):
+        import_published(tmp_path / "ours.safetensors", ImportConfig(heads=2, dataset="bp4d-plus"))

@@ -6,7 +6,7 @@ import pytest
 
 from facskit.errors import CheckpointError
 from facskit.models import weight_files
-from facskit.models.weight_files import data_home, find_weights, installed_weights, packaged_weights
+from facskit.models.weight_files import DEFAULT_WEIGHTS, data_home, find_weights, installed_weights, packaged_weights
 
 
 @pytest.fixture
@@ -23,12 +23,17 @@ def _package(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
 
 
 def test_packaged_weights_are_found_by_name(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert find_weights("packaged") in packaged_weights().values()
-    _package(monkeypatch, "packaged", "big")
-    assert find_weights("packaged").name == "packaged.safetensors"
+    assert find_weights("packaged") == packaged_weights()[DEFAULT_WEIGHTS]
+    _package(monkeypatch, DEFAULT_WEIGHTS, "big")
+    assert find_weights("packaged").stem == DEFAULT_WEIGHTS
     assert find_weights("big").name == "big.safetensors"
-    _package(monkeypatch, "only")
-    assert find_weights("packaged").name == "only.safetensors"
+
+
+def test_a_pre_training_stands_for_its_encoder(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "encoder.safetensors").touch()
+    assert find_weights(tmp_path) == tmp_path / "encoder.safetensors"
+    (tmp_path / "weights.safetensors").touch()
+    assert find_weights(tmp_path) == tmp_path / "weights.safetensors"
 
 
 def test_installed_weights_are_found_but_never_hide_packaged_ones(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.progress import track
 
 from facskit.columns import EXPRESSION, FRAME, RECORDING, SPLIT, SUBJECT
-from facskit.datasets.corpora.expression_folders import ExpressionRows, leading_number, usable_name
+from facskit.datasets.corpora.expression_folders import ExpressionRows, leading_number, short_reason, usable_name
 from facskit.datasets.corpora.index import MEDIA, Finding
 from facskit.errors import DatasetError
 from facskit.expressions import AFFECTNET_8
@@ -119,8 +119,14 @@ def read_part(root: Path, folder: Path, part: str) -> ExpressionRows:
     answers = _in_threads(read, stems, f"Reading {folder.name}")
     findings = [answer for answer in answers if isinstance(answer, Finding)]
     dropped = [
-        {SUBJECT: f"{folder.name}_{stem}", RECORDING: folder.name, "reason": answer.sentence, "file": answer.place}
-        for stem, answer in zip(stems, answers, strict=True)
+        {
+            SUBJECT: f"{folder.name}_{stem}",
+            RECORDING: folder.name,
+            FRAME: leading_number(stem, position),
+            "reason": short_reason(answer.sentence),
+            "file": answer.place,
+        }
+        for position, (stem, answer) in enumerate(zip(stems, answers, strict=True))
         if isinstance(answer, Finding)
     ]
     lonely = len(images.keys() - set(stems))

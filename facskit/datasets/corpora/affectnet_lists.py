@@ -15,6 +15,7 @@ from pathlib import Path
 import polars as pl
 
 from facskit.columns import EXPRESSION, FRAME, LANDMARKS_X, LANDMARKS_Y, RECORDING, SPLIT, SUBJECT
+from facskit.datasets.corpora.expression_folders import short_reason
 from facskit.datasets.corpora.index import DROPPED_SCHEMA, MEDIA, MEDIA_FRAME, Finding
 from facskit.errors import DatasetError
 from facskit.expressions import AFFECTNET_8
@@ -82,7 +83,11 @@ def read_list(path: Path, root: Path, images: Path, split: str) -> tuple[pl.Data
         pl.lit(split).alias(SPLIT),
     )
     gone = table.filter(pl.col(_REASON).is_not_null() | pl.col(_WRONG).is_not_null()).select(
-        SUBJECT, RECORDING, FRAME, pl.coalesce(_REASON, _WRONG).alias("reason"), pl.lit(str(path)).alias("file")
+        SUBJECT,
+        RECORDING,
+        FRAME,
+        pl.coalesce(_REASON, pl.col(_WRONG).map_elements(short_reason, pl.String)).alias("reason"),
+        pl.lit(str(path)).alias("file"),
     )
     kept = table.filter(pl.col(_REASON).is_null() & pl.col(_WRONG).is_null())
     return (

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from facskit.action_units import ActionUnitSet
 from facskit.columns import FRAME, LANDMARKS_X, RECORDING, SUBJECT
 from facskit.datasets.corpora.decisions import Decisions
+from facskit.datasets.corpora.image_numbers import count_from, count_images, numbered_otherwise
 from facskit.datasets.corpora.import_log import ImportLog, some_of
 from facskit.datasets.corpora.index import MEDIA, MEDIA_FRAME, CorpusIndex, counted
 from facskit.datasets.corpora.label_files import MISSING_CODE
@@ -21,7 +22,6 @@ __all__ = [
     "POSITION",
     "FramePlaces",
     "add_landmarks",
-    "count_from",
     "decide_missing",
     "finish",
     "place_frames",
@@ -78,18 +78,6 @@ def _signed(offset: int) -> str:
     return f"{offset:+d}" if offset else "0"
 
 
-def count_from(images: pl.DataFrame) -> int:
-    """Tell whether image folders count from 0 or from 1.
-
-    Args:
-        images: From `list_images`.
-    """
-    if images.is_empty():
-        return 1
-    has_zero = images.group_by(_RECORDING).agg(pl.col(NUMBER).min() == 0)[NUMBER]
-    return 0 if 2 * int(has_zero.sum()) >= len(has_zero) else 1
-
-
 def decide_missing(coded: pl.DataFrame, units: ActionUnitSet, decisions: Decisions, notes: ImportLog) -> pl.DataFrame:
     """Turn the code for "can't be coded" into what the user wants; a column that a file lacks stays unknown.
 
@@ -129,7 +117,7 @@ def place_frames(coded: pl.DataFrame, places: FramePlaces, notes: ImportLog) -> 
     nothing = coded.join(both, on=_RECORDING, how="anti").unique(_RECORDING, keep="first", maintain_order=True)
     if nothing.height:
         names = some_of(_names(nothing))
-        notes.drop(nothing.select(*_RECORDING, "file"), "no images or video")
+        notes.drop(coded.join(both, on=_RECORDING, how="anti"), "no images or video")
         notes.error(
             names,
             f"found labels of {counted(nothing.height, 'recording')} without pictures; expected {places.expected}",
@@ -151,12 +139,14 @@ def _names(recordings: pl.DataFrame) -> list[str]:
 def _on_images(coded: pl.DataFrame, places: FramePlaces, notes: ImportLog) -> pl.DataFrame:
     offset = places.image_offset
     images = places.images.select(*_RECORDING, NUMBER, MEDIA)
+    if places.counts_from_first:
+        coded = _without_odd(coded, images, offset, notes)
     keys = [*_RECORDING, NUMBER]
     numbered = coded.with_columns((pl.col(FRAME) + offset).alias(NUMBER))
     joined = numbered.join(images, on=keys, how="left", maintain_order="left")
     lost = joined.filter(pl.col(MEDIA).is_null())
     if coded.height and (lost.height or places.disputed):
-        fits = {other: _fit(coded, images, other) for other in sorted({*_NEIGHBOURS, offset})}
+        fits = {other: count_images(coded, images, other) for other in sorted({*_NEIGHBOURS, offset})}
         _report_fit(lost, fits, offset, notes)
     notes.drop(lost, "no image for the frame")
     position = (pl.col(NUMBER) - places.first).alias(POSITION)
@@ -164,10 +154,19 @@ def _on_images(coded: pl.DataFrame, places: FramePlaces, notes: ImportLog) -> pl
     return found.with_columns(position, pl.lit(None, pl.Int64).alias(MEDIA_FRAME)).drop(NUMBER)
 
 
-def _fit(coded: pl.DataFrame, images: pl.DataFrame, offset: int) -> int:
-    """Count the coded frames that have an image with some offset."""
-    numbered = coded.select(*_RECORDING, (pl.col(FRAME) + offset).alias(NUMBER))
-    return numbered.join(images, on=[*_RECORDING, NUMBER], how="semi").height
+def _without_odd(coded: pl.DataFrame, images: pl.DataFrame, offset: int, notes: ImportLog) -> pl.DataFrame:
+    """Leave out recordings that count otherwise than most: with the common offset each label would be one off."""
+    odd = numbered_otherwise(coded, images, offset)
+    if odd.is_empty():
+        return coded
+    first = int(odd["first"][0])
+    notes.drop(coded.join(odd, on=_RECORDING, how="semi"), "images numbered otherwise than the others")
+    notes.error(
+        some_of(_names(odd)),
+        f"the images count from {first}, most recordings' from {1 - first}, so frame offset {_signed(offset)} would "
+        f"put their labels on the neighbouring images; rename them to count from {1 - first} too",
+    )
+    return coded.join(odd, on=_RECORDING, how="anti")
 
 
 def _report_fit(lost: pl.DataFrame, fits: dict[int, int], offset: int, notes: ImportLog) -> None:
@@ -203,8 +202,8 @@ def _report_fit(lost: pl.DataFrame, fits: dict[int, int], offset: int, notes: Im
 def _in_videos(coded: pl.DataFrame, videos: pl.DataFrame, places: FramePlaces, notes: ImportLog) -> pl.DataFrame:
     index = pl.col(FRAME) + (places.video_offset - 1)
     joined = coded.join(videos, on=_RECORDING, how="left", maintain_order="left").with_columns(index.alias(MEDIA_FRAME))
-    unreadable = joined.filter(pl.col(LENGTH) == 0).unique(_RECORDING, keep="first", maintain_order=True)
-    notes.drop(unreadable.select(*_RECORDING, pl.col(MEDIA).alias("file")), "unreadable video")
+    unreadable = joined.filter(pl.col(LENGTH) == 0)
+    notes.drop(unreadable.with_columns(pl.col(MEDIA).alias("file")), "unreadable video")
     joined = joined.filter((pl.col(LENGTH) != 0).fill_null(value=True))
     beyond = (pl.col(MEDIA_FRAME) < 0) | (pl.col(MEDIA_FRAME) >= pl.col(LENGTH)).fill_null(value=False)
     lost = joined.filter(beyond)

@@ -16,7 +16,19 @@ from facskit.datasets.corpora.index import DROPPED_SCHEMA, MEDIA, MEDIA_FRAME, F
 from facskit.expressions import EXPRESSION_SPELLINGS
 from facskit.faces.images import IMAGE_SUFFIXES
 
-__all__ = ["ExpressionRows", "find_parts", "leading_number", "read_class_folders", "rows_to_tables", "usable_name"]
+__all__ = [
+    "NO_PICTURE",
+    "ExpressionRows",
+    "find_parts",
+    "leading_number",
+    "read_class_folders",
+    "rows_to_tables",
+    "short_reason",
+    "usable_name",
+]
+
+NO_PICTURE = "there is no picture"
+"""How sentences about a missing picture begin."""
 
 _PARTS = {
     "train": "train",
@@ -143,6 +155,15 @@ def leading_number(stem: str, otherwise: int) -> int:
     """Return the last number in a file name, or another one if it has none or one too large to be a count."""
     numbers = re.findall(r"\d+", stem)
     return int(numbers[-1]) if numbers and len(numbers[-1]) <= 9 else otherwise
+
+
+def short_reason(sentence: str) -> str:
+    """Return the phrase under which a fault is counted: the same for all pictures with that fault.
+
+    Args:
+        sentence: What is wrong with one of them.
+    """
+    return "no picture" if sentence.startswith(NO_PICTURE) else "damaged label"
 
 
 def _is_class(folder: Path) -> bool:

@@ -4,6 +4,7 @@ Columns are found by their header, never by position, and every cell is checked:
 the corpus doesn't have, is named with its file and line. Thousands of files are parsed as one table.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ __all__ = ["MISSING_CODE", "LabelFile", "read_code_lists", "read_code_tables"]
 MISSING_CODE = 9
 """The code of BP4D and BP4D+ for "can't be coded"."""
 
+_LAST_FRAME = 2**31
 _LINE = "line"
 _FILE = "file"
 _OWN = (SUBJECT, RECORDING, FRAME)
@@ -131,7 +133,13 @@ def _raw_table(file: LabelFile, units: ActionUnitSet, notes: ImportLog) -> pl.Da
         )
         return None
     places = _columns(names)
-    missing = [unit.code for unit in units if unit not in places]
+    named = Counter(map(_unit_of, names[1:]))
+    twice = [unit.code for unit in units if named[unit] > 1]
+    if twice:
+        sentence = f"line 1: {', '.join(twice)} has two columns, so its codes can't be told; delete one of them"
+        notes.error(place, sentence)
+        places = {unit: position for unit, position in places.items() if unit.code not in twice}
+    missing = [unit.code for unit in units if unit not in places and unit.code not in twice]
     if missing:
         notes.error(place, f"the column of {', '.join(missing)} is missing, so these AUs are unknown there")
     lines = _whole_lines(body, len(names), file, notes)
@@ -181,11 +189,17 @@ def _columns(names: Sequence[str]) -> dict[ActionUnit, int]:
     """Find the column of each AU; the first column is the frame whatever it is called."""
     places: dict[ActionUnit, int] = {}
     for position, name in enumerate(names[1:], start=1):
-        try:
-            places.setdefault(parse_action_unit(name), position)
-        except ValueError:  # a column of another movement, or of occlusion
-            continue
+        unit = _unit_of(name)
+        if unit is not None:
+            places[unit] = position
     return places
+
+
+def _unit_of(name: str) -> ActionUnit | None:
+    try:
+        return parse_action_unit(name)
+    except ValueError:  # a column of another movement, or of occlusion
+        return None
 
 
 def _checked(
@@ -193,7 +207,8 @@ def _checked(
 ) -> pl.DataFrame:
     """Turn text into codes; rows with anything else are reported and dropped, and so are repeated frames."""
     numbers = {name: pl.col(name).str.strip_chars().cast(pl.Float64, strict=False) for name in (FRAME, *columns)}
-    whole = numbers[FRAME].is_not_null() & (numbers[FRAME] >= 0) & (numbers[FRAME] == numbers[FRAME].floor())
+    countable = numbers[FRAME].is_between(0, _LAST_FRAME)
+    whole = numbers[FRAME].is_not_null() & countable & (numbers[FRAME] == numbers[FRAME].floor())
     faults = {}
     for name in columns:
         filled = pl.col(name).is_not_null() & (pl.col(name).str.strip_chars() != "")

@@ -133,6 +133,6 @@ def _points(values: Any, count: int) -> Float[np.ndarray, "points 2"]:  # noqa: 
         if found.size > 4:
             raise ValueError(f"{found.size} numbers, expected {count} points")
         return np.full((count, 2), np.nan)
-    found = found.reshape(count, 2)
+    found = found.T if found.shape == (2, count) else found.reshape(count, 2)
     lost = not np.isfinite(found).all() or np.ptp(found) == 0
     return np.full((count, 2), np.nan) if lost else found - 1

@@ -25,6 +25,7 @@ from facskit.datasets.corpora.expression_folders import (
     find_parts,
     read_class_folders,
     rows_to_tables,
+    short_reason,
     usable_name,
 )
 from facskit.datasets.corpora.index import MEDIA, CorpusIndex, Finding, stop_at_error
@@ -142,7 +143,7 @@ def _read_labels(layout: _Layout) -> ExpressionRows:
             continue
         findings.append(Finding(severity="error", place=f"{layout.labels}: line {number}", sentence=problem))
         gone = {SUBJECT: row.get(SUBJECT), RECORDING: row.get(RECORDING), FRAME: row.get(FRAME)}
-        dropped.append({**gone, "reason": problem.split(";")[0], "file": str(layout.labels)})
+        dropped.append({**gone, "reason": short_reason(problem), "file": str(layout.labels)})
     return ExpressionRows(rows=rows, dropped=dropped, findings=findings)
 
 

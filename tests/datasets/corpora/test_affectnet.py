@@ -143,6 +143,8 @@ def test_annotation_without_picture_and_picture_without_annotation(arrays: Path)
     (arrays / "train_set/images/4.jpg").unlink()
     with pytest.raises(DatasetError, match=r"4_exp.npy: there is no picture .*train_set/images/4.jpg"):
         read_affectnet(arrays, Decisions())
+    lost = read_affectnet(arrays, LENIENT).dropped.select("subject", "frame", "reason").rows()
+    assert lost == [("train_set_4", 4, "no picture")]  # counted under one short reason, and as a labelled picture
     (arrays / "train_set/annotations/4_exp.npy").unlink()
     (arrays / "train_set/images/4000.png").write_bytes(b"x")
     index = read_affectnet(arrays, Decisions())
@@ -158,6 +160,7 @@ def test_annotation_values(tmp_path: Path, value: np.ndarray) -> None:
 def test_lists(lists: Path) -> None:
     index = read_affectnet(lists, Decisions())
     assert len(index) == 29
+    assert read_affectnet(lists, LENIENT).dropped["reason"].n_unique() == 3
     assert index.dropped["reason"].to_list() == [
         "no expression (code 8)",
         "uncertain expression (code 9)",

@@ -109,13 +109,13 @@ def test_frames_outside_a_video_are_dropped_and_said(tmp_path: Path) -> None:
 
 def test_a_damaged_video_is_an_error_and_its_recording_dropped(tmp_path: Path) -> None:
     write_bp4d(tmp_path, tasks=[1])
-    write_table(tmp_path / "AUCoding/AU_OCC/F001_T2.csv", [1])
+    write_table(tmp_path / "AUCoding/AU_OCC/F001_T2.csv", [1, 2])
     write_lines(tmp_path / "F001_T2.avi", "no video")
     with pytest.raises(DatasetError, match=r"^F001_T2.avi: found no readable video"):
         read_bp4d(tmp_path, Decisions())
     index = read_bp4d(tmp_path, REPORT)
     assert index.table["recording"].unique().to_list() == ["T1"]
-    assert index.dropped.rows() == [("F001", "T2", None, "unreadable video", "F001_T2.avi")]
+    assert index.dropped.rows() == [("F001", "T2", frame, "unreadable video", "F001_T2.avi") for frame in (1, 2)]
 
 
 def test_code_9_has_three_meanings(tmp_path: Path) -> None:
@@ -192,7 +192,8 @@ def test_labels_without_pictures_are_an_error(tmp_path: Path) -> None:
         read_bp4d(tmp_path, Decisions())
     index = read_bp4d(tmp_path, REPORT)
     assert "T3" not in index.table["recording"].to_list()
-    assert index.dropped.rows() == [("F001", "T3", None, "no images or video", "AUCoding/AU_OCC/F001_T3.csv")]
+    lost = ("no images or video", "AUCoding/AU_OCC/F001_T3.csv")
+    assert index.dropped.rows() == [("F001", "T3", frame, *lost) for frame in (5, 6)]  # all of them, not one recording
 
 
 def test_a_missing_image_costs_one_frame(tmp_path: Path) -> None:

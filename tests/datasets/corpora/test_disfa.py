@@ -49,6 +49,27 @@ def test_images_from_1_keep_their_numbers(tmp_path: Path) -> None:
     assert index.table["media"].to_list() == [f"SN001/{image}.png" for image in range(1, 5)]
 
 
+def test_one_subject_whose_images_count_otherwise_is_never_read_one_off(tmp_path: Path) -> None:
+    for subject in ("SN001", "SN002", "SN004"):
+        write_disfa(tmp_path, subject)
+    write_disfa(tmp_path, "SN003", first_image=1)
+    with pytest.raises(DatasetError, match=r"^SN003: the images count from 1, most recordings' from 0, so"):
+        read_disfa(tmp_path, Decisions())
+    index = read_disfa(tmp_path, REPORT)
+    assert index.table["subject"].unique().sort().to_list() == ["SN001", "SN002", "SN004"]
+    assert index.dropped.select("subject", "frame").rows() == [("SN003", frame) for frame in range(1, 5)]
+    assert index.dropped["reason"].unique().to_list() == ["images numbered otherwise than the others"]
+
+
+def test_a_subject_who_only_lacks_the_first_image_loses_one_frame(tmp_path: Path) -> None:
+    for subject in ("SN001", "SN002", "SN003"):
+        write_disfa(tmp_path, subject)
+    (tmp_path / "SN003/0.png").unlink()
+    index = read_disfa(tmp_path, REPORT)
+    assert index.dropped.select("subject", "frame").rows() == [("SN003", 1)]
+    assert index.table.filter(subject="SN003").select("frame", "media").row(0) == (2, "SN003/1.png")
+
+
 @pytest.mark.parametrize(
     ("folder", "pattern"),
     [

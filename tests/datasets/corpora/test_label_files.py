@@ -48,6 +48,24 @@ def test_byte_order_mark_crlf_and_empty_lines_do_no_harm(tmp_path: Path) -> None
     assert not notes.findings
 
 
+def test_two_columns_of_one_au_are_refused(tmp_path: Path) -> None:
+    path = write_lines(tmp_path / "a.csv", "0,1,12,AU12", "5,1,0,1")
+    notes = _notes(tmp_path)
+    table = read_code_tables([_file(path)], ActionUnitSet.parse("AU01,AU12"), notes)
+    assert table.select("AU01", "AU12").rows() == [(1, None)]
+    assert [str(finding) for finding in notes.findings] == [
+        "a.csv: line 1: AU12 has two columns, so its codes can't be told; delete one of them"
+    ]
+
+
+@pytest.mark.parametrize("frame", ["inf", "1e30"])
+def test_no_number_is_too_large_to_be_refused_as_a_frame(tmp_path: Path, frame: str) -> None:
+    path = write_lines(tmp_path / "a.csv", "0,1,12", f"{frame},1,0", "6,1,0")
+    notes = _notes(tmp_path)
+    assert read_code_tables([_file(path)], ActionUnitSet.parse("AU12"), notes)["frame"].to_list() == [6]
+    assert f"a.csv: line 2, frame: found '{frame}', expected a frame number" in str(notes.findings[0])
+
+
 def test_a_missing_column_is_unknown_and_said(tmp_path: Path) -> None:
     path = write_lines(tmp_path / "a.csv", "0,1,2", "5,1,0")
     notes = _notes(tmp_path)

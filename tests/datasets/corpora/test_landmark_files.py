@@ -49,6 +49,14 @@ def test_one_structure_with_a_cell_per_frame_is_read_too(tmp_path: Path) -> None
     assert np.isnan(points[1]).all()
 
 
+def test_a_row_of_x_above_a_row_of_y_is_read_too(tmp_path: Path) -> None:
+    path = tmp_path / "F001_T1.mat"
+    cells = np.empty((1, 1), dtype=object)
+    cells[0, 0] = (FACE[list(POINTS_49)] + 1).T
+    scipy.io.savemat(path, {"fit": {"pred": cells}})
+    np.testing.assert_allclose(read_fit_file(path, [0])[0], FACE[list(POINTS_49)])
+
+
 @pytest.mark.parametrize("content", [b"", b"no landmarks", b"\x89HDF\r\n\x1a\n cut short"])
 def test_damaged_files_are_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "F001_T1.mat"

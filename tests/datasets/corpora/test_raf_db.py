@@ -132,7 +132,23 @@ def test_missing_picture(root: Path) -> None:
     (root / "basic/Image/aligned/train_00003_aligned.jpg").unlink()
     with pytest.raises(DatasetError, match=r"line 10: there is no picture .*train_00003_aligned.jpg"):
         read_raf_db(root, Decisions())
-    assert read_raf_db(root, LENIENT).dropped["subject"].to_list() == ["train_00003"]
+    assert read_raf_db(root, LENIENT).dropped.select("subject", "reason").rows() == [("train_00003", "no picture")]
+
+
+def test_codes_of_attributes_mean_the_published_words(root: Path) -> None:
+    folder = root / "basic/Annotation/manual"
+    for number in range(5):
+        points = ["1 2"] * 5
+        codes = [str(number % 3), str(number % 3), str(number)]
+        (folder / f"train_{number + 1:05d}_manu_attri.txt").write_text("\n".join([*points, *codes, ""]))
+    table = read_raf_db(root, Decisions()).table
+    assert table.filter(split="train").select("gender", "race", "age").head(5).rows() == [
+        ("male", "caucasian", "0-3"),
+        ("female", "african-american", "4-19"),
+        ("unsure", "asian", "20-39"),
+        ("male", "caucasian", "40-69"),
+        ("female", "african-american", "70+"),
+    ]
 
 
 def test_attributes_as_words_with_a_doubt(root: Path) -> None:
