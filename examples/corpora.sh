@@ -26,6 +26,6 @@ run() {  # corpus, command, recipe, way to prepare it
 run bp4d       cross-validate fmae_iat/bp4d_fmae_iat.yaml      "--as fmae-iat" --evaluation.seeds 0
 run bp4d-plus  cross-validate fmae_iat/bp4d_plus_fmae_iat.yaml "--as fmae-iat" --evaluation.seeds 0
 run disfa      cross-validate fmae_iat/disfa_fmae_iat.yaml     "--as fmae-iat" --evaluation.seeds 0
-run disfa-plus cross-validate fmae_iat/disfa_fmae_iat.yaml     "--as fmae-iat" --evaluation.seeds 0 --data.folds.validation-fraction 0
+run disfa-plus cross-validate ../examples/disfa_plus.yaml          "--crop box"
 run raf-db     train          expression/raf_db_fmae.yaml      ""
 run affectnet  train          expression/affectnet8_fmae.yaml  ""

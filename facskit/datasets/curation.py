@@ -11,11 +11,17 @@ A run that is killed at any moment goes on where it was and ends with the same b
 import json
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+try:
+    import fcntl
+except ImportError:  # not on Windows
+    fcntl = None  # type: ignore[assignment]
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
@@ -72,18 +78,19 @@ def curate(
     _check_apart(sources, out)
     _claim(place)
     index = out / INDEX
-    if not index.is_file():
-        place.parts.mkdir(exist_ok=True)
-        run = partial(run_units, engine, workers=workers)
-        with _progress() as progress:
-            listing = _list(place, progress)
-            _examine(place, listing, run, progress)
-            settled = _settle(place, listing, progress)
-            _write_shards(place, settled, run, progress)
-        _finish(place, listing, settled, began)
-    shutil.rmtree(place.parts, ignore_errors=True)
-    for left_behind in out.rglob(PART_PATTERN):
-        left_behind.unlink()
+    with _held(place):
+        if not index.is_file():
+            place.parts.mkdir(exist_ok=True)
+            run = partial(run_units, engine, workers=workers)
+            with _progress() as progress:
+                listing = _list(place, progress)
+                _examine(place, listing, run, progress)
+                settled = _settle(place, listing, progress)
+                _write_shards(place, settled, run, progress)
+            _finish(place, listing, settled, began)
+        shutil.rmtree(place.parts, ignore_errors=True)
+        for left_behind in out.rglob(PART_PATTERN):
+            left_behind.unlink()
     return index
 
 
@@ -191,6 +198,24 @@ def _claim(place: Workplace) -> None:
             raise DatasetError(
                 f"{out} was begun with {key} {there_text}, this run has {here_text}; choose another folder"
             )
+
+
+@contextmanager
+def _held(place: Workplace) -> Iterator[None]:
+    """Keep other processes from curating into the folder: they would delete each other's parts."""
+    if fcntl is None:
+        yield
+        return
+    with (place.out / DESCRIPTION).open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise DatasetError(
+                f"{place.out}: another process is curating into this folder; wait for it, or choose another folder"
+            ) from error
+        except OSError:  # a file system without locks
+            pass
+        yield
 
 
 def _short(value: Any) -> str:  # noqa: ANN401 (whatever JSON holds)

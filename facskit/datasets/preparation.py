@@ -17,10 +17,12 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 
 from facskit.columns import FRAME, IMAGE, LANDMARKS_X, LANDMARKS_Y, RECORDING, SUBJECT
 from facskit.datasets.corpora.index import CorpusIndex
+from facskit.datasets.corpora.media_files import entries
 from facskit.datasets.manifest import Manifest, write_manifest
 from facskit.datasets.origin import DataOrigin
 from facskit.datasets.preparation_config import PreparationConfig
@@ -63,7 +65,7 @@ def prepare(index: CorpusIndex, config: PreparationConfig, out: Path) -> Path:
         )
     _claim(index, config, out)
     manifest = out / MANIFEST
-    if manifest.is_file():
+    if manifest.is_file() and _is_whole(manifest):
         return manifest
     units = units_of(index)
     run_units(units, index.root, out, config)
@@ -122,6 +124,14 @@ def _named(table: pl.DataFrame, folders: list[str], name: str) -> pl.DataFrame:
     again = pl.int_range(pl.len()).over(path)
     suffix = pl.when(again > 0).then(pl.format("-{}.jpg", again + 1)).otherwise(pl.lit(".jpg"))
     return table.select((path + suffix).alias(IMAGE), pl.all())
+
+
+def _is_whole(manifest: Path) -> bool:
+    """Tell whether every image of a finished manifest is still there; otherwise all is prepared again."""
+    images = pl.scan_parquet(manifest).select(IMAGE).collect()[IMAGE]
+    folders = images.str.replace(r"[^/]*$", "").unique().to_list()
+    there = [folder + entry.name for folder in folders for entry in entries(manifest.parent / folder)]
+    return images.is_in(there).all()
 
 
 def _finish(done: pl.DataFrame, index: CorpusIndex, config: PreparationConfig, out: Path) -> None:
@@ -203,7 +213,9 @@ def _describe(index: CorpusIndex, config: PreparationConfig) -> dict[str, dict[s
 
 
 def _fingerprint(index: CorpusIndex) -> str:
-    """Return a short name for the corpus's frames and labels, which changes when any of them does."""
-    marks = {*LANDMARKS_X, *LANDMARKS_Y}
-    text = index.table.select(pl.exclude(marks & set(index.table.columns))).write_csv()
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    """Return a short name for the corpus's frames, labels and landmarks, which changes when any of them does."""
+    marks = [name for name in (*LANDMARKS_X, *LANDMARKS_Y) if name in index.table.columns]
+    digest = hashlib.sha256(index.table.drop(marks).write_csv().encode())
+    for name in marks:
+        digest.update(np.ascontiguousarray(index.table[name].cast(pl.Float32).fill_null(np.nan).to_numpy()).tobytes())
+    return digest.hexdigest()[:16]

@@ -129,7 +129,10 @@ def _refuse_known_people(recipe: Recipe, session: Session, fold: Fold) -> None:
     if not recipe.initial_weights or not len(fold.test):
         return
     start = describe_body(recipe.initial_weights)
-    for people in people_of_weights(start["provenance"]):
+    trained = people_of_weights(start["provenance"])
+    if not trained and start["kind"] == "recognizer":
+        session.say(f"It isn't known whom {start['name']} was trained on; people to test on may be among them.")
+    for people in trained:
         known = shared_people(people, People(corpus=_corpus(session), subjects=fold.test_subjects))
         if start["kind"] == "recognizer":
             refuse_shared_people(people.corpus, people.subjects, session.manifest.origin, fold.test_subjects)

@@ -200,9 +200,11 @@ def _people(faces: Manifest) -> People:
 
 
 def _shared_subjects(faces: Manifest, info: CheckpointInfo) -> list[str]:
-    """Say so if the weights were trained on people with the same names; the score would be too good."""
-    here = _people(faces)
-    known = sorted({name for people in people_of_weights(info.provenance) for _, name in shared_people(people, here)})
+    """Say so if the weights were trained on people with the same names, or on nobody knows whom."""
+    here, trained = _people(faces), people_of_weights(info.provenance)
+    if not trained:
+        return ["It isn't known whom the weights were trained on; scores of people among them are too good."]
+    known = sorted({name for people in trained for _, name in shared_people(people, here)})
     if not known:
         return []
     return [f"NOT INDEPENDENT: {len(known)} subjects have names of training subjects, {known[0]} for example."]

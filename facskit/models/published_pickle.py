@@ -124,7 +124,7 @@ def _read_safetensors(path: Path) -> PublishedFile:
         with safetensors.safe_open(path, framework="pt") as file:
             ours = "facskit" in (file.metadata() or {})
         if ours:  # reading it as somebody else's would drop what it says about licence, outputs and training
-            raise CheckpointError(f"{path} is a weight file of facskit already; use it as it is (or copy it)")
+            raise CheckpointError(f"{path} is a weight file of facskit already; use it as it is")
         tensors = safetensors.torch.load_file(path)
     except (OSError, safetensors.SafetensorError) as error:
         raise CheckpointError(f"{path} is damaged, or neither a PyTorch nor a safetensors file ({error})") from error

@@ -107,6 +107,7 @@ def random_states() -> dict[str, Any]:
         "numpy": [str(name), [int(key) for key in keys], int(position), int(has_gauss), float(gauss)],
         "torch": torch.get_rng_state(),
         "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        "mps": torch.mps.get_rng_state() if torch.backends.mps.is_available() else None,
     }
 
 
@@ -114,7 +115,7 @@ def restore_random_states(states: dict[str, Any]) -> None:
     """Set every global random generator to a state that `random_states` returned.
 
     Args:
-        states: The states; those of CUDA devices are skipped where there are none.
+        states: The states; those of accelerators are skipped where there are none.
     """
     version, internal, gauss = states["python"]
     random.setstate((version, tuple(internal), gauss))
@@ -123,6 +124,8 @@ def restore_random_states(states: dict[str, Any]) -> None:
     torch.set_rng_state(states["torch"].cpu())
     if states["cuda"] and len(states["cuda"]) == torch.cuda.device_count():
         torch.cuda.set_rng_state_all([state.cpu() for state in states["cuda"]])
+    if states.get("mps") is not None and torch.backends.mps.is_available():  # older snapshots have no such entry
+        torch.mps.set_rng_state(states["mps"].cpu())
 
 
 def _check_device(config: RuntimeConfig) -> DeviceName:

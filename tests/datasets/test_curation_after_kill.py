@@ -5,9 +5,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from facskit.datasets import curation
+from facskit.datasets.curation_config import CurationConfig
+from facskit.errors import DatasetError
 from facskit.files import PART_PATTERN
 from tests.datasets.source_builder import face, faces_by_name, write_folder, write_tar, write_zip
 from tests.datasets.test_curation import digests
@@ -75,3 +79,18 @@ def test_a_killed_command_ends_with_the_same_bytes(tmp_path: Path) -> None:
     assert _finish(program, sources, killed) == expected
     assert not list(killed.rglob(PART_PATTERN))
     assert not (killed / ".parts").exists()
+
+
+def test_two_processes_do_not_curate_into_one_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = write_folder(tmp_path / "in", faces_by_name(0, 3))
+    settle, refusals = curation._settle, []
+
+    def meanwhile(*words: Any) -> Any:  # noqa: ANN401 (handed on)
+        with pytest.raises(DatasetError, match=r"out: another process is curating into this folder") as caught:
+            curation.curate([source], tmp_path / "out", CurationConfig(min_side=0), workers=1)
+        refusals.append(caught)
+        return settle(*words)
+
+    monkeypatch.setattr(curation, "_settle", meanwhile)
+    assert curation.curate([source], tmp_path / "out", CurationConfig(min_side=0), workers=1).is_file()
+    assert len(refusals) == 1

@@ -120,6 +120,10 @@ def test_a_second_run_changes_nothing_and_another_configuration_is_refused(prepa
         prepare(replace(index, decisions={"missing": "negative"}), ONE, prepared.parent)
     with pytest.raises(DatasetError, match="was prepared from other labels or pictures: the corpus's folder"):
         prepare(without(index, "B"), ONE, prepared.parent)
+    for column in ("frame", "AU12", "x_30"):
+        changed = replace(index, table=index.table.with_columns(pl.col(column) + pl.int_range(pl.len()) // 19))
+        with pytest.raises(DatasetError, match="was prepared from other labels or pictures"):
+            prepare(changed, ONE, prepared.parent)
 
 
 def test_it_goes_on_after_a_kill_and_ends_the_same(prepared: Path, index: CorpusIndex, tmp_path: Path) -> None:
@@ -169,6 +173,17 @@ def test_every_lost_frame_counts_once_and_so_do_people_who_lost_all(index: Corpu
     assert report["published"]["coded frames"]["here"] == 14
     assert report["subjects"]["D"] == {"found": 0, "prepared": 0, "left out": {"unreadable video": 3}}
     assert "| D | 0 | 0 | unreadable video: 3 |" in (tmp_path / "out/report.md").read_text()
+
+
+def test_an_image_deleted_from_a_finished_folder_is_made_again(index: CorpusIndex, tmp_path: Path) -> None:
+    manifest = prepare(only(index, "B"), ONE, tmp_path / "out")
+    before = pl.read_parquet(manifest)
+    image = tmp_path / "out" / before["image"][2]
+    content = image.read_bytes()
+    image.unlink()
+    assert prepare(only(index, "B"), ONE, tmp_path / "out") == manifest
+    assert image.read_bytes() == content
+    assert pl.read_parquet(manifest).equals(before)
 
 
 def test_the_manifest_is_written_last(index: CorpusIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

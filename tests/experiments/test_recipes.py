@@ -15,6 +15,7 @@ from facskit.experiments.recipe import Recipe
 from facskit.experiments.recipe_files import find_recipes, format_recipe, read_recipe
 from facskit.models.masked_autoencoder import AutoencoderConfig
 from facskit.models.vision_transformer import SIZES
+from facskit.models.weight_files import packaged_weights
 from facskit.objectives.identity_adversarial import IdentityAdversarialConfig
 from facskit.objectives.reconstruction import MaskedReconstruction
 from facskit.training.loop import TrainingPlan
@@ -38,6 +39,12 @@ def test_all_recipes_are_found() -> None:
     assert published | {f"{name}.yaml" for name in ours | {"debug/pretrain_one_minute"}} <= names
     assert sorted(TRAINING + PRETRAINING) == RECIPES  # each is of one kind
     assert not list(ROOT.rglob("*.yml"))
+
+
+@pytest.mark.parametrize("path", sorted((ROOT.parent / "examples").glob("*.yaml")), ids=lambda path: path.stem)
+def test_examples_are_read(path: Path) -> None:
+    recipe = read_recipe(path, PretrainRecipe if "pretrain" in path.stem else Recipe)
+    assert recipe.name == path.stem
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
@@ -123,13 +130,12 @@ def test_published_recipes_hold_the_published_numbers(path: Path) -> None:
         assert recipe.objective.strength == strengths[corpus]
 
 
-def test_packaged_recipes_need_no_weights_and_no_files() -> None:
+def test_packaged_recipes_need_nothing_but_the_package() -> None:
     for path in set(TRAINING) & {*ROOT.glob("packaged/*.yaml"), *ROOT.glob("debug/*.yaml")}:
         recipe = read_recipe(path)
         assert recipe.data.manifest == "packaged"
-        assert not recipe.initial_weights
-        with torch.device("meta"):
-            assert assemble_model(recipe).image_size == recipe.data.crop.size
+        assert recipe.initial_weights in {"", *packaged_weights()}
+        assert assemble_model(recipe).image_size == recipe.data.crop.size
 
 
 def test_the_debug_pre_training_needs_no_weights_and_no_files() -> None:

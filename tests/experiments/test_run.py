@@ -14,7 +14,7 @@ from facskit.experiments.recipe import DataConfig, EvaluationConfig, Recipe
 from facskit.experiments.recipe_files import read_recipe
 from facskit.experiments.run import cross_validate, evaluate, train
 from facskit.faces.alignment import EyeSimilarityCrop, WholeImage
-from facskit.models.checkpoints import load_checkpoint
+from facskit.models.checkpoints import load_checkpoint, save_checkpoint
 from facskit.models.compact_network import CompactConfig
 from facskit.objectives.identity_adversarial import IdentityAdversarialConfig
 from facskit.training.loop import TrainingConfig
@@ -155,6 +155,29 @@ def test_evaluate_scores_a_weight_file_and_warns_of_known_subjects(
     tested = Predictions.load(validated / "fold-1-seed-0" / "predictions.parquet")
     rows = [found.names.tolist().index(name) for name in tested.names]
     assert np.allclose(found.probabilities[rows], tested.probabilities, atol=1e-6)
+
+
+def test_evaluate_says_so_if_nobody_knows_whom_the_weights_were_trained_on(
+    recipe: Recipe, validated: Path, tmp_path: Path
+) -> None:
+    model, info = load_checkpoint(validated / "fold-1-seed-0" / "weights.safetensors")
+    told: list[dict[str, str]] = [{}, {"training_subjects": "unknown: the file doesn't say"}]
+    for number, provenance in enumerate(told):
+        weights = tmp_path / f"{number}.safetensors"
+        save_checkpoint(weights, model, replace(info, provenance=provenance))
+        report = evaluate(weights, recipe.data.manifest, tmp_path / f"scores-{number}", device="cpu")
+        assert "It isn't known whom the weights were trained on" in report.to_markdown()
+
+
+def test_a_start_from_weights_of_unknown_people_is_said(
+    recipe: Recipe, validated: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model, info = load_checkpoint(validated / "fold-1-seed-0" / "weights.safetensors")
+    save_checkpoint(tmp_path / "start.safetensors", model, replace(info, provenance={}))
+    train(replace(recipe, initial_weights=str(tmp_path / "start.safetensors")), tmp_path / "run")
+    output = capsys.readouterr()
+    said = " ".join((output.out + output.err).split())
+    assert "It isn't known whom start.safetensors was trained on; people to test on may be among them." in said
 
 
 def test_evaluate_scores_the_action_units_in_common(recipe: Recipe, validated: Path, tmp_path: Path) -> None:

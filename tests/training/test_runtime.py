@@ -44,6 +44,18 @@ def test_random_states_are_restored_through_a_safe_file() -> None:
     assert [_draw(), float(np.random.randn()), random.gauss(0, 1)] == expected  # noqa: NPY002
 
 
+def test_masks_drawn_on_apple_silicon_are_restored(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[torch.Tensor] = []
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    monkeypatch.setattr(torch.mps, "get_rng_state", lambda: torch.arange(4))
+    monkeypatch.setattr(torch.mps, "set_rng_state", given.append)
+    states = random_states()
+    restore_random_states(states)
+    assert [state.tolist() for state in given] == [[0, 1, 2, 3]]
+    restore_random_states({name: state for name, state in states.items() if name != "mps"})
+    assert len(given) == 1
+
+
 @pytest.mark.parametrize("precision", ["32", "bf16"])
 def test_starts_on_the_processor_without_noise(precision: str, capfd: pytest.CaptureFixture[str]) -> None:
     fabric = start_runtime(RuntimeConfig(device="cpu", precision=precision))  # type: ignore[arg-type]
