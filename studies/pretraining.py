@@ -5,7 +5,6 @@ is a run that can be resumed, so the study can be stopped and started again.
 """
 
 import json
-import os
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import redirect_stderr
@@ -31,6 +30,7 @@ from facskit.experiments.weight_scores import evaluate
 from facskit.files import write_text
 from facskit.models.checkpoints import load_encoder
 from facskit.models.masked_autoencoder import AutoencoderConfig, MaskedAutoencoder
+from facskit.processes import single_threaded_children, start_worker
 from facskit.training.runtime import seed_everything
 from studies.pretraining_figures import draw_labels, draw_probes
 
@@ -48,7 +48,7 @@ class Study:
     """Folder of the pre-training."""
     out: Path = Path("runs/studies/pretraining")
     """Folder of the study."""
-    subjects: tuple[int, ...] = (40, 125, 400)
+    subjects: tuple[int, ...] = (40, 400)
     """Numbers of people with labels to train on, the first ones of the recipe's manifest."""
     seeds: tuple[int, ...] = (0, 1, 2)
     """Seeds of each training."""
@@ -105,8 +105,10 @@ def _trainings(study: Study, recipe: Recipe, corpus: Manifest, console: Console)
         for seed in study.seeds
         for arm in ARMS
     ]
-    os.environ["OMP_NUM_THREADS"] = "1"
-    with ProcessPoolExecutor(study.jobs, get_context("spawn")) as pool:
+    with (
+        single_threaded_children(),
+        ProcessPoolExecutor(study.jobs, get_context("spawn"), initializer=start_worker) as pool,
+    ):
         futures = {pool.submit(job.run): place for place, job in enumerate(jobs)}
         rows: dict[int, dict[str, float | str | int]] = {}
         for future in as_completed(futures):
