@@ -60,7 +60,7 @@ def main(words: Sequence[str]) -> int:
         print_report(report, command.out / "training")
     console.print(
         "\nThe transformer was pre-trained on 24,000 rendered faces without a label and saw 960 labelled ones a fold.\n"
-        "The packaged weights, a convolutional network that learned from 21,600 labelled faces, on the same people:"
+        "The packaged weights, a convolutional network that learned 19 AUs from 21,600 labelled faces:"
     )
     console.print(f"  {evaluate(find_weights('packaged'), 'packaged', command.out / 'packaged_weights').headline}\n")
     console.rule(f"3 of 3  Done in {(time.monotonic() - start) / 60:.1f} minutes; where things are", align="left")
