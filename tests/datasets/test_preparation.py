@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -128,7 +129,8 @@ def test_a_second_run_changes_nothing_and_another_configuration_is_refused(prepa
 
 def test_it_goes_on_after_a_kill_and_ends_the_same(prepared: Path, index: CorpusIndex, tmp_path: Path) -> None:
     out = tmp_path / "killed"
-    command = [sys.executable, "-m", "tests.datasets.preparing_process", str(tmp_path / "corpus"), str(out)]
+    (tmp_path / "index").write_bytes(pickle.dumps(index))
+    command = [sys.executable, "-m", "tests.datasets.preparing_process", str(tmp_path / "index"), str(out)]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     until = time.monotonic() + 60
     while not list(out.glob(".parts/0*.parquet")) and time.monotonic() < until and process.poll() is None:
@@ -141,7 +143,7 @@ def test_it_goes_on_after_a_kill_and_ends_the_same(prepared: Path, index: Corpus
     (out / "images" / "A" / "T1" / ".part-00100-x.jpg").write_bytes(b"half")
     for part in sorted(out.glob(".parts/0*.parquet"))[:1]:
         part.unlink()  # the unit with the half-written image is done again, whichever was killed
-    again = prepare(replace(index, root=tmp_path / "corpus"), ONE, out)
+    again = prepare(index, ONE, out)
     assert pl.read_parquet(again).equals(pl.read_parquet(prepared))
     images = sorted(path.relative_to(out) for path in (out / "images").rglob("*.jpg") if path.name[0] != ".")
     assert images == sorted(path.relative_to(prepared.parent) for path in (prepared.parent / "images").rglob("*.jpg"))
