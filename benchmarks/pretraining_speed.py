@@ -188,6 +188,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--precision", choices=get_args(Precision), default="bf16", help="facskit's number format")
     parser.add_argument("--compile", action="store_true", help="facskit with torch.compile")
+    parser.add_argument("--workers", type=int, default=-1, help="input processes (default: 0, on a GPU 8)")
     parser.add_argument("--threads", type=int, default=0, help="processor threads (default: PyTorch's choice)")
     return parser.parse_args()
 
@@ -202,7 +203,8 @@ def main() -> None:
         model=TINY if options.model == "tiny" else AutoencoderConfig(encoder=SIZES[options.model]),
         batch=options.batch or (128 if cuda else 64),
         steps=options.steps or (50 if cuda else 8),
-        workers=min(8, os.cpu_count() or 1),
+        # A processor's cores are busy computing; beside a GPU they have nothing else to do.
+        workers=options.workers if options.workers >= 0 else min(8, os.cpu_count() or 1) if cuda else 0,
         runtime=RuntimeConfig(
             device=options.device, precision=options.precision, compile=options.compile, threads=options.threads
         ),
