@@ -10,7 +10,7 @@ from facskit.datasets.packed import packaged_faces
 from facskit.experiments.run import evaluate
 from facskit.inference.recognizer import Recognizer
 from facskit.models.checkpoints import load_checkpoint
-from facskit.models.weight_files import find_weights
+from facskit.models.weight_files import find_weights, packaged_weights
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +32,11 @@ def test_the_file_is_small_and_free() -> None:
     _, info = load_checkpoint(path)
     assert info.action_units == RENDERED
     assert info.licence == "Apache-2.0"
+
+
+def test_every_packaged_file_has_a_card() -> None:
+    for name, path in packaged_weights().items():
+        assert path.with_suffix(".md").read_text().startswith(f"# {name}: ")
 
 
 def test_rendered_strangers_are_read_as_the_card_says(tmp_path: Path) -> None:
