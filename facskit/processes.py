@@ -1,4 +1,4 @@
-"""Worker processes that behave: one thread each, silent on Ctrl-C, and gone when their parent is."""
+"""Processes that work for one parent: one thread each, silent on Ctrl-C, gone when it is; and the bar that counts."""
 
 import multiprocessing
 import os
@@ -7,7 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Thread
 
-__all__ = ["single_threaded_children", "start_worker"]
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+__all__ = ["counting_bar", "single_threaded_children", "start_worker"]
 
 _SINGLE_THREADED = (
     "OMP_NUM_THREADS",
@@ -41,6 +44,12 @@ def single_threaded_children() -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+def counting_bar() -> Progress:
+    """Return a progress bar that counts what is done and says how long the rest takes; it is drawn on stderr."""
+    shown = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*shown, console=Console(stderr=True))
 
 
 def _end_with_parent() -> None:

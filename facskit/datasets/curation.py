@@ -23,8 +23,7 @@ try:
 except ImportError:  # not on Windows
     fcntl = None  # type: ignore[assignment]
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import Progress, TaskID
 
 from facskit.datasets.curation_config import CurationConfig
 from facskit.datasets.curation_engines import EngineName, check_engine, run_units
@@ -37,6 +36,7 @@ from facskit.datasets.shards import INDEX
 from facskit.datasets.table_files import write_table
 from facskit.errors import DatasetError
 from facskit.files import PART_PATTERN, is_vacant, write_text
+from facskit.processes import counting_bar
 from facskit.version import __version__
 
 __all__ = ["curate"]
@@ -82,7 +82,7 @@ def curate(
         if not index.is_file():
             place.parts.mkdir(exist_ok=True)
             run = partial(run_units, engine, workers=workers)
-            with _progress() as progress:
+            with counting_bar() as progress:
                 listing = _list(place, progress)
                 _examine(place, listing, run, progress)
                 settled = _settle(place, listing, progress)
@@ -147,11 +147,6 @@ def _finish(place: Workplace, listing: Listing, settled: Settled, began: float) 
     write_contact_sheet(place, settled.accepted)
     write_report(place.out, describe(place, listing, settled, time.perf_counter() - began))
     write_table(settled.accepted.select(_INDEX_COLUMNS), place.out / INDEX)
-
-
-def _progress() -> Progress:
-    shown = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*shown, console=Console(stderr=True))
 
 
 def _task(progress: Progress, what: str, total: int, todo: int) -> TaskID:

@@ -18,7 +18,7 @@ from facskit.errors import DatasetError
 from facskit.expressions import EXPRESSION_NAMES, EXPRESSION_SPELLINGS
 from facskit.faces.landmarks import POINTS_49
 
-__all__ = ["ManifestLayout", "check_images_exist", "check_table", "find_layout", "infer_extra_types"]
+__all__ = ["ManifestLayout", "check_images_exist", "check_table", "find_layout", "first_wrong", "infer_extra_types"]
 
 _NOT_A_LABEL = 2
 _NOT_AN_EXPRESSION = "?"
@@ -113,13 +113,13 @@ def check_table(path: Path, source: pl.LazyFrame, table: pl.DataFrame, layout: M
         raise DatasetError(f"{path}: there are no rows; expected at least one image")
     _check_names(path, table)
     for unit, column in layout.labels.items():
-        row = _first(table[unit.code] == _NOT_A_LABEL)
+        row = first_wrong(table[unit.code] == _NOT_A_LABEL)
         if row is not None:
             raise DatasetError(
                 f"{cell_place(path, row, column)}: found {raw_cell(source, row, column)!r}; expected 1 (present), "
                 "0 (absent) or an empty cell (unknown; codes such as 9 or 999 aren't accepted)"
             )
-    row = _first(table[EXPRESSION] == _NOT_AN_EXPRESSION) if layout.has_expressions else None
+    row = first_wrong(table[EXPRESSION] == _NOT_AN_EXPRESSION) if layout.has_expressions else None
     if row is not None:
         raise DatasetError(
             f"{cell_place(path, row, EXPRESSION)}: found {raw_cell(source, row, EXPRESSION)!r}; expected "
@@ -195,7 +195,7 @@ def _find_labels(path: Path, header: pl.DataFrame) -> dict[ActionUnit, str]:
 
 def _check_names(path: Path, table: pl.DataFrame) -> None:
     for column in (IMAGE, SUBJECT, IMAGE_BYTES):
-        row = _first(table[column].is_null()) if column in table.columns else None
+        row = first_wrong(table[column].is_null()) if column in table.columns else None
         if row is not None:
             raise DatasetError(f"{cell_place(path, row, column)}: the cell is empty; every row needs one")
     images = table[IMAGE]
@@ -213,16 +213,16 @@ def _check_landmarks(path: Path, source: pl.LazyFrame, table: pl.DataFrame) -> N
     empty = table[LANDMARKS_X[POINTS_49[0]]].is_null()
     for point, names in enumerate(zip(LANDMARKS_X, LANDMARKS_Y, strict=True)):
         for column in names:
-            row = _first(~table[column].is_finite())
+            row = first_wrong(~table[column].is_finite())
             if row is not None:
                 found = raw_cell(source, row, column)
                 raise DatasetError(f"{cell_place(path, row, column)}: found {found!r}; expected a position in pixels")
         across, down = (table[column].is_null() for column in names)
-        row = _first(across != down)
+        row = first_wrong(across != down)
         if row is not None:
             where = cell_place(path, row, names[0])
             raise DatasetError(f"{where}: a landmark needs both {' and '.join(names)} or neither of them filled")
-        row = _first((across != empty) if point in POINTS_49 else (empty & ~across))
+        row = first_wrong((across != empty) if point in POINTS_49 else (empty & ~across))
         if row is not None:
             raise DatasetError(
                 f"{cell_place(path, row, names[0])}: a row needs all landmarks or none of them filled; only the jaw "
@@ -230,7 +230,8 @@ def _check_landmarks(path: Path, source: pl.LazyFrame, table: pl.DataFrame) -> N
             )
 
 
-def _first(wrong: pl.Series) -> int | None:
+def first_wrong(wrong: pl.Series) -> int | None:
+    """Return the first row that a check marks, counted from zero, or None."""
     return int(wrong.arg_max() or 0) if wrong.any() else None
 
 

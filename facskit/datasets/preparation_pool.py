@@ -9,14 +9,11 @@ from dataclasses import dataclass
 from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
 from facskit.datasets.preparation_config import PreparationConfig
 from facskit.datasets.preparation_work import Unit, prepare_unit
 from facskit.errors import DatasetError
 from facskit.files import atomic_path
-from facskit.processes import single_threaded_children, start_worker
+from facskit.processes import counting_bar, single_threaded_children, start_worker
 
 __all__ = ["part_file", "run_units"]
 
@@ -53,7 +50,7 @@ def run_units(units: Sequence[Unit], root: Path, out: Path, config: PreparationC
     context = multiprocessing.get_context("spawn")
     total = sum(unit.rows.height for unit in units)
     counter = context.Value("q", total - sum(unit.rows.height for unit in todo))
-    with _progress() as progress, single_threaded_children():
+    with counting_bar() as progress, single_threaded_children():
         task = progress.add_task("preparing frames", total=total, completed=counter.value)
         workers = min(config.workers or os.cpu_count() or 1, len(todo))
         pool = ProcessPoolExecutor(workers, context, initializer=_start_worker, initargs=(counter,))
@@ -115,8 +112,3 @@ def _work(order: _Order) -> None:
     rows = prepare_unit(order.unit, order.root, order.out, order.config, _counter.tick)
     with atomic_path(part_file(order.out, order.unit)) as part:
         rows.write_parquet(part)
-
-
-def _progress() -> Progress:
-    shown = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*shown, console=Console(stderr=True))

@@ -24,6 +24,7 @@ from facskit.evaluation.expression_metrics import (
 )
 from facskit.evaluation.expression_predictions import ExpressionPredictions
 from facskit.evaluation.expression_published import PublishedAccuracy, published_accuracies, published_caveats
+from facskit.evaluation.reports import json_number
 from facskit.files import write_text
 
 __all__ = ["ExpressionReport", "build_expression_report", "write_expression_report"]
@@ -128,7 +129,7 @@ class ExpressionReport:
         scores, names = self.scores, self.predictions.expressions.names
 
         def by_name(values: np.ndarray) -> dict[str, float | None]:
-            return {name: _number(value) for name, value in zip(names, values.tolist(), strict=True)}
+            return {name: json_number(value) for name, value in zip(names, values.tolist(), strict=True)}
 
         return {
             "title": self.title,
@@ -228,7 +229,7 @@ def _by(predictions: ExpressionPredictions, groups: np.ndarray) -> dict[int, Exp
 
 def _summary(scores: ExpressionScores) -> dict[str, float | None]:
     names = ("accuracy", "mean_class_accuracy", "macro_f1", "calibration_error")
-    return {name: _number(getattr(scores, name)) for name in names}
+    return {name: json_number(getattr(scores, name)) for name in names}
 
 
 def _markdown_table(header: tuple[str, ...], rows: list[list[str]]) -> str:
@@ -242,7 +243,3 @@ def _markdown_table(header: tuple[str, ...], rows: list[list[str]]) -> str:
 
 def _percent(fraction: float) -> str:
     return _MISSING if math.isnan(fraction) else f"{100 * fraction:.1f}"
-
-
-def _number(value: float) -> float | None:
-    return None if math.isnan(value) else float(value)

@@ -23,7 +23,7 @@ from facskit.evaluation.published import published_f1
 from facskit.evaluation.thresholds import sweep_thresholds
 from facskit.files import write_text
 
-__all__ = ["Column", "Report", "build_report", "write_report"]
+__all__ = ["Column", "Report", "build_report", "json_number", "write_report"]
 
 _MISSING = "–"
 
@@ -150,7 +150,7 @@ class Report:
             "seeds": result.seeds,
             "macro": {metric: _spread(spread) for metric, spread in spreads.items()},
             "macro_f1_interval": asdict(self.interval) if self.interval else None,
-            "macro_f1_pooled": _number(result.pooled.macro("f1").value),
+            "macro_f1_pooled": json_number(result.pooled.macro("f1").value),
             "per_au": {metric: _by_au(units, result.mean(metric)) for metric in METRICS},
             "support": _by_au(units, result.num_present),
             "baselines_f1": {
@@ -160,7 +160,7 @@ class Report:
                 {
                     "fold": fold,
                     "seed": seed,
-                    "macro_f1": _number(scores.macro("f1").value),
+                    "macro_f1": json_number(scores.macro("f1").value),
                     "f1": _by_au(units, scores.f1),
                 }
                 for (fold, seed), scores in result.scores.items()
@@ -196,20 +196,21 @@ def _points(fraction: float) -> str:
     return f"{100 * fraction:.1f}"
 
 
-def _number(value: float) -> float | None:
+def json_number(value: float) -> float | None:
+    """Return a number as JSON can hold it: None for NaN, which stands for an undefined score."""
     return None if math.isnan(value) else float(value)
 
 
 def _by_au(codes: tuple[str, ...], values: Float[np.ndarray, "aus"]) -> dict[str, float | None]:
-    return {code: _number(value) for code, value in zip(codes, values.tolist(), strict=True)}
+    return {code: json_number(value) for code, value in zip(codes, values.tolist(), strict=True)}
 
 
 def _spread(spread: Spread) -> dict[str, float | int | None]:
     return {
-        "mean": _number(spread.mean.value),
+        "mean": json_number(spread.mean.value),
         "num_aus": spread.mean.num_aus,
-        "standard_deviation_over_folds": _number(spread.over_folds),
-        "standard_deviation_over_seeds": _number(spread.over_seeds),
+        "standard_deviation_over_folds": json_number(spread.over_folds),
+        "standard_deviation_over_seeds": json_number(spread.over_seeds),
     }
 
 

@@ -21,7 +21,14 @@ from facskit.files import atomic_path
 from facskit.models.build import build_model
 from facskit.models.layers import FaceNetwork
 from facskit.models.masked_autoencoder import MaskedAutoencoder
-from facskit.models.weight_header import FORMAT_VERSION, CheckpointInfo, EncoderInfo, header_from_dict, header_to_dict
+from facskit.models.weight_header import (
+    FORMAT_VERSION,
+    CheckpointInfo,
+    EncoderInfo,
+    header_from_dict,
+    header_to_dict,
+    some_names,
+)
 
 __all__ = [
     "FORMAT_VERSION",
@@ -212,9 +219,9 @@ def _check_tensors(
 ) -> None:
     expected = model.state_dict()
     if missing := sorted(expected.keys() - stored.keys()):
-        raise CheckpointError(f"{path} lacks the weights {_some(missing)}, which its model needs")
+        raise CheckpointError(f"{path} lacks the weights {some_names(missing)}, which its model needs")
     if unknown := sorted(stored.keys() - expected.keys()):
-        raise CheckpointError(f"{path} holds the weights {_some(unknown)}, which its model doesn't have")
+        raise CheckpointError(f"{path} holds the weights {some_names(unknown)}, which its model doesn't have")
     if isinstance(info, CheckpointInfo):
         rows = stored["head.weight"].shape[0] if stored["head.weight"].ndim else 0
         if rows != info.num_outputs:
@@ -234,11 +241,6 @@ def _check_tensors(
 def _outputs(info: CheckpointInfo) -> str:
     expressions = f" and {len(info.expressions)} expressions" if info.expressions else ""
     return f"{len(info.action_units)} action units{expressions}"
-
-
-def _some(names: list[str]) -> str:
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return ", ".join(names[:3]) + more
 
 
 def _stored(tensor: Tensor, storage: str) -> Tensor:

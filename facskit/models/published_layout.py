@@ -12,6 +12,7 @@ from typing import Literal
 
 from facskit.errors import CheckpointError
 from facskit.models.vision_transformer import SIZES, ViTConfig
+from facskit.models.weight_header import some_names
 
 __all__ = ["PublishedLayout", "Shapes", "read_layout"]
 
@@ -159,9 +160,9 @@ def _shape(name: str, shapes: Shapes, key: str, ndim: int) -> tuple[int, ...]:
 
 def _compare(name: str, shapes: Shapes, expected: Shapes) -> None:
     if missing := sorted(expected.keys() - shapes.keys()):
-        raise CheckpointError(f"{name} lacks {_some(missing)}, which an FMAE-IAT network of its kind has")
+        raise CheckpointError(f"{name} lacks {some_names(missing)}, which an FMAE-IAT network of its kind has")
     if unknown := sorted(shapes.keys() - expected.keys()):
-        raise CheckpointError(f"{name} holds {_some(unknown)}, which an FMAE-IAT network of its kind doesn't have")
+        raise CheckpointError(f"{name} holds {some_names(unknown)}, which an FMAE-IAT network of its kind doesn't have")
     for key, shape in expected.items():
         if shapes[key] != shape:
             raise CheckpointError(f"{name} holds {key} in the shape {shapes[key]}; expected {shape}")
@@ -195,8 +196,3 @@ def _linear(stem: str, inputs: int, outputs: int) -> dict[str, tuple[int, ...]]:
 
 def _norm(stem: str, dim: int) -> dict[str, tuple[int, ...]]:
     return {f"{stem}.weight": (dim,), f"{stem}.bias": (dim,)}
-
-
-def _some(names: list[str]) -> str:
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return ", ".join(names[:3]) + more

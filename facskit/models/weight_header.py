@@ -17,7 +17,7 @@ from facskit.faces.normalization import Normalization
 from facskit.models.build import ModelConfig, config_from_dict, config_to_dict
 from facskit.models.masked_autoencoder import AutoencoderConfig
 
-__all__ = ["FORMAT_VERSION", "CheckpointInfo", "EncoderInfo", "header_from_dict", "header_to_dict"]
+__all__ = ["FORMAT_VERSION", "CheckpointInfo", "EncoderInfo", "header_from_dict", "header_to_dict", "some_names"]
 
 FORMAT_VERSION = 2
 """Version of the file's layout; a reader takes this one and 1, and refuses every other."""
@@ -191,3 +191,13 @@ def _encoder(values: Mapping[str, Any]) -> EncoderInfo:
 def _check_licence(licence: str) -> None:
     if not licence.strip():
         raise ValueError("licence must name the licence of the weights, got an empty text")
+
+
+def some_names(names: list[str]) -> str:
+    """Return the first three names and how many more there are, for messages about weights.
+
+    Args:
+        names: Names of tensors, at least one.
+    """
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + more

@@ -15,15 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 import polars as pl
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from facskit import columns
 from facskit.action_units import RENDERED
 from facskit.errors import DatasetError
 from facskit.faces.images import encode_jpeg
 from facskit.files import PART_PATTERN, atomic_path, is_vacant, write_text
-from facskit.processes import single_threaded_children, start_worker
+from facskit.processes import counting_bar, single_threaded_children, start_worker
 from facskit.synthesis.head import HEAD_LICENCE, MorphableHead, load_head, save_head
 from facskit.synthesis.sampling import Profile, SampledAction
 from facskit.version import __version__
@@ -183,7 +181,7 @@ def label_cells(sampled: SampledAction) -> dict[str, int | float]:
 
 def _render_all(config: SynthesisConfig, out: Path, head: Path | None, todo: list[int]) -> None:
     workers = min(config.workers or os.cpu_count() or 1, max(1, len(todo)))
-    with _progress() as progress, single_threaded_children():
+    with counting_bar() as progress, single_threaded_children():
         done = (config.subjects - len(todo)) * config.frames
         task = progress.add_task("rendering faces", total=config.subjects * config.frames, completed=done)
         pool = ProcessPoolExecutor(
@@ -214,11 +212,6 @@ def _start_worker(head: Path | None, size: int) -> None:
 
 def _work(config: SynthesisConfig, out: Path, subject: int) -> int:
     return render_subject(config, out, subject, _worker_studio)
-
-
-def _progress() -> Progress:
-    shown = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*shown, console=Console(stderr=True))
 
 
 def _claim(config: SynthesisConfig, out: Path) -> None:

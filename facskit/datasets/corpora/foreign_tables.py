@@ -17,6 +17,7 @@ import polars as pl
 from facskit.action_units import ActionUnit, ActionUnitSet, parse_action_unit
 from facskit.columns import FRAME
 from facskit.datasets.corpora.index import Finding
+from facskit.datasets.manifest_checks import first_wrong
 from facskit.errors import DatasetError
 
 __all__ = ["INPUT", "SUCCESS", "LabelSource", "TableKind", "guess_table", "read_foreign_table"]
@@ -136,7 +137,7 @@ def _probabilities(path: Path, raw: pl.DataFrame, kind: TableKind, threshold: fl
         raise DatasetError(f"{path}: there are no columns such as AU01")
     table = _numbers(path, raw, [*labels.values(), *_there(raw, ("frame", SUCCESS, *_KEPT))])
     for name in labels.values():
-        row = _first(~table[name].is_between(0, 1))
+        row = first_wrong(~table[name].is_between(0, 1))
         if row is not None:
             found = raw[name][row]
             raise DatasetError(f"{path}: line {row + 2}: found {name} {found}, expected a probability from 0 to 1")
@@ -204,7 +205,7 @@ def _numbers(path: Path, raw: pl.DataFrame, names: list[str]) -> pl.DataFrame:
     empty = raw.select(names).select(nothing)
     table = raw.with_columns(pl.col(name).cast(pl.Float64, strict=False).fill_nan(None) for name in names)
     for name in names:
-        row = _first(table[name].is_null() & ~empty[name].fill_null(value=True))
+        row = first_wrong(table[name].is_null() & ~empty[name].fill_null(value=True))
         if row is not None:
             raise DatasetError(f"{path}: line {row + 2}, column {name}: found {raw[name][row]!r}, expected a number")
     return table
@@ -212,7 +213,7 @@ def _numbers(path: Path, raw: pl.DataFrame, names: list[str]) -> pl.DataFrame:
 
 def _check_codes(path: Path, table: pl.DataFrame, names: Iterable[str]) -> None:
     for name in names:
-        row = _first(~table[name].is_in([0.0, 1.0]) & table[name].is_not_null())
+        row = first_wrong(~table[name].is_in([0.0, 1.0]) & table[name].is_not_null())
         if row is not None:
             raise DatasetError(f"{path}: line {row + 2}, column {name}: found {table[name][row]:g}, expected 0 or 1")
 
@@ -238,10 +239,6 @@ def _strangers(raw: pl.DataFrame, pattern: re.Pattern[str]) -> list[str]:
 
 def _there(table: pl.DataFrame, names: tuple[str, ...]) -> list[str]:
     return [name for name in names if name in table.columns]
-
-
-def _first(wrong: pl.Series) -> int | None:
-    return int(wrong.arg_max() or 0) if wrong.any() else None
 
 
 def _note(
