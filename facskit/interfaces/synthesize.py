@@ -8,7 +8,7 @@ import tyro
 from rich.console import Console
 
 from facskit.errors import RecipeError
-from facskit.synthesis.corpus import SynthesisConfig, synthesize
+from facskit.synthesis.corpus import Background, SynthesisConfig, synthesize
 from facskit.synthesis.sampling import Profile
 
 __all__ = ["main"]
@@ -22,6 +22,7 @@ Examples:
   facskit synthesize faces/ --subjects 60 --frames 50 --seed 0
   facskit synthesize balanced/ --profile balanced --workers 2
   facskit synthesize expressions/ --profile expressions
+  facskit synthesize shortcut/ --profile disfa-people --background person
   facskit synthesize faces/ --head ICT-FaceKit/
 """
 
@@ -45,6 +46,7 @@ def _run(  # noqa: PLR0913 (one parameter per option on the command line)
     frames: int = SynthesisConfig.frames,
     seed: int = SynthesisConfig.seed,
     profile: Profile = SynthesisConfig.profile,
+    background: Background = SynthesisConfig.background,
     size: int = SynthesisConfig.size,
     head: Path | None = SynthesisConfig.head,
     workers: int = SynthesisConfig.workers,
@@ -56,15 +58,25 @@ def _run(  # noqa: PLR0913 (one parameter per option on the command line)
         subjects: Number of invented people.
         frames: Pictures of each.
         seed: Same seed, same corpus, whatever the number of workers.
-        profile: How often action units act: disfa as in a corpus of spontaneous expressions, balanced all about alike,
-            mixed half of the pictures of each; expressions draws the eight expressions, each as often, and labels them.
+        profile: How often action units act: disfa as in a corpus of spontaneous expressions, disfa-people the same with
+            people who differ as much as its subjects, bp4d with BP4D's rates, balanced all about alike, mixed half of
+            the pictures of disfa and half balanced; expressions draws the eight expressions, each as often, and labels
+            them.
+        background: Behind the head something else on each picture, or the same on all pictures of a person.
         size: Height and width of the pictures in pixels.
         head: A head asset (.npz) or a clone of ICT-FaceKit; the packaged head by default.
         workers: Processes; 0 for one per processor core.
     """
     try:
         config = SynthesisConfig(
-            subjects=subjects, frames=frames, seed=seed, profile=profile, size=size, head=head, workers=workers
+            subjects=subjects,
+            frames=frames,
+            seed=seed,
+            profile=profile,
+            background=background,
+            size=size,
+            head=head,
+            workers=workers,
         )
     except ValueError as error:
         raise RecipeError(str(error)) from error

@@ -74,7 +74,7 @@ class CompactNetwork(FaceNetwork):
         super().__init__()
         self.config = config
         self.image_size = config.image_size
-        self.dim = config.places * config.place_dim
+        self.dim, self.num_outputs = config.places * config.place_dim, num_outputs
         self.stem = _normalised(nn.Conv2d(3, config.widths[0], 3, stride=2, padding=1, bias=False))
         self.stages = nn.ModuleList(_stage(config, index) for index in range(len(config.widths)))
         self.pooling = LocatedPooling(config.widths[-1], config.grid, config.places, config.place_dim)

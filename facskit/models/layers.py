@@ -2,6 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -14,9 +15,11 @@ __all__ = [
     "LAYER_NORM_EPSILON",
     "MLP",
     "Attention",
+    "AttentiveNetwork",
     "Block",
     "DropPath",
     "FaceNetwork",
+    "Look",
     "Network",
     "PatchEmbedding",
     "resize_positions",
@@ -63,7 +66,9 @@ class FaceNetwork(Network):
 
     dim: int
     """Length of the feature vector."""
-    head: nn.Linear
+    num_outputs: int
+    """Answers, one per action unit or expression."""
+    head: nn.Module
     """Linear classifier on the features, one output per answer."""
 
     @abstractmethod
@@ -88,6 +93,38 @@ class FaceNetwork(Network):
         """
         logits: Tensor = self.head(self.features(images))
         return logits
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Look:
+    """What an attentive network sees in a batch of crops."""
+
+    features: Float[Tensor, "batch dim"]
+    """As `FaceNetwork.features` returns them."""
+    attention: Float[Tensor, "batch aus map map"]
+    """How much each action unit's answer heeds each place, over the whole crop."""
+
+
+class AttentiveNetwork(FaceNetwork):
+    """A recogniser that shows where it looks for each action unit, and can be taught where to look."""
+
+    map_size: int
+    """Side of an attention map, in cells."""
+
+    @abstractmethod
+    def look(self, images: Float[Tensor, "batch 3 height width"]) -> Look:
+        """Describe each crop, and say which places the description comes from.
+
+        Args:
+            images: Normalised crops.
+
+        Raises:
+            ValueError: The crops aren't of the size the network was built for.
+        """
+
+    def features(self, images: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch dim"]:
+        """Describe each crop by one vector; see `look`."""
+        return self.look(images).features
 
 
 class PatchEmbedding(nn.Module):

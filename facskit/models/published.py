@@ -280,6 +280,7 @@ def _groups(names: tuple[str, ...]) -> list[str]:
 
 def _warnings(model: FaceNetwork, dataset: PublishedDataset) -> tuple[str, ...]:
     found = []
+    assert isinstance(model.head, nn.Linear)  # every published network is a Vision Transformer
     if float(model.head.weight.detach().std()) < _UNTRAINED:
         found.append("the classifier's weights are as small as before training; don't trust what it says")
     if dataset in {"bp4d", "bp4d-plus", "disfa"}:

@@ -90,11 +90,12 @@ class VisionTransformer(FaceNetwork):
     """
 
     undecayed: ClassVar[frozenset[str]] = frozenset({"cls_token", "pos_embed"})
+    head: nn.Linear
 
     def __init__(self, config: ViTConfig, num_outputs: int) -> None:
         super().__init__()
         self.config = config
-        self.dim = config.dim
+        self.dim, self.num_outputs = config.dim, num_outputs
         self.image_size = config.image_size
         self.patch_embed = PatchEmbedding(config.patch_size, config.dim)
         self.cls_token = nn.Parameter(torch.zeros(1, 1, config.dim))

@@ -121,7 +121,7 @@ class ExpressionClassification(Objective[Batch]):
         self.config = config
         weights = None
         if config.balance == "class-rate":
-            weights = class_weights(training_expressions, model.head.out_features, config.max_weight)
+            weights = class_weights(training_expressions, model.num_outputs, config.max_weight)
         self.weights: Tensor | None
         self.register_buffer("weights", weights)
 

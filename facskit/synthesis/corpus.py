@@ -12,7 +12,7 @@ from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import polars as pl
 
@@ -37,6 +37,10 @@ _PARTS = ".parts"
 _JPEG_QUALITY = 95
 
 
+Background = Literal["picture", "person"]
+"""What the background belongs to."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class SynthesisConfig:
     """What to render."""
@@ -48,8 +52,13 @@ class SynthesisConfig:
     seed: int = 0
     """Same seed, same corpus, whatever the number of workers."""
     profile: Profile = "disfa"
-    """How often action units act: `disfa` as in a corpus of spontaneous expressions, `balanced` all about alike,
-    `mixed` half of the pictures of each; `expressions` draws the eight expressions, each as often, and labels them."""
+    """How often action units act: `disfa` as in a corpus of spontaneous expressions, `disfa-people` the same with
+    people who differ as much as its subjects, `bp4d` with BP4D's rates, `balanced` all about alike, `mixed` half of the
+    pictures of `disfa` and half `balanced`; `expressions` draws the eight expressions, each as often, and labels
+    them."""
+    background: Background = "picture"
+    """What is behind the head: something else on each `picture`, or the same on all pictures of a `person`, as in
+    recordings made in one sitting."""
     size: int = 256
     """Height and width of the pictures in pixels."""
     head: Path | None = None
@@ -64,6 +73,8 @@ class SynthesisConfig:
                 raise ValueError(f"{name} is {getattr(self, name)}; expected at least {least}")
         if self.profile not in get_args(Profile):
             raise ValueError(f"profile is {self.profile!r}; expected one of {', '.join(get_args(Profile))}")
+        if self.background not in get_args(Background):
+            raise ValueError(f"background is {self.background!r}; expected one of {', '.join(get_args(Background))}")
 
 
 def synthesize(config: SynthesisConfig, out: Path) -> Path:
@@ -131,7 +142,13 @@ def render_subject(config: SynthesisConfig, out: Path, subject: int, studio: "St
     Returns:
         The number of pictures.
     """
-    from facskit.synthesis.studio import invent_person, noise_stream, sample_picture  # noqa: PLC0415 (needs VTK)
+    from facskit.synthesis.studio import (  # noqa: PLC0415 (needs VTK)
+        in_room,
+        invent_person,
+        noise_stream,
+        room_stream,
+        sample_picture,
+    )
 
     name = subject_name(subject, config.subjects)
     folder = out / "images" / name
@@ -142,7 +159,10 @@ def render_subject(config: SynthesisConfig, out: Path, subject: int, studio: "St
     rows = []
     for frame in range(config.frames):
         sampled, scene = sample_picture(person, config.seed, subject, frame)
-        face = studio.shoot(sampled, scene, noise_stream(config.seed, subject, frame))
+        room = None
+        if config.background == "person":
+            scene, room = in_room(scene, config.seed, subject), room_stream(config.seed, subject)
+        face = studio.shoot(sampled, scene, noise_stream(config.seed, subject, frame), room)
         path = folder / f"{frame:04d}.jpg"
         with atomic_path(path) as part:
             part.write_bytes(encode_jpeg(face.image, _JPEG_QUALITY))
@@ -225,7 +245,8 @@ def _claim(config: SynthesisConfig, out: Path) -> None:
         return
     try:
         there = json.loads(path.read_text())
-        found = there["config"] | {"version": there["version"]}
+        # Descriptions written before there was a choice of background don't name it.
+        found = {"background": "picture"} | there["config"] | {"version": there["version"]}
     except (ValueError, KeyError, TypeError) as error:
         raise DatasetError(f"{path} is no description of a rendered corpus") from error
     for key, value in (description["config"] | {"version": description["version"]}).items():

@@ -3,49 +3,33 @@
 Nothing here looks at a person's looks or at how the picture is taken, and nothing there looks here.
 """
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from facskit.action_units import DISFA_12, RENDERED
+from facskit.action_units import RENDERED
 from facskit.expressions import ExpressionName
 from facskit.synthesis.expressions import LEVEL_EDGES, PRESENT_LEVEL, level_of
+from facskit.synthesis.habits import HabitsProfile, draw_habits
 from facskit.synthesis.prototypes import draw_expression
 
 __all__ = ["ExpressionSampler", "Profile", "SampledAction"]
 
-Profile = Literal["disfa", "balanced", "mixed", "expressions"]
-"""`disfa`: the joint frequencies of a corpus of spontaneous expressions, half of them neutral; `balanced`: every unit
-about as often, hardly a face at rest; `mixed`: each picture from one of the two, to train on both; `expressions`: the
-eight expressions, each as often, by the prototypes of `facskit.synthesis.prototypes`."""
+Profile = Literal["disfa", "disfa-people", "bp4d", "balanced", "mixed", "expressions"]
+"""`disfa`: the joint frequencies of a corpus of spontaneous expressions, half of them neutral; `disfa-people`: the same
+with people whose base rates differ as those of DISFA's 27 subjects do, so that knowing the person tells much about the
+units; `bp4d`: BP4D's base rates, where many units are common; `balanced`: every unit about as often, hardly a face at
+rest; `mixed`: each picture from `disfa` or `balanced`, to train on both; `expressions`: the eight expressions, each as
+often, by the prototypes of `facskit.synthesis.prototypes`."""
 
-PureProfile = Literal["disfa", "balanced"]
+PureProfile = Literal["disfa", "disfa-people", "bp4d", "balanced"]
 """The profiles that draw a single picture unit by unit."""
 
-PATTERNS_FILE = Path(__file__).with_name("label_patterns.csv")
-"""How often each combination of DISFA's 12 units occurs (level 2 or more) in its 130,814 frames."""
-
-PATTERN_CONCENTRATION = 40.0
-"""How alike people are in their habits: the Dirichlet concentration of a person's pattern frequencies around DISFA's.
-The mean over people stays DISFA's."""
-
-CONDITIONAL_RATES: dict[int, tuple[float, dict[int, float]]] = {
-    7: (0.06, {6: 0.55, 4: 0.35, 9: 0.5}),
-    10: (0.03, {9: 0.5, 12: 0.25, 4: 0.08}),
-    14: (0.06, {12: 0.18, 15: 0.15}),
-    23: (0.04, {17: 0.2, 15: 0.12, 4: 0.08}),
-    24: (0.04, {17: 0.35, 15: 0.15}),
-    28: (0.02, {}),
-}
-"""Our choice for the units that DISFA doesn't code: the rate alone, and with each other unit (the largest counts)."""
-
-CLOSED_EYES_RATE = {"disfa": 0.04, "balanced": 0.27}
+CLOSED_EYES_RATE = {"spontaneous": 0.04, "balanced": 0.27}
 """Rate of closed eyes (AU43), drawn independently of everything else."""
 
 IMPOSSIBLE: tuple[tuple[int, int], ...] = (
@@ -58,8 +42,8 @@ IMPOSSIBLE: tuple[tuple[int, int], ...] = (
     (28, 10),
     (43, 5),
 )
-"""Pairs that can't act together: the second gives way to the first. In the `disfa` profile units outside DISFA's 12
-give way to those inside, so that DISFA's frequencies hold; only closed eyes always win."""
+"""Pairs that can't act together: the second gives way to the first. In the profiles after DISFA and BP4D units outside
+DISFA's 12 give way to those inside, so that their frequencies hold; only closed eyes always win."""
 
 PROTOTYPES: tuple[tuple[int, ...], ...] = (
     (6, 12, 25),
@@ -93,7 +77,10 @@ MOUTH_CHOICES: tuple[tuple[tuple[int, ...], float], ...] = (
 BALANCED_RATES = {23: 0.41, 10: 0.39, 5: 0.40}
 """Rates before impossible pairs are resolved, for the other units that take part in them; 0.3 for the rest."""
 
-PRESENT_LEVELS: dict[str, tuple[float, ...]] = {"disfa": (0.42, 0.33, 0.18, 0.07), "balanced": (0.25, 0.3, 0.25, 0.2)}
+PRESENT_LEVELS: dict[str, tuple[float, ...]] = {
+    "spontaneous": (0.42, 0.33, 0.18, 0.07),
+    "balanced": (0.25, 0.3, 0.25, 0.2),
+}
 """Share of levels 2 to 5 among present units."""
 TRACE_SHARE = 0.12
 """Share of absent units that show a trace (level 1)."""
@@ -142,10 +129,7 @@ class ExpressionSampler:
         if profile not in get_args(Profile):
             raise ValueError(f"profile is {profile!r}; expected one of {', '.join(get_args(Profile))}")
         self.profile = profile
-        patterns, frequencies = _disfa_patterns()
-        self._patterns = patterns
-        habits = rng.gamma(PATTERN_CONCENTRATION * frequencies)
-        self._habits = habits / habits.sum()
+        self._habits = draw_habits(_habits_profile(profile), rng)
 
     def sample(self, rng: np.random.Generator) -> SampledAction:
         """Draw one picture's action units.
@@ -156,10 +140,11 @@ class ExpressionSampler:
         if self.profile == "expressions":
             return _prototypical(rng)
         profile = self._of_this_picture(rng)
-        eyes_closed = rng.random() < CLOSED_EYES_RATE[profile]
-        draw = self._like_disfa if profile == "disfa" else self._balanced
+        manner = "balanced" if profile == "balanced" else "spontaneous"
+        eyes_closed = rng.random() < CLOSED_EYES_RATE[manner]
+        draw = self._balanced if profile == "balanced" else self._by_habit
         present = draw(rng, eyes_closed)
-        levels = rng.choice([2, 3, 4, 5], size=len(present), p=PRESENT_LEVELS[profile])
+        levels = rng.choice([2, 3, 4, 5], size=len(present), p=PRESENT_LEVELS[manner])
         intensities = _draw_intensities(rng, present, levels)
         weaker = intensities * _weaker_side(rng)
         left_is_weaker = rng.random(len(RENDERED)) < 0.5
@@ -171,17 +156,16 @@ class ExpressionSampler:
 
     def _of_this_picture(self, rng: np.random.Generator) -> PureProfile:
         match self.profile:
-            case "disfa" | "balanced":
+            case "disfa" | "disfa-people" | "bp4d" | "balanced":
                 return self.profile
             case _:
                 return "disfa" if rng.random() < 0.5 else "balanced"
 
-    def _like_disfa(self, rng: np.random.Generator, eyes_closed: bool) -> Bool[np.ndarray, " aus"]:
-        coded = set(self._patterns[rng.choice(len(self._habits), p=self._habits)])
+    def _by_habit(self, rng: np.random.Generator, eyes_closed: bool) -> Bool[np.ndarray, " aus"]:
+        coded = self._habits.draw(rng)
         added: set[int] = set()
-        for number, (rate, together) in CONDITIONAL_RATES.items():
-            chance = max([rate, *(higher for other, higher in together.items() if other in coded)])
-            if rng.random() < chance and not _conflicts(number, coded | added):
+        for number, companions in self._habits.companions.items():
+            if rng.random() < companions.chance(coded) and not _conflicts(number, coded | added):
                 added.add(number)
         return _present(coded | added, eyes_closed)
 
@@ -200,6 +184,11 @@ class ExpressionSampler:
             if {first, second} <= chosen:
                 chosen.remove(second)
         return _present(chosen, eyes_closed)
+
+
+def _habits_profile(profile: Profile) -> HabitsProfile:
+    """Return whose habits a profile's people have, whether or not its pictures follow them."""
+    return profile if profile in {"disfa-people", "bp4d"} else "disfa"
 
 
 def _prototypical(rng: np.random.Generator) -> SampledAction:
@@ -277,14 +266,3 @@ def _independent_rates() -> dict[int, float]:
         wanted = BALANCED_RATES.get(number, 0.3)
         rates[number] = max(0.0, (wanted - PROTOTYPE_SHARE * in_prototypes) / (1 - PROTOTYPE_SHARE))
     return rates
-
-
-@cache
-def _disfa_patterns() -> tuple[tuple[tuple[int, ...], ...], Float[np.ndarray, " patterns"]]:
-    """Read the combinations of units and their relative frequencies."""
-    patterns, frames = [], []
-    with PATTERNS_FILE.open(newline="") as file:
-        for row in csv.DictReader(file):
-            patterns.append(tuple(unit.number for unit in DISFA_12 if row[unit.code] == "1"))
-            frames.append(int(row["frames"]))
-    return tuple(patterns), np.array(frames) / sum(frames)

@@ -20,7 +20,7 @@ from facskit.synthesis.sampling import ExpressionSampler, Profile, SampledAction
 from facskit.synthesis.scene import Scene, sample_scene
 from facskit.synthesis.skin import SkinPainter
 
-__all__ = ["Person", "Studio", "invent_person", "stream"]
+__all__ = ["Person", "Studio", "in_room", "invent_person", "noise_stream", "room_stream", "stream"]
 
 IDENTITY_SPREAD = 0.9
 """Standard deviation of the identity coefficients; a little less than the scans' own, as extremes look unreal."""
@@ -34,6 +34,7 @@ class _Stream(IntEnum):
     ACTION = 2
     SCENE = 3
     NOISE = 4
+    ROOM = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,13 +127,16 @@ class Studio:
         hair = build_hair(looks, self._neutral, landmarks)
         self._renderer.dress(looks, [*hair, *build_glasses(looks, self._neutral, landmarks)])
 
-    def photograph(self, action: FacialAction, scene: Scene, rng: np.random.Generator) -> RenderedFace:
+    def photograph(
+        self, action: FacialAction, scene: Scene, rng: np.random.Generator, room: np.random.Generator | None = None
+    ) -> RenderedFace:
         """Take a picture of the seated person.
 
         Args:
             action: What the muscles do.
             scene: How the picture is taken.
             rng: Draws background and noise.
+            room: Draws the background instead, the same one from the same state.
 
         Returns:
             The picture with the camera's flaws.
@@ -145,21 +149,28 @@ class Studio:
         action, scene = _rest_closed_eyes(action, scene)
         vertices = self._animator.animate(self._neutral, action)
         texture = self._painter.paint(crease_intensities(action))
-        behind = background(scene, self.size, rng)
+        behind = background(scene, self.size, rng if room is None else room)
         face = self._renderer.render(vertices, texture, scene, behind)
         image: UInt8[np.ndarray, "height width 3"] = degrade(face.image, scene, rng)
         return RenderedFace(image=image, landmarks=face.landmarks, pose=face.pose)
 
-    def shoot(self, sampled: SampledAction, scene: Scene, rng: np.random.Generator) -> RenderedFace:
+    def shoot(
+        self,
+        sampled: SampledAction,
+        scene: Scene,
+        rng: np.random.Generator,
+        room: np.random.Generator | None = None,
+    ) -> RenderedFace:
         """Take a picture of the seated person with sampled labels; the scene says where the eyes look.
 
         Args:
             sampled: Labels.
             scene: How the picture is taken.
             rng: Draws background and noise.
+            room: Draws the background instead; see `photograph`.
         """
         action = FacialAction(left=sampled.left, right=sampled.right, gaze=scene.gaze, lid_lowering=scene.lid_lowering)
-        return self.photograph(action, scene, rng)
+        return self.photograph(action, scene, rng, room)
 
     def close(self) -> None:
         """Give the renderer's memory back."""
@@ -169,6 +180,25 @@ class Studio:
 def noise_stream(seed: int, subject: int, frame: int) -> np.random.Generator:
     """Return the source of chance for a picture's background and noise."""
     return stream(seed, subject, _Stream.NOISE, frame)
+
+
+def room_stream(seed: int, subject: int) -> np.random.Generator:
+    """Return the source of chance for the details of the room that a person is filmed in, always in the same state."""
+    return stream(seed, subject, _Stream.ROOM)
+
+
+def in_room(scene: Scene, seed: int, subject: int) -> Scene:
+    """Move a picture into the room where all pictures of a person are taken.
+
+    Args:
+        scene: How the picture would be taken elsewhere.
+        seed: Seed of the corpus.
+        subject: Number of the person.
+
+    Returns:
+        The scene with the background of that room.
+    """
+    return replace(scene, background=sample_scene(stream(seed, subject, _Stream.ROOM, 1)).background)
 
 
 def _rest_closed_eyes(action: FacialAction, scene: Scene) -> tuple[FacialAction, Scene]:

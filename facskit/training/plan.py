@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
-from facskit.training.optimization import OptimizerConfig, learning_rate
+from facskit.training.optimization import OptimizerConfig
 from facskit.training.runtime import RuntimeConfig
 
 __all__ = ["TrainingConfig", "TrainingPlan"]
@@ -28,10 +28,14 @@ class TrainingConfig:
     """Minutes between two snapshots within an epoch; every epoch ends with one."""
     checkpoint_steps: int = 0
     """Updates between two snapshots within an epoch; 0 leaves it to the clock."""
+    keep_every: int = 0
+    """Epochs between two weight files kept in the run's `epochs` folder, for probes of how features change; 0 keeps
+    none. The first and the last epoch are kept too."""
 
     def __post_init__(self) -> None:
         """Refuse impossible numbers."""
-        for name, limit in (("epochs", 1), ("accumulate", 1), ("log_steps", 1), ("checkpoint_steps", 0)):
+        limits = {"epochs": 1, "accumulate": 1, "log_steps": 1, "checkpoint_steps": 0, "keep_every": 0}
+        for name, limit in limits.items():
             if getattr(self, name) < limit:
                 raise ValueError(f"{name} must be at least {limit}, got {getattr(self, name)}")
         if not self.clip_norm >= 0:
@@ -61,10 +65,5 @@ class TrainingPlan:
         Args:
             world_size: Processes that train together.
         """
-        return partial(
-            learning_rate,
-            peak=self.optimizer.peak_rate(self.batch_size * self.training.accumulate * world_size),
-            floor=self.optimizer.min_lr,
-            warmup_epochs=self.optimizer.warmup_epochs,
-            epochs=float(self.training.epochs),
-        )
+        peak = self.optimizer.peak_rate(self.batch_size * self.training.accumulate * world_size)
+        return partial(self.optimizer.rate, peak=peak, epochs=float(self.training.epochs))

@@ -6,6 +6,7 @@ run/
   environment.json     versions, commit and device
   metrics.jsonl        one JSON object per logged interval and per epoch
   checkpoints/         the last two snapshots of everything needed to go on
+  epochs/              weights kept on the way, if the recipe asks for them: epoch-003.safetensors
   weights.safetensors  the result; where it is, the run is finished
 ```
 
@@ -82,6 +83,10 @@ class RunDirectory:
         for leftover in [*path.glob(PART_PATTERN), *run.snapshots.glob(PART_PATTERN)]:
             leftover.unlink(missing_ok=True)
         return run
+
+    def kept_weights(self, epoch: int) -> Path:
+        """Return where the weights after an epoch, from 1, are kept."""
+        return self.path / "epochs" / f"epoch-{epoch:03d}.safetensors"
 
     @property
     def finished(self) -> bool:

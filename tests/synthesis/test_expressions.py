@@ -11,8 +11,9 @@ from sklearn.metrics import roc_auc_score
 from facskit.action_units import DISFA_12, RENDERED
 from facskit.errors import DatasetError
 from facskit.synthesis.expressions import Animator, FacialAction, level_of
+from facskit.synthesis.habits import PATTERNS_FILE
 from facskit.synthesis.head import load_head
-from facskit.synthesis.sampling import IMPOSSIBLE, PATTERNS_FILE, ExpressionSampler, Profile
+from facskit.synthesis.sampling import IMPOSSIBLE, ExpressionSampler, Profile
 from facskit.synthesis.studio import invent_person, sample_picture
 
 UPPER_LIP, LOWER_LIP, CHIN = 62, 66, 8
