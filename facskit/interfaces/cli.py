@@ -132,6 +132,41 @@ COMMANDS = (
         "facskit.interfaces.evaluate",
         "facskit evaluate packaged faces/manifest.parquet",
     ),
+    Command(
+        "sweep",
+        "Train and evaluate",
+        "Train a recipe with every combination of some values; one table.",
+        "facskit.interfaces.sweep",
+        "facskit sweep recipes/packaged/fmae_iat_tiny.yaml --objective.strength 0,0.02,0.1 --seeds 0,1",
+    ),
+    Command(
+        "compare",
+        "Analyse",
+        "Say whether runs differ, with a paired bootstrap over subjects.",
+        "facskit.interfaces.compare",
+        "facskit compare runs/fmae runs/fmae_iat",
+    ),
+    Command(
+        "probe",
+        "Analyse",
+        "Say how well people can be told apart by a network's features.",
+        "facskit.interfaces.probe",
+        "facskit probe runs/fmae runs/fmae_iat -o probe/",
+    ),
+    Command(
+        "bias",
+        "Analyse",
+        "Show which action units networks predict too often or too seldom.",
+        "facskit.interfaces.bias",
+        "facskit bias runs/ciu_disfa -o bias/",
+    ),
+    Command(
+        "attention",
+        "Analyse",
+        "Draw where an attentive network looks for each action unit.",
+        "facskit.interfaces.attention",
+        "facskit attention runs/ciu_disfa photo.jpg -o maps/",
+    ),
 )
 
 

@@ -1,0 +1,209 @@
+"""Does identity adversarial training help? `python -m studies.identity` trains matched arms where the shortcut exists.
+
+Needs the rendered corpora that docs/studies/identity.md names. Every training is a run that can be resumed, so the
+study can be stopped and started again.
+"""
+
+import json
+from dataclasses import dataclass, replace
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tyro
+from rich.console import Console
+
+from facskit.datasets.loaders import FaceDataset, LoaderConfig, Preparation, eval_loader
+from facskit.datasets.manifest import read_manifest
+from facskit.errors import FacskitError
+from facskit.evaluation.bootstrap import BootstrapConfig, bootstrap_difference
+from facskit.evaluation.features import extract_features
+from facskit.evaluation.identity_probe import IdentityProbe, probe_split
+from facskit.evaluation.predictions import Predictions, concat
+from facskit.evaluation.probe_splits import random_frames
+from facskit.evaluation.text_tables import TextTable
+from facskit.experiments.loss_figure import read_metrics
+from facskit.experiments.parallel_runs import PlannedRun, choose_slots, train_runs
+from facskit.experiments.recipe import Recipe
+from facskit.experiments.recipe_files import read_recipe
+from facskit.experiments.sweep_grid import change_recipe
+from facskit.experiments.weight_scores import evaluate
+from facskit.files import write_text
+from facskit.models.checkpoints import load_checkpoint
+from studies.identity_figures import draw_study
+
+ARMS: dict[str, dict[str, Any]] = {"FMAE": {"objective.stop_gradient": True}, "FMAE-IAT": {}}
+"""Matched arms: they differ in the reversal alone. FMAE's subject head learns too, behind a stop-gradient, which leaves
+the network exactly as without a subject head."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """What to train and probe."""
+
+    recipe: Path = Path("recipes/rendered/shortcut.yaml")
+    """The training; its manifest, seed and arm are replaced run by run."""
+    data: Path = Path("data/shortcut")
+    """Folder of the corpora `people-10`, ... and `test`."""
+    out: Path = Path("runs/studies/identity")
+    """Folder of the study."""
+    subjects: tuple[int, ...] = (10, 20, 40, 80)
+    """Numbers of people to train on; all corpora have as many images."""
+    seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
+    """Seeds of each training."""
+    strengths: tuple[float, ...] = ()
+    """Strengths of the reversal to try instead of the recipe's, on `validation`; with one number of people."""
+    jobs: int = 2
+    """Trainings at a time, each in a process of one thread."""
+
+    @property
+    def tested(self) -> Path:
+        """Manifest of the people to test on: others when something is to be chosen by the result."""
+        return self.data / ("validation" if self.strengths else "test") / "manifest.parquet"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One training."""
+
+    arm: str
+    subjects: int
+    seed: int
+    recipe: Recipe
+    folder: Path
+
+
+def main(study: Study) -> None:
+    """Run the whole study and say where its results are."""
+    console = Console(highlight=False, soft_wrap=True)
+    recipe = read_recipe(study.recipe, Recipe)
+    wanted = product(study.subjects, study.seeds, _arms(study))
+    jobs = [_job(study, recipe, arm, (number, seed)) for number, seed, arm in wanted]
+    runs = [PlannedRun(name=job.folder.name, recipe=job.recipe, folder=job.folder) for job in jobs]
+    if failures := train_runs(runs, choose_slots(recipe, jobs=study.jobs), study.out / "logs"):
+        raise FacskitError(f"{len(failures)} of {len(runs)} trainings failed: {failures}")
+    rows = []
+    for job in jobs:
+        rows.append(_score(study, job))
+        console.print(f"{job.folder.name}: macro F1 {rows[-1]['f1']:.1%}, probe {rows[-1]['probe_known']:.1%}")
+    groups = [_compare(study, jobs, number) for number in study.subjects]
+    write_text(study.out / "results.json", json.dumps({"trainings": rows, "comparisons": groups}, indent=2) + "\n")
+    tables = [_table(study, rows, number) for number in study.subjects] + [_differences(groups)]
+    write_text(study.out / "results.md", "\n".join(table.to_markdown() for table in tables))
+    draw_study(rows, study.out / "identity.png")
+    console.print((study.out / "results.md").read_text())
+    console.print(f"Results: {study.out}/results.md, results.json and identity.png")
+
+
+def _arms(study: Study) -> dict[str, dict[str, Any]]:
+    tried = {f"strength {strength:g}": {"objective.strength": strength} for strength in study.strengths}
+    return {"FMAE": ARMS["FMAE"], **tried} if tried else ARMS
+
+
+def _job(study: Study, recipe: Recipe, arm: str, which: tuple[int, int]) -> Job:
+    number, seed = which
+    manifest = study.data / f"people-{number}" / "manifest.parquet"
+    changes: dict[str, Any] = {"data.manifest": str(manifest), "runtime.seed": seed, "runtime.threads": 1}
+    if seed == study.seeds[0]:
+        changes["training.keep_every"] = 1  # for the curve of the probe over epochs
+    folder = study.out / f"people-{number}-{arm.replace(' ', '-')}-seed-{seed}"
+    changed = change_recipe(recipe, changes | _arms(study)[arm])
+    return Job(arm=arm, subjects=number, seed=seed, recipe=changed, folder=folder)
+
+
+def _score(study: Study, job: Job) -> dict[str, Any]:
+    """Test a trained network on new people, probe it, and return a row of the result table."""
+    file = job.folder / "scores.json"
+    if not file.is_file():
+        predictions = _tested(study, job)
+        scores = predictions.scores()
+        last = [record for record in read_metrics(job.folder / "metrics.jsonl") if record["kind"] == "epoch"][-1]
+        row: dict[str, Any] = {"arm": job.arm, "subjects": job.subjects, "seed": job.seed}
+        row |= {name: scores.macro(name).value for name in ("f1", "roc_auc")}
+        row |= {name: last[name] for name in ("occurrence", "identity", "identity_constant", "identity_accuracy")}
+        row |= {name: last[name] for name in ("gradient_occurrence", "gradient_identity")}
+        for people, name in ((Path(job.recipe.data.manifest), "known"), (study.tested, "new")):
+            probe = _probe(job, people)
+            row |= {f"probe_{name}": probe.accuracy, f"chance_{name}": probe.chance}
+        write_text(file, json.dumps(row, indent=2) + "\n")
+    scored: dict[str, Any] = json.loads(file.read_text())
+    return scored
+
+
+def _tested(study: Study, job: Job) -> Predictions:
+    folder = job.folder / "tested"
+    if not (folder / "results.json").is_file():
+        evaluate(job.folder / "weights.safetensors", str(study.tested), folder, device="cpu")
+    return replace(found := Predictions.load(folder / "predictions.parquet"), seeds=np.full(len(found), job.seed))
+
+
+def _probe(job: Job, manifest: Path) -> IdentityProbe:
+    model, info = load_checkpoint(job.folder / "weights.safetensors")
+    faces = read_manifest(manifest, info.action_units)
+    split = random_frames(faces.subjects)
+    preparation = Preparation(recipe=info.crop, normalization=info.normalization)
+    dataset = FaceDataset(faces, preparation, rows=split.rows)
+    features = extract_features(model.eval(), eval_loader(dataset, LoaderConfig()).batches(0))
+    return probe_split(features.values, faces.subjects[features.rows], split)
+
+
+def _compare(study: Study, jobs: list[Job], number: int) -> dict[str, Any]:
+    """Compare each arm with the first, over all seeds, by resampling the people tested on."""
+    joined = {
+        arm: concat([_tested(study, job) for job in jobs if (job.arm, job.subjects) == (arm, number)])
+        for arm in _arms(study)
+    }
+    first, *others = joined
+    found: dict[str, Any] = {"subjects": number}
+    for other in others:
+        gain = bootstrap_difference(joined[other], joined[first], BootstrapConfig())
+        found[other] = {"f1": gain.estimate, "low": gain.low, "high": gain.high}
+    return found
+
+
+def _table(study: Study, rows: list[dict[str, Any]], number: int) -> TextTable:
+    lines = []
+    for arm in _arms(study):
+        chosen = [row for row in rows if (row["arm"], row["subjects"]) == (arm, number)]
+        cells = [_range(chosen, name, scale, digits) for name, scale, digits in _SHOWN]
+        lines.append((arm, *cells, f"{chosen[0]['identity_constant']:.4f}"))
+    known, new = (next(row[f"chance_{name}"] for row in rows if row["subjects"] == number) for name in ("known", "new"))
+    header = ("arm", "macro F1", "ROC-AUC", "probe, known", "probe, new", "AU loss", "identity loss", "constant")
+    note = f"Chance of the probe: {known:.1%} for the people trained on, {new:.1%} for new ones."
+    return TextTable(title=f"{number} people", header=header, rows=tuple(lines), notes=(note,))
+
+
+_SHOWN = (
+    ("f1", 100, 1),
+    ("roc_auc", 100, 1),
+    ("probe_known", 100, 1),
+    ("probe_new", 100, 1),
+    ("occurrence", 1, 3),
+    ("identity", 1, 4),
+)
+
+
+def _range(rows: list[dict[str, Any]], name: str, scale: float, digits: int) -> str:
+    values = [scale * row[name] for row in rows]
+    return f"{np.mean(values):.{digits}f} ({min(values):.{digits}f} to {max(values):.{digits}f})"
+
+
+def _differences(groups: list[dict[str, Any]]) -> TextTable:
+    rows = []
+    for group in groups:
+        for arm, gain in group.items():
+            if arm != "subjects":
+                ends = f"{100 * gain['low']:+.1f} to {100 * gain['high']:+.1f}"
+                rows.append((str(group["subjects"]), arm, f"{100 * gain['f1']:+.1f}", ends))
+    return TextTable(
+        title="Macro F1 against FMAE",
+        header=("people", "arm", "difference", "95 %"),
+        rows=tuple(rows),
+        num_text=2,
+        notes=("Paired bootstrap over the people tested on, all seeds together.",),
+    )
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Study))
