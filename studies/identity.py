@@ -34,8 +34,8 @@ from facskit.models.checkpoints import load_checkpoint
 from studies.identity_figures import draw_study
 
 ARMS: dict[str, dict[str, Any]] = {"FMAE": {"objective.stop_gradient": True}, "FMAE-IAT": {}}
-"""Matched arms: they differ in the reversal alone. FMAE's subject head learns too, behind a stop-gradient, which leaves
-the network exactly as without a subject head."""
+"""Matched arms: they differ in the reversal alone. FMAE's subject head learns too, behind a stop-gradient; what the two
+share is the length to which gradients are cut, as one vector."""
 
 
 @dataclass(frozen=True, kw_only=True)

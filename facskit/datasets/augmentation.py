@@ -58,6 +58,8 @@ def augment_matrix(
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     linear = turn @ np.diag([mirror * wide, tall])
     shift = np.array([across, down]) * config.shift * size
+    if config.shift_pixels:
+        shift += rng.integers(-config.shift_pixels, config.shift_pixels + 1, 2)
     centred = np.eye(3)
     centred[:2, :2] = linear
     centred[:2, 2] = shift + middle - linear @ np.full(2, middle)

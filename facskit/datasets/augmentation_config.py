@@ -9,6 +9,7 @@ _LIMITS = {
     "rotation": (0.0, 180.0),
     "stretch": (0.0, 1.0),
     "shift": (0.0, 0.5),
+    "shift_pixels": (0, 1024),
     "random_operations": (0, 10),
     "magnitude": (0.0, 10.0),
     "magnitude_spread": (0.0, 10.0),
@@ -34,9 +35,9 @@ _RANGE_LIMITS = {
 class AugmentationConfig:
     """How much training crops vary; the defaults change nothing.
 
-    Lengths are fractions of the crop's side, so that one setting means the same at 112 and at 224 pixels. Fields with
-    two numbers are ranges; a field that ends in `_chance` is a probability, and the field beside it is how strong the
-    change then is.
+    Lengths are fractions of the crop's side, so that one setting means the same at 112 and at 224 pixels; only
+    `shift_pixels` isn't. Fields with two numbers are ranges; a field that ends in `_chance` is a probability, and the
+    field beside it is how strong the change then is.
     """
 
     flip_chance: float = 0.0
@@ -49,6 +50,9 @@ class AugmentationConfig:
     """Largest change of width against height, as a logarithm: 0.1 makes the face up to 10 % wider or narrower."""
     shift: float = 0.0
     """Largest movement across and down, as a fraction of the side."""
+    shift_pixels: int = 0
+    """Largest movement across and down in pixels, a whole number drawn for each: with 12, a window of 176 takes each of
+    the 25 x 25 places in an aligned picture of 200, equally often. Images prepared in that size aren't resampled."""
     window_area: tuple[float, float] | None = None
     """Range of areas for a random window inside the crop (`RandomResizedCrop`); None takes the whole crop. Its aspect
     lies between 3:4 and 4:3, uniform in the logarithm, and it is stretched to the whole side. Unlike in FMAE-IAT's

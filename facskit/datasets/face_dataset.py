@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int8, Int64
+from jaxtyping import Float, Float32, Int8, Int64
 from torch import Tensor
 from torch.utils.data import Dataset
 
@@ -13,18 +14,26 @@ from facskit.datasets.augmentation import AugmentationConfig, augment_matrix, au
 from facskit.datasets.image_store import ImageStore
 from facskit.datasets.manifest import Manifest
 from facskit.datasets.packed import recipe_matrix
-from facskit.datasets.samples import Sample
+from facskit.datasets.samples import Sample, unknown_landmarks
 from facskit.errors import DatasetError, FacskitError
 from facskit.expressions import ExpressionSet
 from facskit.faces.alignment import BoxCrop, CropRecipe, EyeSimilarityCrop, WholeImage, border_level
 from facskit.faces.images import warp
-from facskit.faces.landmarks import JAW, POINTS_49
+from facskit.faces.landmarks import JAW, MIRRORED_68, POINTS_49
 from facskit.faces.normalization import Normalization, normalize
 
 __all__ = ["FaceDataset", "Preparation", "PreparedArrays", "needed_landmarks"]
 
-PreparedArrays = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
-"""A batch on its way from a worker: images, labels, subjects, row numbers, expressions."""
+
+class PreparedArrays(NamedTuple):
+    """A batch on its way from a worker, without what all batches have in common; the fields are those of `Batch`."""
+
+    images: Tensor
+    labels: Tensor
+    subjects: Tensor
+    indices: Tensor
+    expressions: Tensor
+    landmarks: Tensor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,9 +89,11 @@ class FaceDataset(Dataset[PreparedArrays | FacskitError]):
         self.subjects: Int64[np.ndarray, "rows"] = known[manifest.subject_indices[self.rows]]
         everyone = np.full(len(manifest), -1) if expressions is None else manifest.expression_indices(expressions)
         self.expressions: Int64[np.ndarray, "rows"] = everyone[self.rows]
-        self._landmarks = None
+        self._landmarks: Float32[np.ndarray, "rows 68 2"] | None = None
         if not isinstance(preparation.recipe, WholeImage):
             self._landmarks = needed_landmarks(manifest, self.rows, preparation.recipe)
+        elif manifest.all_landmarks is not None:
+            self._landmarks = manifest.all_landmarks[self.rows]
         self._images = ImageStore(manifest, self.rows, cache_gib)
 
     def __len__(self) -> int:
@@ -108,17 +119,19 @@ class FaceDataset(Dataset[PreparedArrays | FacskitError]):
             print(dict(zip(sample.action_units.codes, sample.labels.tolist())))
             ```
         """
+        image, matrix = self._crop(epoch, position)
         return Sample(
-            image=torch.from_numpy(self._crop(epoch, position)),
+            image=torch.from_numpy(image),
             labels=torch.from_numpy(self.labels[position]),
             subject=int(self.subjects[position]),
             index=int(self.rows[position]),
             action_units=self.action_units,
             expression=int(self.expressions[position]),
+            landmarks=self._landmarks_in_crops(np.array([position]), matrix[None])[0],
         )
 
     def __getitem__(self, key: tuple[int, Int64[np.ndarray, "batch"]]) -> PreparedArrays | FacskitError:
-        """Prepare a batch's tensors (images, labels, subjects, row numbers, expressions).
+        """Prepare a batch's tensors.
 
         Args:
             key: The epoch, and the batch's positions among the data set's rows.
@@ -129,28 +142,46 @@ class FaceDataset(Dataset[PreparedArrays | FacskitError]):
         epoch, positions = key
         size = self.preparation.recipe.size
         images = np.empty((len(positions), 3, size, size), np.float32)
+        matrices = np.empty((len(positions), 2, 3))
         try:
             for place, position in enumerate(positions):
-                images[place] = self._crop(epoch, int(position))
+                images[place], matrices[place] = self._crop(epoch, int(position))
         except FacskitError as error:
             return error
-        return (
-            torch.from_numpy(images),
-            torch.from_numpy(self.labels[positions]),
-            torch.from_numpy(self.subjects[positions]),
-            torch.from_numpy(self.rows[positions]),
-            torch.from_numpy(self.expressions[positions]),
+        return PreparedArrays(
+            images=torch.from_numpy(images),
+            labels=torch.from_numpy(self.labels[positions]),
+            subjects=torch.from_numpy(self.subjects[positions]),
+            indices=torch.from_numpy(self.rows[positions]),
+            expressions=torch.from_numpy(self.expressions[positions]),
+            landmarks=self._landmarks_in_crops(positions, matrices),
         )
 
-    def _crop(self, epoch: int, position: int) -> Float[np.ndarray, "3 height width"]:
+    def _landmarks_in_crops(
+        self, positions: Int64[np.ndarray, "batch"], matrices: Float[np.ndarray, "batch 2 3"]
+    ) -> Float32[Tensor, "batch 68 2"]:
+        """Move landmarks with their pictures; a mirror image's left and right are exchanged."""
+        if self._landmarks is None:
+            return unknown_landmarks(len(positions))
+        linear, shift = matrices[:, :, :2], matrices[:, None, :, 2]
+        points = self._landmarks[positions] @ linear.transpose(0, 2, 1) + shift
+        # A crop never mirrors, so a matrix that does has had its random mirror.
+        mirrored = np.linalg.det(linear) < 0
+        points[mirrored] = points[mirrored][:, MIRRORED_68]
+        return torch.from_numpy(points.astype(np.float32))
+
+    def _crop(self, epoch: int, position: int) -> tuple[Float[np.ndarray, "3 height width"], Float[np.ndarray, "2 3"]]:
+        """Return the model's input, and how the picture's pixels became the crop's."""
         steps = self.preparation
         image = self._images.image(position)
-        landmarks = None if self._landmarks is None else self._landmarks[position].astype(np.float64)
+        landmarks = None
+        if self._landmarks is not None and not isinstance(steps.recipe, WholeImage):
+            landmarks = self._landmarks[position].astype(np.float64)
         matrix = recipe_matrix(steps.recipe, image, landmarks, self._images.name(position))
         rng = sample_generator(steps.seed, epoch, int(self.rows[position]))
         matrix = augment_matrix(steps.augmentation, matrix, steps.recipe.size, rng)
         crop = warp(image, matrix, steps.recipe.size, border_level(steps.recipe))
-        return normalize(augment_pixels(steps.augmentation, crop, rng), steps.normalization)
+        return normalize(augment_pixels(steps.augmentation, crop, rng), steps.normalization), matrix
 
 
 def needed_landmarks(

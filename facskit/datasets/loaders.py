@@ -68,15 +68,8 @@ class EpochLoader:
             MediaError: An image is missing or damaged; the message names it.
             ValueError: `start_step` is outside the epoch.
         """
-        for images, labels, subjects, indices, expressions in self._prepared.stream(epoch, start_step):
-            yield Batch(
-                images=images,
-                labels=labels,
-                subjects=subjects,
-                indices=indices,
-                expressions=expressions,
-                action_units=self.dataset.action_units,
-            )
+        for prepared in self._prepared.stream(epoch, start_step):
+            yield Batch(**prepared._asdict(), action_units=self.dataset.action_units)
 
     def close(self) -> None:
         """End the worker processes; the next epoch would start new ones."""

@@ -6,17 +6,20 @@ A prepared manifest carries this in the Parquet file itself, so that it can't be
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 
 import polars as pl
 
 from facskit.errors import DatasetError
-from facskit.faces.alignment import CropRecipe, WholeImage, recipe_from_dict, recipe_to_dict
+from facskit.faces.alignment import CropRecipe, Similarity49Crop, WholeImage, recipe_from_dict, recipe_to_dict
 
-__all__ = ["ORIGIN_KEY", "DataOrigin", "read_origin"]
+__all__ = ["ORIGIN_KEY", "UNNAMED", "DataOrigin", "read_origin"]
 
 ORIGIN_KEY = "facskit_origin"
 """Name of the entry in a Parquet file's own metadata."""
+UNNAMED = "manifest"
+"""Stands for a corpus's name where nobody said which corpus it is; two such corpora needn't be the same."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +27,7 @@ class DataOrigin:
     """What a prepared manifest was made from, and how."""
 
     corpus: str
-    """Name of the corpus, for example `bp4d`."""
+    """Name of the corpus, for example `bp4d`, or `UNNAMED`."""
     decisions: Mapping[str, str] = field(default_factory=dict)
     """Every choice that changes labels or frames, by its option's name: missing labels, threshold, camera, offset."""
     crop: CropRecipe | None = None
@@ -41,7 +44,7 @@ class DataOrigin:
         return f"{self.corpus}: {'; '.join(part for part in (decisions, crop) if part)}"
 
     def remaining_crop(self, wanted: CropRecipe, name: str) -> CropRecipe:
-        """Return what is left to crop: nothing but a resize if the images are crops of the wanted kind already.
+        """Return what is left to crop: a resize, or the central window, if the images are of the wanted kind already.
 
         Args:
             wanted: The crop that the model is to see.
@@ -53,12 +56,14 @@ class DataOrigin:
         if self.crop is None or wanted.kind == "none":
             return wanted
         have, want = recipe_to_dict(self.crop), recipe_to_dict(wanted)
-        for key in want.keys() - {"size"} if have["kind"] == want["kind"] else {"kind"}:
+        for key in want.keys() - {"size", "aligned"} if have["kind"] == want["kind"] else {"kind"}:
             if have[key] != want[key]:
                 raise DatasetError(
                     f"{name}: the images were cropped with {key} {have[key]!r}, data.crop asks for {want[key]!r}; "
                     "change data.crop, or prepare the corpus again"
                 )
+        if isinstance(self.crop, Similarity49Crop) and isinstance(wanted, Similarity49Crop):
+            return _remaining_window(self.crop, wanted, name)
         return WholeImage(size=wanted.size)
 
     def to_json(self) -> str:
@@ -79,6 +84,19 @@ class DataOrigin:
             return cls(crop=None if crop is None else recipe_from_dict(crop), **values)
         except (AttributeError, KeyError, TypeError) as error:
             raise ValueError(f"no description of a manifest's origin ({error})") from error
+
+
+def _remaining_window(have: Similarity49Crop, wanted: Similarity49Crop, name: str) -> WholeImage:
+    shares = [Fraction(crop.size, crop.aligned or crop.size) for crop in (have, wanted)]
+    if shares[0] == shares[1]:
+        return WholeImage(size=wanted.size)
+    if shares[0] == 1:
+        return WholeImage(size=wanted.size, aligned=wanted.aligned)
+    raise DatasetError(
+        f"{name}: the images are windows of {have.size} px of aligned pictures of {have.aligned} px, data.crop asks "
+        f"for {wanted.size} px of {wanted.aligned or wanted.size} px; change data.crop, or prepare the corpus again "
+        "with whole aligned pictures"
+    )
 
 
 def read_origin(path: Path) -> DataOrigin | None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from facskit.datasets.origin import DataOrigin
+from facskit.datasets.origin import UNNAMED, DataOrigin
 from facskit.errors import DatasetError
 
 __all__ = ["People", "people_of_weights", "person_key", "refuse_shared_people", "shared_people"]
@@ -59,7 +59,7 @@ def shared_people(a: People, b: People) -> tuple[tuple[str, str], ...]:
         Pairs of names, the one in `a` and the one in `b`, sorted. If a group's corpus isn't known, names are compared
         as they are, so a pair may be two people who happen to have one name.
     """
-    if a.corpus is None or b.corpus is None:
+    if a.corpus in (None, UNNAMED) or b.corpus in (None, UNNAMED):
         return tuple((name, name) for name in sorted(set(a.subjects) & set(b.subjects)))
     keys = {person_key(b.corpus, name): name for name in b.subjects}
     found = {(name, keys[key]) for name in a.subjects if (key := person_key(a.corpus, name)) in keys}
@@ -138,7 +138,7 @@ def _name_of(origin: DataOrigin | str | None) -> str | None:
     if origin is None:
         return None
     name = origin.corpus if isinstance(origin, DataOrigin) else origin.partition(":")[0]
-    return _corpus(name) or None
+    return None if name == UNNAMED else _corpus(name) or None
 
 
 def _corpus(name: str) -> str:

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from facskit.columns import FRAME, IMAGE, LANDMARKS_X, LANDMARKS_Y, RECORDING, SUBJECT
+from facskit.columns import FRAME, IMAGE, IMAGE_BYTES, LANDMARKS_X, LANDMARKS_Y, RECORDING, SUBJECT
 from facskit.datasets.corpora.index import CorpusIndex
 from facskit.datasets.corpora.media_files import entries
 from facskit.datasets.manifest import Manifest, write_manifest
@@ -215,7 +215,9 @@ def _describe(index: CorpusIndex, config: PreparationConfig) -> dict[str, dict[s
 def _fingerprint(index: CorpusIndex) -> str:
     """Return a short name for the corpus's frames, labels and landmarks, which changes when any of them does."""
     marks = [name for name in (*LANDMARKS_X, *LANDMARKS_Y) if name in index.table.columns]
-    digest = hashlib.sha256(index.table.drop(marks).write_csv().encode())
+    digest = hashlib.sha256(index.table.drop(*marks, IMAGE_BYTES, strict=False).write_csv().encode())
+    for image in index.table[IMAGE_BYTES] if IMAGE_BYTES in index.table.columns else ():
+        digest.update(image)
     for name in marks:
         digest.update(np.ascontiguousarray(index.table[name].cast(pl.Float32).fill_null(np.nan).to_numpy()).tobytes())
     return digest.hexdigest()[:16]

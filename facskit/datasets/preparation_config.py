@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from facskit.datasets.corpora.decisions import CorpusName, OnError, PaperName
+from facskit.datasets.corpora.decisions import OnError, PaperName
 from facskit.faces.alignment import BoxCrop, CropRecipe, EyeSimilarityCrop, Similarity49Crop, WholeImage
 from facskit.faces.detection import CenterFaceConfig
 
@@ -46,7 +46,7 @@ class PreparationConfig:
             raise ValueError(f"workers must be 0 or more, got {self.workers}")
 
 
-def paper_preparation(paper: PaperName, corpus: CorpusName) -> tuple[CropRecipe | None, PointsFrom]:
+def paper_preparation(paper: PaperName, corpus: str) -> tuple[CropRecipe | None, PointsFrom]:
     """Return a paper's crop for a corpus, and where its points came from.
 
     Args:

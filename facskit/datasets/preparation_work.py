@@ -12,12 +12,19 @@ import numpy as np
 import polars as pl
 from jaxtyping import Float, UInt8
 
-from facskit.columns import IMAGE, LANDMARKS_X, LANDMARKS_Y
+from facskit.columns import IMAGE, IMAGE_BYTES, LANDMARKS_X, LANDMARKS_Y
 from facskit.datasets.corpora.index import MEDIA, MEDIA_FRAME
 from facskit.datasets.corpora.media import read_media_bytes
 from facskit.datasets.preparation_config import PreparationConfig
 from facskit.errors import DatasetError, MediaError
-from facskit.faces.alignment import border_level, box_of, crop_matrix, five_points, transform_points
+from facskit.faces.alignment import (
+    border_level,
+    box_of,
+    crop_matrix,
+    detection_matrix,
+    five_points,
+    transform_points,
+)
 from facskit.faces.following import FaceFollower
 from facskit.faces.images import decode_image, encode_jpeg, warp
 from facskit.faces.landmarks import POINTS_49
@@ -121,16 +128,16 @@ def _crop(
         landmarks = None
     if config.crop is None or follower is None:
         return _whole(found, landmarks, config)
-    five, box, score = None, None, None
+    place, score = crop_matrix, None
     if landmarks is not None and config.points == "corpus":
         five, box = five_points(landmarks), box_of(landmarks)
     else:
         face = follower.find(found.image)
         if face is None:
             return None, _Result(reason=NO_FACE)
-        five, box, score = face.landmarks, face.box, face.score
+        place, five, box, score = detection_matrix, face.landmarks, face.box, face.score
     try:
-        matrix = crop_matrix(config.crop, landmarks=five, box=box, image_size=(width, height))
+        matrix = place(config.crop, landmarks=five, box=box, image_size=(width, height))
         crop = warp(found.image, matrix, config.crop.size, border_level(config.crop))
     except ValueError:  # points on one spot: nothing that could be called a face
         return None, _Result(reason=NO_FACE)
@@ -163,10 +170,11 @@ def _lies_inside(landmarks: Landmarks, width: int, height: int) -> bool:
 def _pictures(root: Path, rows: pl.DataFrame) -> Iterator[tuple[int, _Found | MediaError]]:
     """Give each row's position with its picture or what is wrong with it; only one picture is in memory at a time."""
     media, numbers = rows[MEDIA].to_list(), rows[MEDIA_FRAME].to_list()
+    packed = rows[IMAGE_BYTES] if IMAGE_BYTES in rows.columns else None
     position = 0
     while position < len(media):
         if numbers[position] is None:
-            yield position, _picture(root, media[position])
+            yield position, _picture(root, media[position], None if packed is None else packed[position])
             position += 1
             continue
         wanted: dict[int, int] = {}
@@ -177,9 +185,9 @@ def _pictures(root: Path, rows: pl.DataFrame) -> Iterator[tuple[int, _Found | Me
         yield from _video_pictures(root / start, wanted)
 
 
-def _picture(root: Path, media: str) -> _Found | MediaError:
+def _picture(root: Path, media: str, packed: bytes | None) -> _Found | MediaError:
     try:
-        encoded = read_media_bytes(root, media)
+        encoded = read_media_bytes(root, media) if packed is None else packed
         return _Found(decode_image(encoded, str(root / media)), encoded)
     except MediaError as error:
         return error
@@ -223,7 +231,7 @@ def _finished(rows: pl.DataFrame, results: list[_Result], with_landmarks: bool) 
         for names, axis in ((LANDMARKS_X, 0), (LANDMARKS_Y, 1)):
             for name, values in zip(names, points[:, :, axis].T, strict=True):
                 added[name] = pl.Series(values, dtype=pl.Float32).fill_nan(None)
-    return rows.with_columns(**added)
+    return rows.drop(IMAGE_BYTES, strict=False).with_columns(**added)
 
 
 def _write(path: Path, encoded: bytes) -> None:

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field, replace
 from enum import IntEnum
 
 import torch
-from jaxtyping import Float, Int8, Int64
+from jaxtyping import Float, Float32, Int8, Int64
 from torch import Tensor
 
 from facskit.action_units import ActionUnitSet
 
-__all__ = ["Batch", "LabelState", "Sample"]
+__all__ = ["Batch", "LabelState", "Sample", "unknown_landmarks"]
 
 
 class LabelState(IntEnum):
@@ -39,6 +39,8 @@ class Sample:
     """What the columns of `labels` mean."""
     expression: int = -1
     """Position in the expression set that the sample was loaded for; -1 is unknown."""
+    landmarks: Float32[Tensor, "68 2"] = field(default_factory=lambda: unknown_landmarks(1)[0])
+    """The iBUG points (x, y) in pixels of the crop as it is; NaN where unknown, and so are all if left out."""
 
     def __post_init__(self) -> None:
         """Refuse labels that don't belong to `action_units`, and subjects and expressions below -1."""
@@ -47,6 +49,16 @@ class Sample:
             raise ValueError(f"expression must be an index or -1 for unknown, got {self.expression}")
         if self.subject < -1:
             raise ValueError(f"subject must be an index or -1 for an unknown person, got {self.subject}")
+
+
+def unknown_landmarks(count: int, device: torch.device | None = None) -> Float32[Tensor, "batch 68 2"]:
+    """Return landmarks of faces whose landmarks nobody knows: NaN.
+
+    Args:
+        count: How many faces.
+        device: Where the tensor should be; by default on the CPU.
+    """
+    return torch.full((count, 68, 2), torch.nan, dtype=torch.float32, device=device)
 
 
 def _nothing() -> Int64[Tensor, "none"]:
@@ -69,18 +81,26 @@ class Batch:
     """What the columns of `labels` mean."""
     expressions: Int64[Tensor, "batch"] = field(default_factory=_nothing)
     """Positions in the expression set that the samples were loaded for; -1 is unknown, and so are all if left out."""
+    landmarks: Float32[Tensor, "batch 68 2"] = field(default_factory=lambda: unknown_landmarks(0))
+    """The iBUG points (x, y) in pixels of the crops as they are, random changes included; in a mirrored crop left and
+    right are exchanged, so that point 36 is always in the eye on the image's left. NaN where unknown, and so are all if
+    left out."""
 
     def __post_init__(self) -> None:
         """Refuse parts of different lengths, labels that don't belong to `action_units`, and impossible expressions."""
         if not len(self.expressions):
             object.__setattr__(self, "expressions", torch.full_like(self.subjects, -1))
-        parts = ("images", "labels", "subjects", "indices", "expressions")
+        if not len(self.landmarks):
+            object.__setattr__(self, "landmarks", unknown_landmarks(len(self.labels), self.images.device))
+        parts = ("images", "labels", "subjects", "indices", "expressions", "landmarks")
         lengths = {name: len(getattr(self, name)) for name in parts}
         if len(set(lengths.values())) != 1:
             found = ", ".join(f"{name} {length}" for name, length in lengths.items())
             raise ValueError(f"a batch needs one entry per sample in every part, got {found}")
         if self.images.ndim != 4 or self.images.shape[1] != 3:
             raise ValueError(f"images must have the shape (batch, 3, height, width), got {tuple(self.images.shape)}")
+        if self.landmarks.shape[1:] != (68, 2):
+            raise ValueError(f"landmarks must have the shape (batch, 68, 2), got {tuple(self.landmarks.shape)}")
         _check_labels(self.labels, self.action_units)
         if self.expressions.device.type == "cpu" and bool((self.expressions < -1).any()):
             raise ValueError(f"an expression must be an index or -1 for unknown, got {int(self.expressions.min())}")
@@ -105,6 +125,7 @@ class Batch:
             subjects=self.subjects.to(device, non_blocking=True),
             indices=self.indices.to(device, non_blocking=True),
             expressions=self.expressions.to(device, non_blocking=True),
+            landmarks=self.landmarks.to(device, non_blocking=True),
         )
 
 

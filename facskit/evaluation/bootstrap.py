@@ -16,7 +16,18 @@ from facskit.evaluation.counts import Counts, count
 from facskit.evaluation.cross_validation import defined_mean
 from facskit.evaluation.predictions import Predictions
 
-__all__ = ["BootstrapConfig", "DifferenceInterval", "Interval", "bootstrap_difference", "bootstrap_macro_f1"]
+__all__ = [
+    "BootstrapConfig",
+    "DifferenceInterval",
+    "Interval",
+    "ResampledCounts",
+    "bootstrap_difference",
+    "bootstrap_macro_f1",
+    "check_same_labels",
+    "draw_subjects",
+    "resample_counts",
+    "subjects_by_fold",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,21 +94,39 @@ def _subject_counts(
     return np.array(per_subject, dtype=np.int64).transpose(1, 0, 2)
 
 
-def _subjects_by_fold(predictions: Predictions) -> dict[int, list[str]]:
-    folds = {
+@dataclass(frozen=True, eq=False)
+class ResampledCounts:
+    """How decisions met labels under every draw of subjects; the first draw is the data themselves."""
+
+    counts: Counts
+    """Arrays of shape (seeds, folds, draws, aus); seeds and folds ascend."""
+    num_subjects: int
+    """Subjects that were resampled."""
+
+
+def subjects_by_fold(predictions: Predictions) -> dict[int, list[str]]:
+    """Return the test subjects of each fold, folds and subjects in ascending order."""
+    return {
         fold: sorted(set(predictions.subjects[predictions.folds == fold].tolist()))
         for fold in sorted({fold for fold, _ in predictions.runs})
     }
+
+
+def draw_subjects(folds: dict[int, list[str]], config: BootstrapConfig) -> dict[int, Int[np.ndarray, "draws subjects"]]:
+    """Return how often each subject of each fold is drawn; the first draw is the data themselves.
+
+    Args:
+        folds: Subjects of each fold.
+        config: How to resample; the same folds and config give the same draws.
+
+    Raises:
+        DatasetError: A fold has fewer than two subjects.
+    """
     for fold, subjects in folds.items():
         if len(subjects) < 2:
             raise DatasetError(
                 f"fold {fold} has {len(subjects)} subject; resampling subjects needs at least 2 in every fold"
             )
-    return folds
-
-
-def _draws(folds: dict[int, list[str]], config: BootstrapConfig) -> dict[int, Int[np.ndarray, "draws subjects"]]:
-    """Return how often each subject of each fold is drawn; the first draw is the data themselves."""
     generator = np.random.default_rng(config.seed)
     return {
         fold: np.concatenate(
@@ -110,19 +139,39 @@ def _draws(folds: dict[int, list[str]], config: BootstrapConfig) -> dict[int, In
     }
 
 
-def _macro_f1(
-    predictions: Predictions, folds: dict[int, list[str]], draws: dict[int, Int[np.ndarray, "draws subjects"]]
-) -> Float[np.ndarray, "draws"]:
-    """Return the macro F1 of every draw."""
+def resample_counts(predictions: Predictions, config: BootstrapConfig | None) -> ResampledCounts:
+    """Count true and false decisions under every draw of subjects.
+
+    Predictions with the same subjects in the same folds get the same draws from the same config, so that scores of two
+    models can be compared draw by draw.
+
+    Args:
+        predictions: One or more runs; every seed must have every fold.
+        config: How to resample; None keeps to the data themselves, as one draw.
+
+    Raises:
+        DatasetError: A fold has fewer than two subjects to resample.
+        ValueError: A seed lacks a fold.
+    """
+    folds = subjects_by_fold(predictions)
+    draws = {fold: np.ones((1, len(names)), np.int64) for fold, names in folds.items()}
+    if config is not None:
+        draws = draw_subjects(folds, config)
     seeds = sorted({seed for _, seed in predictions.runs})
-    by_seed = []
-    for seed in seeds:
-        by_fold = []
-        for fold, subjects in folds.items():
-            tallies = np.einsum("ds,csa->cda", draws[fold], _subject_counts(predictions, fold, seed, subjects))
-            by_fold.append(Counts(*tallies).f1(predictions.protocol.undefined_f1_value))
-        by_seed.append(defined_mean(np.stack(by_fold), axis=0))
-    return defined_mean(defined_mean(np.stack(by_seed), axis=0), axis=1)
+    by_run = [
+        [
+            np.einsum("ds,csa->cda", draws[fold], _subject_counts(predictions, fold, seed, subjects))
+            for fold, subjects in folds.items()
+        ]
+        for seed in seeds
+    ]
+    return ResampledCounts(Counts(*np.array(by_run).transpose(2, 0, 1, 3, 4)), sum(map(len, folds.values())))
+
+
+def _macro_f1(predictions: Predictions, resampled: ResampledCounts) -> Float[np.ndarray, "draws"]:
+    """Return the macro F1 of every draw."""
+    f1 = resampled.counts.f1(predictions.protocol.undefined_f1_value)
+    return defined_mean(defined_mean(defined_mean(f1, axis=1), axis=0), axis=1)
 
 
 def _ends(values: Float[np.ndarray, "draws"], level: float) -> tuple[float, float]:
@@ -143,10 +192,10 @@ def bootstrap_macro_f1(predictions: Predictions, config: BootstrapConfig | None 
         DatasetError: A fold has fewer than two subjects, or no F1 is defined.
     """
     config = config or BootstrapConfig()
-    folds = _subjects_by_fold(predictions)
-    values = _macro_f1(predictions, folds, _draws(folds, config))
+    resampled = resample_counts(predictions, config)
+    values = _macro_f1(predictions, resampled)
     low, high = _ends(values, config.level)
-    return Interval(float(values[0]), low, high, config.level, sum(map(len, folds.values())))
+    return Interval(float(values[0]), low, high, config.level, resampled.num_subjects)
 
 
 def bootstrap_difference(
@@ -166,22 +215,30 @@ def bootstrap_difference(
         DatasetError: The two don't score the same labels, or a fold has fewer than two subjects.
     """
     config = config or BootstrapConfig()
-    _check_same_labels(first, second)
-    folds = _subjects_by_fold(first)
-    draws = _draws(folds, config)
-    difference = _macro_f1(second, folds, draws) - _macro_f1(first, folds, draws)
+    check_same_labels(first, second)
+    drawn = resample_counts(first, config)
+    difference = _macro_f1(second, resample_counts(second, config)) - _macro_f1(first, drawn)
     low, high = _ends(difference, config.level)
     return DifferenceInterval(
         estimate=float(difference[0]),
         low=low,
         high=high,
         level=config.level,
-        num_subjects=sum(map(len, folds.values())),
+        num_subjects=drawn.num_subjects,
         share_not_above_zero=float(np.mean(difference[1:] <= 0)),
     )
 
 
-def _check_same_labels(first: Predictions, second: Predictions) -> None:
+def check_same_labels(first: Predictions, second: Predictions) -> None:
+    """Refuse to compare models that weren't scored on the same images, subjects and labels in the same folds.
+
+    Args:
+        first: Predictions of one model.
+        second: Predictions of the other; seeds may differ.
+
+    Raises:
+        DatasetError: Action units, images, subjects or labels differ.
+    """
     if first.action_units != second.action_units:
         raise DatasetError(
             f"can't compare predictions of {first.action_units} with predictions of {second.action_units}"

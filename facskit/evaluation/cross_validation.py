@@ -144,14 +144,24 @@ class CrossValidationResult:
         }
         return Baselines(action_units=self.action_units, from_training=per_fold[0].from_training, **means)
 
-    def _fold_baselines(self, fold: int, seed: int) -> Baselines:
-        test = self.scores[fold, seed]
-        others = [self.scores[other, seed] for other in self.folds if other != fold]
+    def training_rate(self, fold: int) -> Float[np.ndarray, "aus"] | None:
+        """Return the share of present labels per AU in the other folds' test parts, on which a fold's model is trained.
+
+        Args:
+            fold: Number of the fold.
+
+        Returns:
+            The rates; None where there is no other fold.
+        """
+        others = [self.scores[other, self.seeds[0]] for other in self.folds if other != fold]
         if not others:
-            return baselines(self.action_units, test.base_rate)
+            return None
         present = np.sum([other.num_present for other in others], axis=0, dtype=float)
         known = np.sum([other.num_known for other in others], axis=0, dtype=float)
-        return baselines(self.action_units, test.base_rate, divide(present, known))
+        return divide(present, known)
+
+    def _fold_baselines(self, fold: int, seed: int) -> Baselines:
+        return baselines(self.action_units, self.scores[fold, seed].base_rate, self.training_rate(fold))
 
     def __str__(self) -> str:
         """Return one line: runs, macro F1 and its spread."""

@@ -32,12 +32,14 @@ from facskit.datasets.packed import packaged_faces
 from facskit.datasets.samples import Batch
 from facskit.errors import DatasetError, RecipeError
 from facskit.experiments.initial_weights import load_body
-from facskit.experiments.recipe import DataConfig, Recipe
+from facskit.experiments.recipe import DataConfig, Recipe, taught_attention
 from facskit.faces.alignment import CropRecipe
+from facskit.models.attention_network import AttentionConfig
 from facskit.models.build import build_model
 from facskit.models.compact_network import CompactConfig
 from facskit.models.layers import FaceNetwork
 from facskit.models.vision_transformer import ViTConfig
+from facskit.objectives.causal_intervention import CausalIntervention, CausalInterventionConfig, Teachers
 from facskit.objectives.expression import ExpressionClassification, ExpressionConfig
 from facskit.objectives.identity_adversarial import IdentityAdversarial, IdentityAdversarialConfig
 from facskit.objectives.objective import Objective
@@ -168,7 +170,9 @@ def remaining_crop(manifest: Manifest, wanted: CropRecipe) -> CropRecipe:
     return wanted if manifest.origin is None else manifest.origin.remaining_crop(wanted, manifest.name)
 
 
-def assemble_loader(recipe: Recipe, manifest: Manifest, fold: Fold, part: Part, fabric: Fabric) -> EpochLoader:
+def assemble_loader(
+    recipe: Recipe, manifest: Manifest, fold: Fold, part: Part, fabric: Fabric, *, plain: bool = False
+) -> EpochLoader:
     """Return the batches of one part of a fold: varied and shuffled for training, plain and in order otherwise.
 
     Args:
@@ -177,11 +181,12 @@ def assemble_loader(recipe: Recipe, manifest: Manifest, fold: Fold, part: Part, 
         fold: The fold.
         part: Which part of it.
         fabric: The runtime; training batches are divided among its processes.
+        plain: Whether even training images come as they are, in order and undivided, to look at them once.
 
     Raises:
         DatasetError: The part is empty or smaller than a batch, or landmarks are missing.
     """
-    data, training = recipe.data, part == "train"
+    data, training = recipe.data, part == "train" and not plain
     preparation = Preparation(
         recipe=remaining_crop(manifest, data.crop),
         normalization=data.normalization,
@@ -194,7 +199,7 @@ def assemble_loader(recipe: Recipe, manifest: Manifest, fold: Fold, part: Part, 
         rows=getattr(fold, part),
         train_subjects=head_subjects(data, manifest, fold),
         expressions=data.expression_set,
-        cache_gib=0.0 if part == "test" else data.loader.cache_gib,  # test images are read once
+        cache_gib=0.0 if plain or part == "test" else data.loader.cache_gib,  # test images are read once
     )
     if not training:
         return eval_loader(dataset, data.loader)
@@ -215,16 +220,18 @@ def assemble_model(recipe: Recipe) -> FaceNetwork:
     """
     model = build_model(recipe.model, recipe.data.num_outputs)
     if recipe.initial_weights:
-        load_body(model, recipe.initial_weights)
+        load_body(model, recipe.initial_weights, recipe.data.unit_set)
     match recipe.model:
         case CompactConfig():
             model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        case ViTConfig():
+        case ViTConfig() | AttentionConfig():
             pass
     return model
 
 
-def assemble_objective(recipe: Recipe, model: FaceNetwork, manifest: Manifest, fold: Fold) -> Objective[Batch]:
+def assemble_objective(
+    recipe: Recipe, model: FaceNetwork, manifest: Manifest, fold: Fold, teachers: Teachers | None = None
+) -> Objective[Batch]:
     """Join model and loss; class weights and subjects come from the training part alone.
 
     Args:
@@ -232,18 +239,23 @@ def assemble_objective(recipe: Recipe, model: FaceNetwork, manifest: Manifest, f
         model: The network.
         manifest: The labelled faces.
         fold: The fold trained on.
+        teachers: The networks that causal intervention learns from.
 
     Raises:
-        DatasetError: No training face has a known expression, for an objective that learns them.
+        DatasetError: No training face has a known expression, for an objective that learns them, or there are no
+            landmarks to teach attention with.
     """
-    labels = torch.from_numpy(manifest.labels[fold.train])
+    labels, units = torch.from_numpy(manifest.labels[fold.train]), recipe.data.unit_set
+    _check_landmarks(recipe, manifest)
     match recipe.objective:
         case OccurrenceConfig() as config:
-            return Occurrence(model, config, labels)
+            return Occurrence(model, config, labels, units)
         case IdentityAdversarialConfig() as config:
-            images = Counter(manifest.subjects[fold.train].tolist())
-            counts = [images[name] for name in head_subjects(recipe.data, manifest, fold)]
-            return IdentityAdversarial(model, config, counts, labels)
+            return IdentityAdversarial(model, config, _subject_counts(recipe, manifest, fold), labels, units)
+        case CausalInterventionConfig() as config:
+            assert teachers is not None  # the stages come first
+            counts = _subject_counts(recipe, manifest, fold)
+            return CausalIntervention(model, config, teachers, units, labels, counts)
         case ExpressionConfig() as config:
             assert recipe.data.expression_set is not None  # the recipe was checked
             shown = manifest.expression_indices(recipe.data.expression_set)[fold.train]
@@ -251,3 +263,18 @@ def assemble_objective(recipe: Recipe, model: FaceNetwork, manifest: Manifest, f
                 return ExpressionClassification(model, config, torch.from_numpy(shown))
             except ValueError as error:
                 raise DatasetError(f"{manifest.name}: fold {fold.index}: {error}") from error
+
+
+def _subject_counts(recipe: Recipe, manifest: Manifest, fold: Fold) -> list[int]:
+    """Count the training images of each person whom an identity objective knows."""
+    images = Counter(manifest.subjects[fold.train].tolist())
+    return [images[name] for name in head_subjects(recipe.data, manifest, fold)]
+
+
+def _check_landmarks(recipe: Recipe, manifest: Manifest) -> None:
+    taught = taught_attention(recipe.objective)
+    if taught is not None and taught.weight and manifest.all_landmarks is None:
+        raise DatasetError(
+            f"{manifest.name}: found no landmark columns x_0..x_67 and y_0..y_67, which attention is taught with; add "
+            "them, or set the attention's weight to 0"
+        )

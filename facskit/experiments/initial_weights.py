@@ -1,5 +1,7 @@
 """Starting a training from weights that somebody trained before: everything but the head, or nothing.
 
+An attention network is the exception, whose branches and answers belong to action units: see `initial_branches`.
+
 Takes a facskit recogniser, a masked autoencoder of `facskit pretrain` or `facskit weights import`, and a bare
 safetensors file with the parameter names of the published masked autoencoders.
 """
@@ -16,8 +18,11 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
+from facskit.action_units import NO_ACTION_UNITS, ActionUnitSet
 from facskit.datasets.people import people_of_weights
 from facskit.errors import CheckpointError
+from facskit.experiments.initial_branches import load_branches
+from facskit.models.attention_network import AttentionNetwork
 from facskit.models.checkpoints import EncoderInfo, read_weight_info
 from facskit.models.layers import FaceNetwork, resize_positions
 from facskit.models.vision_transformer import ViTConfig
@@ -37,19 +42,31 @@ _POSITIONS = "pos_embed"
 
 
 @torch.no_grad()
-def load_body(model: FaceNetwork, weights: str | Path) -> None:
+def load_body(model: FaceNetwork, weights: str | Path, units: ActionUnitSet = NO_ACTION_UNITS) -> dict[str, str]:
     """Replace a network's weights, except its head, by a file's; a pre-trained autoencoder may lack the last norm.
+
+    An attention network takes the region layers, and for every action unit that the file has a branch for (its own or a
+    substitute's) that branch, its attention and its answer included. So a network for the same units starts as the
+    file's network, answers and all: CIU starts like from like. Units without a source stay fresh.
 
     Args:
         model: The network, changed in place.
         weights: Name of installed or packaged weights, a `.safetensors` file, or a run's folder. Position embeddings of
             another image size are interpolated.
+        units: What the network's first outputs mean; only attention networks need it, and without it take the region
+            layers alone.
+
+    Returns:
+        For an attention network, code of an action unit -> code of the file's unit whose branch it took, without the
+        fresh ones; for others nothing.
 
     Raises:
         CheckpointError: The file is missing or damaged, or a parameter is missing, unknown, or has another shape, or
-            the position embeddings don't belong to a square grid.
+            the position embeddings don't belong to a square grid, or an attention network differs from the file's.
     """
     path = _find(weights)
+    if isinstance(model, AttentionNetwork):
+        return load_branches(model, path, units)
     try:
         stored = safetensors.torch.load_file(path)
     except (OSError, safetensors.SafetensorError) as error:
@@ -62,6 +79,7 @@ def load_body(model: FaceNetwork, weights: str | Path) -> None:
     for name, value in own.items():
         if name in stored and not name.startswith(_HEAD):
             value.copy_(stored[name])
+    return {}
 
 
 def describe_body(weights: str | Path) -> dict[str, Any]:

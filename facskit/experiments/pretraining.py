@@ -164,5 +164,5 @@ def _introduce(recipe: PretrainRecipe, source: UnlabelledImages, parts: Pretrain
         f"masked autoencoder of {size:.1f} M parameters, {recipe.model.visible} of {recipe.model.patches} patches of "
         f"{encoder.patch_size} px visible, on {device_name(fabric)} ({recipe.runtime.precision}); "
         f"{recipe.training.epochs} epochs of {parts.loader.steps_per_epoch // recipe.training.accumulate} updates; "
-        f"learning rate {recipe.learning_rate:.3g} = {recipe.optimizer.base_lr:g} x {recipe.effective_batch} / 256",
+        f"{recipe.optimizer.describe_rate(recipe.effective_batch)}",
     )

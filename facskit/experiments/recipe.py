@@ -16,8 +16,11 @@ from facskit.evaluation.protocols import Protocol
 from facskit.expressions import ExpressionSet
 from facskit.faces.alignment import CropRecipe, EyeSimilarityCrop
 from facskit.faces.normalization import Normalization
+from facskit.models.attention_targets import CENTRE_RULES
 from facskit.models.build import ModelConfig
 from facskit.models.compact_network import CompactConfig
+from facskit.objectives.attention_regression import AttentionRegressionConfig
+from facskit.objectives.causal_intervention import CausalInterventionConfig
 from facskit.objectives.expression import ExpressionConfig
 from facskit.objectives.identity_adversarial import IdentityAdversarialConfig
 from facskit.objectives.occurrence import OccurrenceConfig
@@ -25,9 +28,9 @@ from facskit.training.loop import TrainingConfig
 from facskit.training.optimization import OptimizerConfig
 from facskit.training.runtime import RuntimeConfig
 
-__all__ = ["About", "DataConfig", "EvaluationConfig", "ObjectiveConfig", "Recipe"]
+__all__ = ["About", "DataConfig", "EvaluationConfig", "ObjectiveConfig", "Recipe", "taught_attention"]
 
-ObjectiveConfig = OccurrenceConfig | IdentityAdversarialConfig | ExpressionConfig
+ObjectiveConfig = OccurrenceConfig | IdentityAdversarialConfig | CausalInterventionConfig | ExpressionConfig
 """Every objective there is; the `kind` field tells which."""
 
 
@@ -149,7 +152,9 @@ class Recipe:
     model: Annotated[ModelConfig, Field(discriminator="kind")] = field(default_factory=CompactConfig)
     """The network."""
     initial_weights: str = ""
-    """A `.safetensors` file whose network body the training starts from; empty starts from random weights."""
+    """A `.safetensors` file, a run's folder or the name of weights whose network body the training starts from; empty
+    starts from random weights. Causal intervention takes the folder of another such run like to like: imbalanced
+    network from imbalanced network, and so on."""
     objective: Annotated[ObjectiveConfig, Field(discriminator="kind")] = field(default_factory=OccurrenceConfig)
     """The loss."""
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
@@ -172,6 +177,7 @@ class Recipe:
                 f"data.crop.size must be the {self.model.image_size} px of model.image_size, got {self.data.crop.size}"
             )
         self._check_labels()
+        self._check_attention()
         if self.optimizer.warmup_epochs > self.training.epochs:
             raise ValueError(
                 f"optimizer.warmup_epochs must be at most the {self.training.epochs} of training.epochs, "
@@ -201,6 +207,19 @@ class Recipe:
                 f"got {self.evaluation.threshold}"
             )
 
+    def _check_attention(self) -> None:
+        """Check that attention is only taught to a network that has some, and where its maps are known."""
+        taught = taught_attention(self.objective)
+        if taught is None or not taught.weight:
+            return
+        above = "objective.occurrence" if isinstance(self.objective, IdentityAdversarialConfig) else "objective"
+        key, kind = f"{above}.attention.weight", self.model.kind
+        if kind != "attention":
+            raise ValueError(f"{key} must be 0 unless model.kind is attention, got {taught.weight:g} for {kind}")
+        unknown = [unit.code for unit in self.data.unit_set if unit.number not in CENTRE_RULES]
+        if unknown:
+            raise ValueError(f"{key} must be 0 with {', '.join(unknown)}, whose place in a face has no rule")
+
     @property
     def effective_batch(self) -> int:
         """Images per update, over all processes and accumulated batches."""
@@ -210,3 +229,18 @@ class Recipe:
     def learning_rate(self) -> float:
         """The rate after warm-up, which follows from `base_lr` and the effective batch."""
         return self.optimizer.peak_rate(self.effective_batch)
+
+
+def taught_attention(objective: ObjectiveConfig) -> AttentionRegressionConfig | None:
+    """Return what an objective teaches a network's attention; None for one that never does.
+
+    Args:
+        objective: The recipe's section.
+    """
+    match objective:
+        case OccurrenceConfig() | CausalInterventionConfig():
+            return objective.attention
+        case IdentityAdversarialConfig():
+            return objective.occurrence.attention
+        case ExpressionConfig():
+            return None

@@ -167,7 +167,8 @@ def _flat(content: Any, above: str = "") -> dict[str, Any]:  # noqa: ANN401 - wh
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever a recipe holds
     if isinstance(value, dict):
-        return {key: _plain(entry) for key, entry in value.items()}
+        keys = sorted(value, key=lambda key: key != "kind")  # what a section is about comes first
+        return {key: _plain(value[key]) for key in keys}
     return [_plain(entry) for entry in value] if isinstance(value, tuple | list) else value
 
 

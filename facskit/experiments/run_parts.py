@@ -10,10 +10,21 @@ from facskit.experiments.assemble import Part, assemble_loader, assemble_model, 
 from facskit.experiments.recipe import Recipe
 from facskit.experiments.session import Session
 from facskit.models.layers import FaceNetwork
+from facskit.objectives.causal_intervention import CausalInterventionConfig, Teachers
 from facskit.objectives.objective import Objective
 from facskit.training.runtime import seed_everything
 
-__all__ = ["RunParts", "assemble_run"]
+__all__ = ["Feeds", "RunParts", "assemble_run"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Feeds:
+    """The batches of one fold, which networks trained one after the other may share: no feed has a state."""
+
+    training: EpochLoader
+    """The training batches."""
+    scored: dict[Part, EpochLoader]
+    """The test subjects, and the validation subjects where they are used."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,19 +35,21 @@ class RunParts:
     """The network."""
     objective: Objective[Batch]
     """The network with its loss."""
-    loader: EpochLoader
-    """The training batches."""
-    scored: dict[Part, EpochLoader]
-    """The test subjects, and the validation subjects where they are used."""
+    feeds: Feeds
+    """Its batches."""
 
 
-def assemble_run(recipe: Recipe, session: Session, fold: Fold) -> RunParts:
+def assemble_run(
+    recipe: Recipe, session: Session, fold: Fold, *, teachers: Teachers | None = None, feeds: Feeds | None = None
+) -> RunParts:
     """Seed the process and build what one run needs.
 
     Args:
         recipe: The recipe of this run.
         session: The faces and the runtime.
         fold: The fold trained on.
+        teachers: The networks that causal intervention learns from.
+        feeds: Batches of this fold and seed that are open already.
 
     Raises:
         CheckpointError: The initial weights are missing or belong to another network.
@@ -44,12 +57,16 @@ def assemble_run(recipe: Recipe, session: Session, fold: Fold) -> RunParts:
     """
     seed_everything(recipe.runtime.seed, session.fabric.global_rank)
     model = assemble_model(recipe)
-    return RunParts(
-        model=model,
-        objective=assemble_objective(recipe, model, session.manifest, fold),
-        loader=assemble_loader(recipe, session.manifest, fold, "train", session.fabric),
-        scored=_scored_parts(recipe, session, fold),
-    )
+    if isinstance(recipe.objective, CausalInterventionConfig) and recipe.objective.student == "imbalanced":
+        assert teachers is not None  # the stages come first
+        model.load_state_dict(teachers.imbalanced.state_dict())
+    objective = assemble_objective(recipe, model, session.manifest, fold, teachers)
+    return RunParts(model=model, objective=objective, feeds=feeds or _open_feeds(recipe, session, fold))
+
+
+def _open_feeds(recipe: Recipe, session: Session, fold: Fold) -> Feeds:
+    training = assemble_loader(recipe, session.manifest, fold, "train", session.fabric)
+    return Feeds(training=training, scored=_scored_parts(recipe, session, fold))
 
 
 def _scored_parts(recipe: Recipe, session: Session, fold: Fold) -> dict[Part, EpochLoader]:

@@ -79,7 +79,7 @@ class Session:
             f"{recipe.name}, fold {fold.index} of {len(self.folds)}, seed {recipe.runtime.seed}: "
             f"{len(fold.train)} images of {len(fold.train_subjects)} subjects, {learned}; "
             f"{recipe.model.kind} with {size:.1f} M parameters on {self.device_name} ({recipe.runtime.precision}); "
-            f"learning rate {recipe.learning_rate:.3g} = {recipe.optimizer.base_lr:g} x {recipe.effective_batch} / 256"
+            f"{recipe.optimizer.describe_rate(recipe.effective_batch)}"
         )
 
 

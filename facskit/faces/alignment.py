@@ -1,17 +1,22 @@
-"""From a face in a picture to the crop a network reads: the crop recipes, which travel inside every checkpoint.
+"""From a face in a picture to the crop a network reads, by a crop recipe.
 
 A crop recipe plus landmarks or a box gives a 2 x 3 matrix from picture to crop (`crop_matrix`); `images.warp` applies
 it, and `invert` gives the way back for drawing. Pixel positions count from the centre of the first pixel.
 """
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
-from typing import Literal, get_args
-
 import numpy as np
 from jaxtyping import Float
 
-from facskit.faces.landmarks import box_of, five_points
+from facskit.faces.crop_recipes import (
+    BoxCrop,
+    CropRecipe,
+    EyeSimilarityCrop,
+    Similarity49Crop,
+    WholeImage,
+    recipe_from_dict,
+    recipe_to_dict,
+)
+from facskit.faces.landmarks import annotated_points, box_of, five_points
 
 __all__ = [
     "TEMPLATE",
@@ -23,6 +28,7 @@ __all__ = [
     "border_level",
     "box_of",
     "crop_matrix",
+    "detection_matrix",
     "five_points",
     "invert",
     "recipe_from_dict",
@@ -40,97 +46,6 @@ the mean of its six iBUG landmarks, the nose tip is landmark 31 of 68, the mouth
 WEIGHTS = np.array([1.0, 1.0, 0.5, 0.25, 0.25])
 """Pull of each point in the fit. Mouth corners move with the expression, so they count least; without them a face
 turned by 40 degrees, whose eyes draw together, would be enlarged by a third."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class EyeSimilarityCrop:
-    """Upright square from five landmarks: position, size and tilt by weighted least squares against the mean head."""
-
-    kind: Literal["five-point"] = "five-point"
-    """Tag of this recipe."""
-    size: int = 112
-    """Side of the crop in pixels."""
-    half_side: float = 1.25
-    """Half of the crop's side in distances between the eye centres."""
-    drop: float = 0.55
-    """How far below the eyes the crop's centre lies, in eye distances. With the defaults the crop reaches from 0.70
-    above the eyes (raised brows, lower forehead) to 1.80 below (the mean chin lies at 1.69)."""
-
-    def __post_init__(self) -> None:
-        """Check every limit."""
-        _check_size(self.size)
-        if not 0.3 <= self.half_side <= 10:
-            raise ValueError(f"half_side must be from 0.3 to 10 eye distances, got {self.half_side}")
-        if not -2 <= self.drop <= 2:
-            raise ValueError(f"drop must be from -2 to 2 eye distances, got {self.drop}")
-
-
-@dataclass(frozen=True, kw_only=True)
-class BoxCrop:
-    """Upright square around the box, without rotation; with `stretch` it is FMAE's recipe (5 % margin, 224 pixels)."""
-
-    kind: Literal["box"] = "box"
-    """Tag of this recipe."""
-    size: int = 224
-    """Side of the crop in pixels."""
-    margin: float = 0.05
-    """Added on every side, as a fraction of the box's longer side; with `stretch`, of its width and its height."""
-    stretch: bool = False
-    """Pull the box to a square, so that the face loses its proportions, and fill with black beyond the picture, as the
-    authors of FMAE do; otherwise the box's longer side becomes the square's. A box computed from landmarks is square
-    already."""
-
-    def __post_init__(self) -> None:
-        """Check every limit."""
-        _check_size(self.size)
-        if not -0.4 <= self.margin <= 5:
-            raise ValueError(f"margin must be from -0.4 to 5 box sides, got {self.margin}")
-
-
-@dataclass(frozen=True, kw_only=True)
-class WholeImage:
-    """The whole picture resized to a square, for corpora that are already cropped."""
-
-    kind: Literal["none"] = "none"
-    """Tag of this recipe."""
-    size: int = 224
-    """Side of the crop in pixels."""
-
-    def __post_init__(self) -> None:
-        """Check every limit."""
-        _check_size(self.size)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Similarity49Crop:
-    """Upright square around eyes, nose tip and mouth corners: the alignment of JAA-Net, ARL and CIU.
-
-    Paper:
-        Shao et al., *JAA-Net: Joint Facial Action Unit Detection and Face Alignment via Adaptive Attention* (IJCV
-        2021), `dataset/face_transform.py` of its repository.
-    """
-
-    kind: Literal["similarity-49"] = "similarity-49"
-    """Tag of this recipe."""
-    size: int = 200
-    """Side of the crop in pixels; the networks are shown windows of 176."""
-    enlarge: float = 2.9
-    """Side of the square over the longer side of the five points' upright bounds, after the eyes were levelled."""
-
-    def __post_init__(self) -> None:
-        """Check every limit."""
-        _check_size(self.size)
-        if not 0.5 <= self.enlarge <= 20:
-            raise ValueError(f"enlarge must be from 0.5 to 20 sides of the points' bounds, got {self.enlarge}")
-
-
-CropRecipe = EyeSimilarityCrop | BoxCrop | Similarity49Crop | WholeImage
-"""How a face becomes a crop."""
-
-
-def _check_size(size: int) -> None:
-    if not 16 <= size <= 4096:
-        raise ValueError(f"size must be from 16 to 4096 pixels, got {size}")
 
 
 def crop_matrix(
@@ -173,10 +88,47 @@ def crop_matrix(
         case Similarity49Crop():
             if landmarks is None:
                 raise ValueError("the similarity-49 crop needs five landmarks, got none")
-            return _levelled_crop(recipe, landmarks.astype(np.float64))
+            return _central_window(recipe, _levelled_crop(recipe, landmarks.astype(np.float64)))
         case WholeImage():
             width, height = image_size
-            return _window_to_square((-0.5, -0.5, width - 0.5, height - 0.5), recipe.size)
+            side = recipe.aligned or recipe.size
+            return _central_window(recipe, _window_to_square((-0.5, -0.5, width - 0.5, height - 0.5), side))
+
+
+def detection_matrix(
+    recipe: CropRecipe,
+    *,
+    landmarks: Float[np.ndarray, "5 2"] | None,
+    box: Float[np.ndarray, "4"] | None,
+    image_size: tuple[int, int],
+) -> Float[np.ndarray, "2 3"]:
+    """Return the map from picture pixels to crop pixels for a face that a detector found.
+
+    As `crop_matrix`, but the similarity-49 crop, which follows the points' bounds, takes them to where annotated
+    landmarks would be; see `landmarks.annotated_points`. The five-point crop fits all points and takes them as they
+    are.
+
+    Args:
+        recipe: The crop recipe.
+        landmarks: The detector's five points.
+        box: The detector's box.
+        image_size: Width and height of the picture.
+
+    Raises:
+        ValueError: What the recipe needs is missing, or the points coincide.
+    """
+    if isinstance(recipe, Similarity49Crop) and landmarks is not None:
+        landmarks = annotated_points(landmarks)
+    return crop_matrix(recipe, landmarks=landmarks, box=box, image_size=image_size)
+
+
+def _central_window(
+    recipe: Similarity49Crop | WholeImage, matrix: Float[np.ndarray, "2 3"]
+) -> Float[np.ndarray, "2 3"]:
+    """Cut the margin of an aligned picture off: a whole number of pixels, so that nothing is resampled for it."""
+    if recipe.aligned:
+        matrix[:, 2] -= (recipe.aligned - recipe.size) // 2
+    return matrix
 
 
 def _window_to_square(window: tuple[float, float, float, float], size: int) -> Float[np.ndarray, "2 3"]:
@@ -213,7 +165,7 @@ def _levelled_crop(recipe: Similarity49Crop, points: Float[np.ndarray, "5 2"]) -
     level = points @ turn.T
     low, high = level.min(axis=0), level.max(axis=0)
     half = recipe.enlarge / 2 * float((high - low).max())
-    scale = (recipe.size - 1) / 2 / half
+    scale = ((recipe.aligned or recipe.size) - 1) / 2 / half
     return np.column_stack([turn * scale, -scale * ((low + high) / 2 - half)])
 
 
@@ -242,38 +194,3 @@ def transform_points(matrix: Float[np.ndarray, "2 3"], points: Float[np.ndarray,
     """Move points through a 2 x 3 map."""
     moved: Float[np.ndarray, "n 2"] = points @ matrix[:, :2].T + matrix[:, 2]
     return moved
-
-
-def recipe_to_dict(recipe: CropRecipe) -> dict[str, object]:
-    """Return the recipe as plain values, its kind included: what checkpoints and recipes store."""
-    return asdict(recipe)
-
-
-def recipe_from_dict(values: Mapping[str, object]) -> CropRecipe:
-    """Rebuild a crop recipe from `recipe_to_dict`'s output.
-
-    Args:
-        values: Exactly the recipe's fields; all but `kind` may be left out and then take their defaults.
-
-    Returns:
-        The recipe.
-
-    Raises:
-        ValueError: The kind or a key is unknown, or a value is of the wrong type or out of range.
-    """
-    defaults: list[CropRecipe] = [member() for member in get_args(CropRecipe)]
-    kind = values.get("kind")
-    default = next((recipe for recipe in defaults if recipe.kind == kind), None)
-    if default is None:
-        kinds = ", ".join(recipe.kind for recipe in defaults)
-        raise ValueError(f"crop recipe kind must be one of {kinds}, got {kind!r}")
-    expected = asdict(default)
-    for name, value in values.items():
-        if name not in expected:
-            raise ValueError(f"crop recipe {kind!r} has no key {name!r}; expected {', '.join(expected)}")
-        wanted = type(expected[name])
-        accepted = (int, float) if wanted is float else (wanted,)
-        if isinstance(value, bool) != (wanted is bool) or not isinstance(value, accepted):
-            raise ValueError(f"crop recipe key {name!r} must be of type {wanted.__name__}, got {value!r}")
-        expected[name] = wanted(value)
-    return replace(default, **expected)

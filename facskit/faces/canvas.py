@@ -9,11 +9,13 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageDraw, ImageFont
 
-__all__ = ["Canvas", "Colour", "Rectangle", "text_width"]
+__all__ = ["Canvas", "Colour", "Number", "Rectangle", "text_width"]
 
 Colour = tuple[int, int, int]
 """Red, green and blue, 0 to 255."""
-Rectangle = tuple[float, float, float, float]
+Number = float | int
+"""A position or length in pixels, whole or not."""
+Rectangle = tuple[Number, Number, Number, Number]
 """Left, top, right, bottom in pixels."""
 
 
@@ -22,7 +24,7 @@ def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     return ImageFont.load_default(size)
 
 
-def text_width(text: str, size: float) -> float:
+def text_width(text: str, size: Number) -> float:
     """Return how wide a line of text is, in pixels.
 
     Args:
@@ -45,33 +47,39 @@ class Canvas:
         self._image = Image.new("RGB", (width, height), background)
         self._draw = ImageDraw.Draw(self._image)
 
-    def paste(self, image: UInt8[np.ndarray, "height width 3"], size: tuple[int, int] | None = None) -> None:
-        """Put a picture into the top left corner.
+    def paste(
+        self,
+        image: UInt8[np.ndarray, "height width 3"],
+        size: tuple[int, int] | None = None,
+        corner: tuple[int, int] = (0, 0),
+    ) -> None:
+        """Put a picture onto the canvas.
 
         Args:
             image: The picture.
             size: Width and height to resize it to; its own when left out.
+            corner: Where its top left corner goes.
         """
         picture = Image.fromarray(np.ascontiguousarray(image))
         if size is not None and size != picture.size:
             picture = picture.resize(size, Image.Resampling.LANCZOS)
-        self._image.paste(picture, (0, 0))
+        self._image.paste(picture, corner)
 
-    def rectangle(self, edges: Rectangle, colour: Colour, radius: float = 0.0) -> None:
+    def rectangle(self, edges: Rectangle, colour: Colour, radius: Number = 0.0) -> None:
         """Fill a rectangle, with rounded corners if wished; an empty one draws nothing."""
         if edges[2] > edges[0] and edges[3] > edges[1]:
             self._draw.rounded_rectangle(edges, radius=radius, fill=colour)
 
-    def frame(self, edges: Rectangle, colour: Colour, width: float) -> None:
+    def frame(self, edges: Rectangle, colour: Colour, width: Number) -> None:
         """Draw the outline of a rectangle with rounded corners, `width` pixels thick."""
         radius = min(edges[2] - edges[0], edges[3] - edges[1]) * 0.06
         self._draw.rounded_rectangle(edges, radius=radius, outline=colour, width=max(1, round(width)))
 
-    def dot(self, x: float, y: float, radius: float, colour: Colour) -> None:
+    def dot(self, x: Number, y: Number, radius: Number, colour: Colour) -> None:
         """Fill a circle."""
         self._draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=colour)
 
-    def text(self, x: float, middle: float, text: str, size: float, colour: Colour) -> None:
+    def text(self, x: Number, middle: Number, text: str, size: Number, colour: Colour) -> None:
         """Write one line of text.
 
         Args:

@@ -262,12 +262,12 @@ def is_video(path: Path) -> bool:
     return path.suffix.lower() in VIDEO_SUFFIXES
 
 
-def find_media(paths: Sequence[Path], leave_out: Path | None = None) -> list[Path]:
+def find_media(paths: Sequence[Path], leave_out: Sequence[Path] = ()) -> list[Path]:
     """List photographs and videos: files as given, folders searched to the bottom in sorted order.
 
     Args:
         paths: Files and folders. A file given by name is taken whatever its ending.
-        leave_out: A folder inside searched folders that is not searched.
+        leave_out: Folders inside searched folders that are not searched.
 
     Returns:
         Each file once, in the order of `paths`.
@@ -278,13 +278,13 @@ def find_media(paths: Sequence[Path], leave_out: Path | None = None) -> list[Pat
     found: dict[Path, None] = {}
     for path in map(Path, paths):
         if path.is_dir():
-            place = Path(os.path.relpath(leave_out.resolve(), path.resolve())) if leave_out else None
+            places = [Path(os.path.relpath(folder.resolve(), path.resolve())) for folder in leave_out]
             files = sorted(
                 file
                 for file in path.rglob("*")
                 if file.suffix.lower() in IMAGE_SUFFIXES | VIDEO_SUFFIXES
                 and not any(part.startswith(".") for part in file.relative_to(path).parts)
-                and not (place and file.relative_to(path).is_relative_to(place))
+                and not any(file.relative_to(path).is_relative_to(place) for place in places)
                 and file.is_file()
             )
             if not files:

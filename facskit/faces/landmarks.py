@@ -4,10 +4,23 @@ Everywhere in facskit landmarks are 68 points in pixels (x, y). A corpus with fe
 points lack the inner mouth corners, 60 and 64 of 68 counted from 0; the 49 lack these and the jaw, 0 to 16.
 """
 
+from itertools import chain
+
 import numpy as np
 from jaxtyping import Float
 
-__all__ = ["INNER_MOUTH_CORNERS", "JAW", "POINTS_49", "POINTS_66", "box_of", "five_points", "to_49", "to_68"]
+__all__ = [
+    "INNER_MOUTH_CORNERS",
+    "JAW",
+    "MIRRORED_68",
+    "POINTS_49",
+    "POINTS_66",
+    "annotated_points",
+    "box_of",
+    "five_points",
+    "to_49",
+    "to_68",
+]
 
 JAW = tuple(range(17))
 """Points of 68 along the jaw, which the 49-point scheme lacks."""
@@ -17,6 +30,24 @@ POINTS_66 = tuple(point for point in range(68) if point not in INNER_MOUTH_CORNE
 """Where each of DISFA's 66 points stands among the 68."""
 POINTS_49 = tuple(point for point in POINTS_66 if point not in JAW)
 """Where each of BP4D's 49 points stands among the 68; DISFA's points 18 to 66, counted from 1, are the same ones."""
+
+_REFLECTED_RUNS = (
+    range(16, -1, -1),  # jaw
+    range(26, 16, -1),  # brows
+    range(27, 31),  # nose bridge: on the axis
+    range(35, 30, -1),  # nostrils
+    range(45, 41, -1),  # eye on the image's left: upper lid from the outer to the inner corner,
+    range(47, 45, -1),  # and lower lid
+    range(39, 35, -1),  # the other eye
+    range(41, 39, -1),
+    range(54, 47, -1),  # outer lips, upper
+    range(59, 54, -1),  # and lower
+    range(64, 59, -1),  # inner lips
+    range(67, 64, -1),
+)
+MIRRORED_68 = tuple(chain.from_iterable(_REFLECTED_RUNS))
+"""Which of the 68 points takes each point's name in a mirror image: after `mirrored[MIRRORED_68]` point 36 is again the
+outer corner of the eye on the image's left. Doing it twice changes nothing."""
 
 _SCHEMES = {49: POINTS_49, 66: POINTS_66, 68: tuple(range(68))}
 
@@ -62,6 +93,31 @@ def five_points(landmarks68: Float[np.ndarray, "68 2"]) -> Float[np.ndarray, "5 
             landmarks68[54],
         ]
     )
+
+
+_DETECTOR_OFFSETS = np.array([[-0.01, 0.03], [0.01, 0.03], [0.0, -0.05], [-0.02, 0.105], [0.02, 0.105]])
+"""Where the 68 points have eye centres, nose tip and mouth corners, seen from where CenterFace has them; in eye
+distances along and across the line between the eyes. Its mouth corners lie too high, so a face looks shorter."""
+
+
+def annotated_points(detected: Float[np.ndarray, "5 2"]) -> Float[np.ndarray, "5 2"]:
+    """Move a detector's five points to where annotators, and so the 68 points, have them.
+
+    Crops that follow the points' bounds would otherwise show 8 % less on photographs. Measured with CenterFace on 63
+    packaged faces at one to four times their size: medians over the faces, made symmetric. They are the same in
+    pictures of 128 and of 1,100 pixels within 0.02. What differs from face to face stays: a standard deviation of 0.04
+    for eyes, 0.06 for mouth corners and 0.1 for the nose.
+
+    Args:
+        detected: The points in the order of `detection.Face.landmarks`, in pixels.
+
+    Returns:
+        The points, moved.
+    """
+    along = detected[1].astype(np.float64) - detected[0]
+    axes = np.array([along, [-along[1], along[0]]])
+    moved: Float[np.ndarray, "5 2"] = detected + _DETECTOR_OFFSETS @ axes
+    return moved
 
 
 _BOX_FROM_68 = (1.21, 0.12)

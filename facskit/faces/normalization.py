@@ -7,8 +7,9 @@ from jaxtyping import Float32, UInt8
 
 __all__ = ["IMAGENET_MEAN", "IMAGENET_STD", "Normalization", "normalize"]
 
-Normalization = Literal["per-image", "imagenet"]
-"""`per-image`: zero mean and unit variance over the crop; `imagenet`: fixed statistics per colour."""
+Normalization = Literal["per-image", "imagenet", "symmetric"]
+"""`per-image`: zero mean and unit variance over the crop; `imagenet`: fixed statistics per colour; `symmetric`: black
+is -1 and white is 1, as JAA-Net and its successors have it."""
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 """Mean of red, green and blue over ImageNet, for values in 0..1."""
@@ -37,6 +38,8 @@ def normalize(crop: UInt8[np.ndarray, "height width 3"], kind: Normalization) ->
             values = (values - np.float32(mean)) / np.float32(max(deviation, 1 / 255))
         case "imagenet":
             values = (values - np.array(IMAGENET_MEAN, np.float32)) / np.array(IMAGENET_STD, np.float32)
+        case "symmetric":
+            values = values * 2 - 1
         case _:
-            raise ValueError(f"normalization must be 'per-image' or 'imagenet', got {kind!r}")
+            raise ValueError(f"normalization must be 'per-image', 'imagenet' or 'symmetric', got {kind!r}")
     return np.ascontiguousarray(values.transpose(2, 0, 1), dtype=np.float32)

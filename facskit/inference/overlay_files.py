@@ -13,7 +13,7 @@ from facskit.faces.video import VideoWriter
 from facskit.inference.overlay import OverlayConfig, draw
 from facskit.inference.recognition import RecognizedFrame
 
-__all__ = ["OverlayFolder"]
+__all__ = ["OverlayFolder", "check_writable"]
 
 _VIDEO_PANELS = 2
 
@@ -35,14 +35,7 @@ class OverlayFolder:
         self.written = 0
         self._config = OverlayConfig(panels=_VIDEO_PANELS, action_units=action_units, expressions=expressions)
         self._taken: set[str] = set()
-        if folder.exists() and not folder.is_dir():
-            raise RecipeError(f"{folder}: found a file, expected a folder for the overlays")
-        existing = next(place for place in (folder, *folder.absolute().parents) if place.exists())
-        try:
-            tempfile.TemporaryFile(dir=existing).close()
-        except OSError as error:
-            reason = (error.strerror or "failed").lower()
-            raise RecipeError(f"{folder}: can't write overlays there ({reason})") from error
+        check_writable(folder, "overlays")
 
     def write_photo(self, file: Path, frame: RecognizedFrame) -> None:
         """Draw and write a photograph's overlay.
@@ -84,3 +77,23 @@ class OverlayFolder:
             name = f"{file.stem}_overlay_{number}"
         self._taken.add(name)
         return self.folder / f"{name}{suffix}"
+
+
+def check_writable(folder: Path, what: str) -> None:
+    """Refuse a folder that nothing can be written to, before any work is done.
+
+    Args:
+        folder: The folder; it needn't exist.
+        what: What is to be written, for the message.
+
+    Raises:
+        RecipeError: There is a file in the folder's place, or the folder can't be written to.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise RecipeError(f"{folder}: found a file, expected a folder for the {what}")
+    existing = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    try:
+        tempfile.TemporaryFile(dir=existing).close()
+    except OSError as error:
+        reason = (error.strerror or "failed").lower()
+        raise RecipeError(f"{folder}: can't write {what} there ({reason})") from error

@@ -39,6 +39,8 @@ class Recognition:
     """Which expression each of `expression_probabilities` is for; None for weights that know none."""
     expression_probabilities: Float32[np.ndarray, " expressions"] | None = None
     """Probability of each expression; they sum to 1."""
+    attention: Float32[np.ndarray, " aus map map"] | None = None
+    """Where the network looked for each action unit, over the crop it saw, about 0 to 1; only when asked for."""
 
     def __post_init__(self) -> None:
         """Check that the parts fit together."""
@@ -49,6 +51,15 @@ class Recognition:
                 raise ValueError(f"{name} must have shape {expected}, one per action unit, got {found}")
         if not ((self.probabilities >= 0) & (self.probabilities <= 1)).all():
             raise ValueError(f"probabilities must be from 0 to 1, got {self.probabilities.tolist()}")
+        self._check_expressions()
+        if self.attention is not None and len(self.attention) != len(self.action_units):
+            raise ValueError(f"attention must have {expected[0]} maps, one per action unit, got {len(self.attention)}")
+        if not 0 <= self.confidence <= 1:
+            raise ValueError(f"confidence must be from 0 to 1, got {self.confidence}")
+        if self.frame < 0 or self.face_id < 0:
+            raise ValueError(f"frame and face_id must be 0 or more, got {self.frame} and {self.face_id}")
+
+    def _check_expressions(self) -> None:
         if (self.expressions is None) != (self.expression_probabilities is None):
             raise ValueError("expressions and expression_probabilities must be given together or not at all")
         if self.expressions is not None and self.expression_probabilities is not None:
@@ -59,10 +70,6 @@ class Recognition:
                 raise ValueError(
                     f"expression_probabilities must sum to 1, got {self.expression_probabilities.tolist()}"
                 )
-        if not 0 <= self.confidence <= 1:
-            raise ValueError(f"confidence must be from 0 to 1, got {self.confidence}")
-        if self.frame < 0 or self.face_id < 0:
-            raise ValueError(f"frame and face_id must be 0 or more, got {self.frame} and {self.face_id}")
 
     @property
     def present(self) -> tuple[ActionUnit, ...]:

@@ -8,15 +8,16 @@ from typing import Literal
 import numpy as np
 import torch
 from jaxtyping import Float32, Shaped, UInt8
-from torch import nn
+from torch import Tensor, nn
 
 from facskit.errors import CheckpointError, MediaError
-from facskit.faces.alignment import border_level, crop_matrix
+from facskit.faces.alignment import border_level, detection_matrix
 from facskit.faces.detection import CenterFace, CenterFaceConfig, Face, FaceDetector
 from facskit.faces.images import is_video, read_image, warp
 from facskit.faces.normalization import normalize
 from facskit.faces.tracking import FaceTracker, TrackerConfig
 from facskit.faces.video import Frame, frames
+from facskit.inference.attention_maps import attentive
 from facskit.inference.recognition import Recognition, RecognizedFrame
 from facskit.models.checkpoints import CheckpointInfo, load_checkpoint
 from facskit.models.devices import Device, choose_device
@@ -39,6 +40,8 @@ class RecognizerConfig:
     """How faces are looked for in video frames: every frame, so at a lower resolution."""
     tracking: TrackerConfig = field(default_factory=TrackerConfig)
     """When two faces of a video are the same."""
+    attention: bool = False
+    """Return attention maps too, which only some networks have."""
 
     def __post_init__(self) -> None:
         """Check every limit."""
@@ -55,6 +58,9 @@ class Recognizer:
         config: How pictures and videos are looked at.
         device: Where the network runs.
         detector: Finds the faces, in photographs and videos; CenterFace as in `config` when left out.
+
+    Raises:
+        CheckpointError: Attention maps are wanted and the network has none, or the device isn't there.
 
     Example:
         ```python
@@ -75,6 +81,8 @@ class Recognizer:
     ) -> None:
         self.info = info
         self.config = config or RecognizerConfig()
+        if self.config.attention:
+            attentive(model, info)
         self.device = _torch_device(device)
         self._model = model.eval().to(self.device)
         self._thresholds = np.array(info.thresholds, np.float32)
@@ -163,9 +171,8 @@ class Recognizer:
 
     def _recognize_photo(self, image: UInt8[np.ndarray, "height width 3"], source: str) -> RecognizedFrame:
         faces = self._select(self._photo_detector.detect(image))
-        probabilities = self._probabilities([self._crop(image, face) for face in faces])
-        found = _Found(Frame(0, 0.0, image), faces, list(range(len(faces))))
-        return self._answer(source, found, probabilities)
+        seen = self._look([self._crop(image, face) for face in faces])
+        return self._answer(source, _Found(Frame(0, 0.0, image), faces, list(range(len(faces)))), seen)
 
     def _recognize_frames(self, path: Path, every: int) -> Iterator[RecognizedFrame]:
         tracker = FaceTracker(self.config.tracking)
@@ -178,11 +185,11 @@ class Recognizer:
                 chosen = self._select(faces)
                 found.append(_Found(frame, chosen, ids[: len(chosen)]))
             crops = [self._crop(item.frame.image, face) for item in found for face in item.faces]
-            probabilities = self._probabilities(crops)
+            seen = self._look(crops)
             first = 0
             for item in found:
                 last = first + len(item.faces)
-                yield self._answer(str(path), item, probabilities[first:last])
+                yield self._answer(str(path), item, seen[first:last])
                 first = last
 
     def _select(self, faces: list[Face]) -> list[Face]:
@@ -191,25 +198,31 @@ class Recognizer:
     def _crop(self, image: UInt8[np.ndarray, "height width 3"], face: Face) -> Float32[np.ndarray, "3 size size"]:
         height, width = image.shape[:2]
         recipe = self.info.crop
-        matrix = crop_matrix(recipe, landmarks=face.landmarks, box=face.box, image_size=(width, height))
+        matrix = detection_matrix(recipe, landmarks=face.landmarks, box=face.box, image_size=(width, height))
         return normalize(warp(image, matrix, recipe.size, border_level(recipe)), self.info.normalization)
 
     @torch.inference_mode()
-    def _probabilities(
-        self, crops: Sequence[Float32[np.ndarray, "3 size size"]]
-    ) -> Float32[np.ndarray, "faces outputs"]:
-        """Return each action unit's probability, then those of the expressions, which sum to 1."""
+    def _look(self, crops: Sequence[Float32[np.ndarray, "3 size size"]]) -> list["_Seen"]:
+        """Return each face's probabilities: the action units', then those of the expressions, which sum to 1."""
         units = len(self.info.action_units)
-        rows = [np.zeros((0, self.info.num_outputs), np.float32)]
+        seen: list[_Seen] = []
         for start in range(0, len(crops), self.config.batch_size):
             batch = torch.from_numpy(np.stack(crops[start : start + self.config.batch_size])).to(self.device)
-            logits = self._model(batch).float()
-            rows.append(torch.cat([logits[:, :units].sigmoid(), logits[:, units:].softmax(dim=1)], 1).cpu().numpy())
-        return np.concatenate(rows)
+            logits, maps = self._run(batch)
+            rows = torch.cat([logits[:, :units].sigmoid(), logits[:, units:].softmax(dim=1)], 1).cpu().numpy()
+            attention = [None] * len(rows) if maps is None else list(maps[:, :units].float().cpu().numpy())
+            seen += map(_Seen, rows, attention)
+        return seen
 
-    def _answer(
-        self, source: str, found: "_Found", probabilities: Float32[np.ndarray, "faces outputs"]
-    ) -> RecognizedFrame:
+    def _run(self, batch: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Return logits, and attention maps if they are wanted."""
+        if not self.config.attention:
+            return self._model(batch).float(), None
+        model = attentive(self._model, self.info)
+        look = model.look(batch)
+        return model.head(look.features).float(), look.attention
+
+    def _answer(self, source: str, found: "_Found", seen: Sequence["_Seen"]) -> RecognizedFrame:
         frame, expressions = found.frame, self.info.expressions
         units = len(self.info.action_units)
         recognitions = tuple(
@@ -222,12 +235,13 @@ class Recognizer:
                 confidence=face.score,
                 landmarks=face.landmarks,
                 action_units=self.info.action_units,
-                probabilities=row[:units],
-                decisions=row[:units] >= self._thresholds,
+                probabilities=look.row[:units],
+                decisions=look.row[:units] >= self._thresholds,
                 expressions=expressions,
-                expression_probabilities=None if expressions is None else row[units:],
+                expression_probabilities=None if expressions is None else look.row[units:],
+                attention=look.attention,
             )
-            for face, face_id, row in zip(found.faces, found.ids, probabilities, strict=True)
+            for face, face_id, look in zip(found.faces, found.ids, seen, strict=True)
         )
         return RecognizedFrame(
             source=source, frame=frame.index, timestamp=frame.timestamp, image=frame.image, faces=recognitions
@@ -239,6 +253,12 @@ class _Found:
     frame: Frame
     faces: list[Face]
     ids: list[int]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Seen:
+    row: Float32[np.ndarray, " outputs"]
+    attention: Float32[np.ndarray, " aus map map"] | None
 
 
 def _batches(stream: Iterator[Frame], size: int) -> Iterator[list[Frame]]:

@@ -13,6 +13,7 @@ from rich.table import Table
 from facskit.datasets.corpora.decisions import CorpusName, Decisions, OnError, PaperName
 from facskit.datasets.corpora.importers import read_corpus
 from facskit.datasets.corpora.index import CorpusIndex
+from facskit.datasets.corpora.listed import read_listed
 from facskit.datasets.corpora.published_counts import PAPER_FRAMES
 from facskit.datasets.preparation import prepare, refuse_inside
 from facskit.datasets.preparation_config import PointsFrom, PreparationConfig, paper_preparation
@@ -28,12 +29,17 @@ Writes OUT/images, OUT/manifest.parquet, OUT/report.md and OUT/sheet.jpg, and no
 goes on where it was when started again with the same options. To see what a folder must look like, without any
 licence: facskit example-tree CORPUS FOLDER
 
+Faces that facskit rendered, and pictures of your own with a manifest, are cropped once in the same way: CORPUS is then
+the word manifest, and ROOT the manifest or its folder.
+
 Examples:
   facskit prepare bp4d /data/BP4D -o data/bp4d --as fmae-iat
   facskit prepare disfa /data/DISFA -o data/disfa --camera right --threshold 2 --crop five-point --size 224
   facskit prepare raf-db /data/RAF-DB -o data/raf_db
+  facskit prepare manifest data/rendered -o data/rendered_aligned --as ciu
 """
 
+Source = CorpusName | Literal["manifest"]
 CropKind = Literal["box", "similarity-49", "five-point", "none"]
 Missing = Literal["unknown", "negative", "drop-frame"]
 Camera = Literal["left", "right"]
@@ -51,10 +57,10 @@ def _unset(shown: object = "INT", name: str | None = None) -> object:
 class PrepareOptions:
     """Cut the faces out of a corpus you hold a licence for, and write images and a manifest."""
 
-    corpus: Annotated[CorpusName, tyro.conf.Positional]
-    """Which corpus the folder holds."""
+    corpus: Annotated[Source, tyro.conf.Positional]
+    """Which corpus the folder holds; manifest for faces that have a manifest, such as rendered ones."""
     root: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="ROOT")]
-    """Its folder, as it was unpacked."""
+    """Its folder, as it was unpacked; or the manifest."""
     out: Annotated[Path, tyro.conf.arg(aliases=("-o",))]
     """New folder for images, manifest and report."""
     like: Annotated[PaperName | None, _unset(PaperName, name="as")] = None
@@ -89,11 +95,14 @@ class PrepareOptions:
 
     def decisions(self) -> Decisions:
         """Return how to read the corpus: the paper's choices, and over them the user's."""
-        base = Decisions() if self.like is None else Decisions.as_paper(self.like, self.corpus)
+        base = Decisions()
+        if self.like is not None and self.corpus != "manifest":  # its labels have been decided on
+            base = Decisions.as_paper(self.like, self.corpus)
         names = {field.name for field in fields(Decisions)} - {"on_error"}
         given = {name: value for name in names if (value := getattr(self, name)) is not None}
         chosen = replace(base, on_error=self.on_error, **given)
-        for name in sorted(given.keys() - chosen.describe(self.corpus).keys()):
+        applying = set() if self.corpus == "manifest" else chosen.describe(self.corpus).keys()
+        for name in sorted(given.keys() - applying):
             raise RecipeError(f"--{name.replace('_', '-')} has no effect on {self.corpus}; leave it out")
         return chosen
 
@@ -151,11 +160,14 @@ def main(arguments: Sequence[str]) -> int:
         raise RecipeError(str(error)) from error
     refuse_inside(options.out, options.root)
     console = Console(highlight=False, soft_wrap=True)
-    index = read_corpus(options.corpus, options.root, decisions)
+    if options.corpus == "manifest":
+        index = read_listed(options.root)
+    else:
+        index = read_corpus(options.corpus, options.root, decisions)
     _print_index(console, index, config)
     manifest = prepare(index, config, options.out)
     _print_result(console, index, manifest)
-    if options.like is not None and (options.like, options.corpus) in PAPER_FRAMES:
+    if options.like is not None and options.corpus != "manifest" and (options.like, options.corpus) in PAPER_FRAMES:
         count = PAPER_FRAMES[options.like, options.corpus]
         console.print(f"{options.like}'s own lists have {count:,} frames of {options.corpus}.")
     console.print(f"Next: {escape(next_command(index, config, manifest))}")
@@ -201,9 +213,11 @@ def next_command(index: CorpusIndex, config: PreparationConfig, manifest: Path) 
     expressions = {"raf-db": "raf_db_fmae", "affectnet": "affectnet8_fmae"}
     if index.corpus in expressions:
         return f"facskit train recipes/expression/{expressions[index.corpus]}.yaml --data.manifest {manifest}"
-    if isinstance(config.crop, BoxCrop) and config.crop.stretch and index.corpus != "disfa-plus":
+    if isinstance(config.crop, BoxCrop) and config.crop.stretch and index.corpus in ("bp4d", "bp4d-plus", "disfa"):
         recipe = f"recipes/fmae_iat/{index.corpus.replace('-', '_')}_fmae_iat.yaml"
         return f"facskit cross-validate {recipe} --data.manifest {manifest}"
+    if isinstance(config.crop, Similarity49Crop) and index.corpus in ("bp4d", "disfa"):
+        return f"facskit cross-validate recipes/ciu/{index.corpus}.yaml --data.manifest {manifest}"
     if isinstance(config.crop, EyeSimilarityCrop):
         return f"facskit evaluate packaged {manifest}"
     kind = "none" if config.crop is None else config.crop.kind

@@ -73,7 +73,8 @@ def read_command(words: Sequence[str], name: str, purpose: str, wanted: type[Any
 
 def _usage(program: str, purpose: str, wanted: type[Any]) -> str:
     found = [_short(path) for path in find_recipes(RECIPES, wanted)]
-    example = next((path for path in found if path.parent.name != "debug"), "RECIPE")
+    runnable = sorted(found, key=lambda path: (path.parent.name == "debug", path.parent.name != "packaged"))
+    example = next(iter(runnable), "RECIPE")  # one that needs no corpus, if there is any
     lines = [
         f"usage: {program} RECIPE [--out DIR] [OPTIONS]",
         "",

@@ -2,7 +2,7 @@
 
 A file that can't be read doesn't stop the others: the table is written for the good ones, each bad one gets a sentence
 at the end, and the exit code is 1. When no file could be read, nothing is written. A search of folders leaves out the
-folder of the overlays, so that a second run doesn't read the pictures of the first.
+folders of the overlays and attention maps, so that a second run doesn't read the pictures of the first.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,6 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from facskit.errors import MediaError, RecipeError
 from facskit.faces.images import find_media, is_video
 from facskit.faces.video import video_info
+from facskit.inference.attention_files import AttentionFolder
 from facskit.inference.overlay_files import OverlayFolder
 from facskit.inference.recognition import RecognizedFrame
 from facskit.inference.recognizer import Device, Recognizer, RecognizerConfig
@@ -40,6 +41,9 @@ class RecognizeConfig:
     frames count from 0; a picture without a face has one row with success 0 and empty cells."""
     overlay: Path | None = None
     """Folder for pictures and videos with boxes and bars drawn in."""
+    attention: Path | None = None
+    """Folder for pictures of where the network looks, one per face (of a video one per face and frame); for weights
+    with attention maps only."""
     weights: str = "packaged"
     """Name of installed weights, or path of a weight file or of a finished run's folder."""
     device: Device = "auto"
@@ -80,9 +84,10 @@ def recognize(config: RecognizeConfig, recognizer: Recognizer | None = None) -> 
         RecipeError: The table or the overlays can't be written there.
     """
     _refuse_mixing(config)
-    files = find_media(config.inputs, leave_out=config.overlay)
+    files = find_media(config.inputs, leave_out=_folders(config))
     if recognizer is None:
-        recognizer = Recognizer.from_checkpoint(config.weights, config.device, RecognizerConfig(faces=config.faces))
+        wanted = RecognizerConfig(faces=config.faces, attention=config.attention is not None)
+        recognizer = Recognizer.from_checkpoint(config.weights, config.device, wanted)
     labels = recognizer.info.action_units, recognizer.info.expressions
     summary = Summary()
     failures = []
@@ -90,6 +95,8 @@ def recognize(config: RecognizeConfig, recognizer: Recognizer | None = None) -> 
         sinks: list[Callable[[RecognizedFrame], None]] = [summary.add]
         if config.output is not None:
             sinks.append(stack.enter_context(TableWriter(config.output, *labels)).write)
+        if config.attention is not None:
+            sinks.append(AttentionFolder(config.attention, recognizer.info.crop).write)
         overlays = OverlayFolder(config.overlay, *labels) if config.overlay is not None else None
         progress = stack.enter_context(_progress())
         for file in progress.track(files, description="files"):
@@ -107,10 +114,16 @@ def recognize(config: RecognizeConfig, recognizer: Recognizer | None = None) -> 
     return 1 if failures else 0
 
 
+def _folders(config: RecognizeConfig) -> list[Path]:
+    """Return the folders of pictures that are written."""
+    return [folder for folder in (config.overlay, config.attention) if folder is not None]
+
+
 def _refuse_mixing(config: RecognizeConfig) -> None:
-    for path in config.inputs:
-        if config.overlay is not None and path.is_dir() and path.resolve() == config.overlay.resolve():
-            raise RecipeError(f"{config.overlay}: found an input, expected another folder for the overlays")
+    for folder in _folders(config):
+        if any(path.is_dir() and path.resolve() == folder.resolve() for path in config.inputs):
+            what = "overlays" if folder is config.overlay else "attention maps"
+            raise RecipeError(f"{folder}: found an input, expected another folder for the {what}")
 
 
 def _nothing_read(failures: Sequence[str]) -> MediaError:
@@ -166,6 +179,8 @@ def _report(config: RecognizeConfig, summary: Summary, overlays: OverlayFolder |
         out.print("[dim]Every probability as a table: add --output result.csv[/]")
     if overlays is not None and overlays.written:
         out.print(f"Overlays: {escape(str(overlays.folder))}")
+    if config.attention is not None and config.attention.exists():
+        out.print(f"Attention maps: {escape(str(config.attention))}")
 
 
 def _complain(failures: Sequence[str]) -> None:

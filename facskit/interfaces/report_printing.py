@@ -6,8 +6,9 @@ from rich.console import Console
 
 from facskit.evaluation.expression_reports import ExpressionReport
 from facskit.evaluation.reports import Report
+from facskit.experiments.networks_report import compare_networks, comparison_table
 
-__all__ = ["print_report"]
+__all__ = ["print_networks", "print_report", "table_console"]
 
 _WIDTH_IN_FILES = 140
 
@@ -19,9 +20,25 @@ def print_report(report: Report | ExpressionReport, folder: Path) -> None:
         report: What to print.
         folder: Where `results.md` and the files beside it are.
     """
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=_WIDTH_IN_FILES)
+    console = table_console()
     console.print(report.to_table())
     beside = "results.json, confusion.png" if isinstance(report, ExpressionReport) else "results.json"
     console.print(f"Results: {folder / 'results.md'}, {beside} and predictions.parquet beside it", soft_wrap=True)
+
+
+def print_networks(folder: Path) -> None:
+    """Print the networks of a training by causal intervention side by side, and where they are.
+
+    Args:
+        folder: Folder of the run or cross-validation.
+    """
+    networks = compare_networks(folder)
+    console = table_console()
+    console.print(comparison_table(networks).to_terminal())
+    console.print(f"Results of all networks by action unit: {folder / 'networks.md'}", soft_wrap=True)
+
+
+def table_console() -> Console:
+    """Return where tables are printed: as wide as the terminal, and wide enough for all columns in a file or pipe."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=_WIDTH_IN_FILES)

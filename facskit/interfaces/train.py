@@ -6,7 +6,7 @@ from rich.console import Console
 
 from facskit.experiments.run import train
 from facskit.interfaces.recipe_command import read_command
-from facskit.interfaces.report_printing import print_report
+from facskit.interfaces.report_printing import print_networks, print_report
 
 __all__ = ["main"]
 
@@ -17,5 +17,7 @@ def main(words: Sequence[str]) -> int:
     weights, report = train(command.recipe, command.out)
     if report is not None:
         print_report(report, command.out)
+        if command.recipe.objective.kind == "causal-intervention":
+            print_networks(command.out)
     Console(highlight=False, soft_wrap=True).print(f"Weights: {weights}")
     return 0

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from facskit.models.attention_network import AttentionConfig, AttentionNetwork
 from facskit.models.compact_network import CompactConfig, CompactNetwork
 from facskit.models.layers import FaceNetwork
 from facskit.models.masked_autoencoder import AutoencoderConfig
@@ -11,7 +12,7 @@ from facskit.models.vision_transformer import VisionTransformer, ViTConfig
 
 __all__ = ["ModelConfig", "build_model", "config_from_dict", "config_to_dict"]
 
-ModelConfig = ViTConfig | CompactConfig
+ModelConfig = ViTConfig | CompactConfig | AttentionConfig
 """Every network that recognises; the `kind` field tells which."""
 
 
@@ -35,6 +36,8 @@ def build_model(config: ModelConfig, num_outputs: int) -> FaceNetwork:
             return VisionTransformer(config, num_outputs)
         case CompactConfig():
             return CompactNetwork(config, num_outputs)
+        case AttentionConfig():
+            return AttentionNetwork(config, num_outputs)
 
 
 def config_to_dict(config: ModelConfig | AutoencoderConfig) -> dict[str, object]:
@@ -54,6 +57,7 @@ def config_from_dict(values: Mapping[str, object]) -> ModelConfig | AutoencoderC
     known: dict[str, ModelConfig | AutoencoderConfig] = {
         "vit": ViTConfig(),
         "compact": CompactConfig(),
+        "attention": AttentionConfig(),
         "mae": AutoencoderConfig(encoder=ViTConfig(drop_path=0.0)),
     }
     kind = values.get("kind")

@@ -135,8 +135,8 @@ def header_from_dict(path: Path, values: object) -> CheckpointInfo | EncoderInfo
         raise CheckpointError(f"{path} is damaged: its description must be a JSON object, got {type(values).__name__}")
     kind = _check_entries(path, values)
     if values["normalization"] not in get_args(Normalization):
-        kinds = " or ".join(get_args(Normalization))
-        raise CheckpointError(f"{path} has the normalization {values['normalization']!r}; expected {kinds}")
+        kinds = ", ".join(get_args(Normalization))
+        raise CheckpointError(f"{path} has the normalization {values['normalization']!r}; expected one of {kinds}")
     try:
         return _encoder(values) if kind == "autoencoder" else _recognizer(values)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
@@ -162,7 +162,7 @@ def _check_entries(path: Path, values: Mapping[str, Any]) -> str:
 def _recognizer(values: Mapping[str, Any]) -> CheckpointInfo:
     model = config_from_dict(values["model"])
     if isinstance(model, AutoencoderConfig):
-        raise ValueError("a recogniser's model must be a vit or compact network, got an autoencoder")
+        raise ValueError("a recogniser's model must be a vit, compact or attention network, got an autoencoder")
     units, expressions = values["action_units"], values.get("expressions", [])
     return CheckpointInfo(
         model=model,

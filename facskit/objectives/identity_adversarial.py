@@ -4,199 +4,34 @@ A subject head tries to name the training subject from the features. Between fea
 the head learns to recognise people, the network learns to make that impossible.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 import torch
-from jaxtyping import Float, Int8, Int64
-from torch import Tensor, nn
-from torch.nn import functional
+from jaxtyping import Float, Int8
+from torch import Tensor
 
+from facskit.action_units import ActionUnitSet
 from facskit.datasets.samples import Batch
 from facskit.models.layers import FaceNetwork
+from facskit.objectives.feature_force import feature_force
+from facskit.objectives.identity_term import IdentityReversalConfig, IdentityTerm, SubjectHead
 from facskit.objectives.objective import Objective, StepOutput
-from facskit.objectives.occurrence import OccurrenceConfig, label_weights, occurrence_loss
+from facskit.objectives.occurrence import OccurrenceConfig, OccurrenceTerm
 
-__all__ = [
-    "IdentityAdversarial",
-    "IdentityAdversarialConfig",
-    "IdentityLoss",
-    "SubjectHead",
-    "constant_predictor_loss",
-    "identity_loss",
-    "reversal_strength",
-    "reverse_gradient",
-]
-
-IdentityLoss = Literal["bce_one_hot", "softmax"]
-"""Binary cross-entropy on the one-hot subject, mean over batch and subjects (released code), or softmax (the text)."""
+__all__ = ["IdentityAdversarial", "IdentityAdversarialConfig"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class IdentityAdversarialConfig:
-    """How identity is fought; the defaults are those of the released code on BP4D."""
+class IdentityAdversarialConfig(IdentityReversalConfig):
+    """How AUs are learned while identity is fought; the defaults are those of the released code on BP4D."""
 
     kind: Literal["identity-adversarial"] = "identity-adversarial"
     occurrence: OccurrenceConfig = field(default_factory=OccurrenceConfig)
     """How the AUs are learned."""
     strength: float = 2.0
     """Factor on the reversed gradient (paper: lambda; 2 on BP4D, 1 on BP4D+, 0.5 on DISFA)."""
-    loss: IdentityLoss = "bce_one_hot"
-    """The subject head's loss; softmax gradients are about as many times larger as there are subjects."""
-    head_depth: Literal[1, 2, 3] = 1
-    """Linear layers of the subject head: D-K, D-D/2-K or D-D/2-D/4-K."""
-    schedule: Literal["constant", "warm-up", "dann"] = "constant"
-    """How the strength grows: at once (paper), linearly, or by the curve of domain-adversarial training."""
-    warm_up: float = 0.1
-    """Share of the training over which `warm-up` reaches the full strength; in (0, 1]."""
-    dann_gamma: float = 10.0
-    """Steepness of the `dann` curve; above 0."""
-    stop_gradient: bool = False
-    """A control experiment: the subject head learns, the network is left alone."""
-
-    def __post_init__(self) -> None:
-        """Refuse values out of range.
-
-        Raises:
-            ValueError: A field is out of range; the message names it.
-        """
-        if not (self.strength >= 0.0 and math.isfinite(self.strength)):
-            raise ValueError(f"strength must be at least 0 and finite, got {self.strength}")
-        if self.loss not in {"bce_one_hot", "softmax"}:
-            raise ValueError(f"loss must be bce_one_hot or softmax, got {self.loss!r}")
-        if self.head_depth not in {1, 2, 3}:
-            raise ValueError(f"head_depth must be 1, 2 or 3, got {self.head_depth}")
-        if self.schedule not in {"constant", "warm-up", "dann"}:
-            raise ValueError(f"schedule must be constant, warm-up or dann, got {self.schedule!r}")
-        if not 0.0 < self.warm_up <= 1.0:
-            raise ValueError(f"warm_up must be in (0, 1], got {self.warm_up}")
-        if not self.dann_gamma > 0.0:
-            raise ValueError(f"dann_gamma must be above 0, got {self.dann_gamma}")
-
-
-class _ReverseGradient(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, features: Tensor, strength: float | Tensor) -> Tensor:  # noqa: ANN401 - torch gives it no public type
-        ctx.strength = strength
-        return features.view_as(features)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:  # noqa: ANN401 - torch gives it no public type
-        return gradients[0] * -ctx.strength, None
-
-
-def reverse_gradient(features: Float[Tensor, "*shape"], strength: float | Float[Tensor, ""]) -> Float[Tensor, "*shape"]:
-    """Return the features unchanged, with a gradient that points the other way.
-
-    Args:
-        features: What a head reads that should learn, while the network should unlearn.
-        strength: Factor on the reversed gradient.
-
-    Paper:
-        R(x) = x, dR/dx = -lambda I (FMAE-IAT, after domain-adversarial training).
-    """
-    reversed_: Tensor = _ReverseGradient.apply(features, strength)  # type: ignore[no-untyped-call]
-    return reversed_
-
-
-def reversal_strength(config: IdentityAdversarialConfig, progress: float) -> float:
-    """Return the strength at a moment of the training.
-
-    Args:
-        config: Full strength and schedule.
-        progress: Share of the training done, from 0 to 1.
-
-    Raises:
-        ValueError: `progress` lies outside [0, 1].
-
-    Paper:
-        FMAE-IAT keeps it constant. `dann` is lambda (2 / (1 + exp(-gamma p)) - 1) of domain-adversarial training.
-    """
-    if not 0.0 <= progress <= 1.0:
-        raise ValueError(f"progress must be in [0, 1], got {progress}")
-    match config.schedule:
-        case "constant":
-            return config.strength
-        case "warm-up":
-            return config.strength * min(progress / config.warm_up, 1.0)
-        case "dann":
-            return config.strength * math.tanh(config.dann_gamma * progress / 2.0)  # the same curve, never overflowing
-
-
-class SubjectHead(nn.Sequential):
-    """Names the training subject from the features: one to three linear layers with GELU between them.
-
-    Args:
-        dim: Length of the feature vector.
-        num_subjects: Subjects of the training fold.
-        depth: Number of linear layers; each but the last halves the width.
-    """
-
-    def __init__(self, dim: int, num_subjects: int, depth: int) -> None:
-        layers: list[nn.Module] = []
-        width = dim
-        for _ in range(depth - 1):
-            layers += [nn.Linear(width, width // 2), nn.GELU()]
-            width //= 2
-        super().__init__(*layers, nn.Linear(width, num_subjects))
-
-
-def identity_loss(
-    logits: Float[Tensor, "batch subjects"], subjects: Int64[Tensor, "batch"], kind: IdentityLoss
-) -> Float[Tensor, ""]:
-    """How badly the subject head names the subjects.
-
-    Args:
-        logits: The subject head's answers.
-        subjects: Index of each sample's subject; -1 is ignored, in value and gradient.
-        kind: Which reading of the paper.
-
-    Returns:
-        The mean over the samples with a known subject; zero with a zero gradient if there is none.
-
-    Paper:
-        The text reads as softmax cross-entropy; the released code takes BCE-with-logits on the one-hot subject,
-        averaged over batch and subjects. See `docs/decisions/0003-identity-loss-reading.md`.
-    """
-    known = subjects >= 0
-    scores = torch.where(known.unsqueeze(1), logits.to(torch.promote_types(logits.dtype, torch.float32)), 0.0)
-    names = subjects.clamp(min=0)
-    match kind:
-        case "bce_one_hot":
-            every = torch.arange(scores.shape[1], device=scores.device)
-            targets = (names.unsqueeze(1) == every).to(scores.dtype)
-            losses = functional.binary_cross_entropy_with_logits(scores, targets, reduction="none").mean(1)
-        case "softmax":
-            losses = functional.cross_entropy(scores, names, reduction="none")
-    return torch.where(known, losses, 0.0).sum() / known.sum().clamp(min=1)
-
-
-def constant_predictor_loss(counts: Sequence[int], kind: IdentityLoss) -> float:
-    """Return the identity loss of the best predictor that ignores the image.
-
-    A subject head above this floor has been beaten by a constant; one below it still sees identity.
-
-    Args:
-        counts: Training samples of each subject.
-        kind: Which identity loss.
-
-    Returns:
-        The entropy of the subjects' shares: binary entropies averaged over the subjects, or the joint one.
-
-    Raises:
-        ValueError: There is no sample.
-    """
-    total = sum(counts)
-    if total <= 0:
-        raise ValueError(f"counts must name at least one sample, got {list(counts)}")
-    shares = [count / total for count in counts]
-    present = sum(-share * math.log(share) for share in shares if share > 0)
-    if kind == "softmax":
-        return present
-    absent = sum(-(1 - share) * math.log1p(-share) for share in shares if share < 1)
-    return (present + absent) / len(shares)
 
 
 class IdentityAdversarial(Objective[Batch]):
@@ -209,10 +44,12 @@ class IdentityAdversarial(Objective[Batch]):
         model: The network to train.
         config: How identity is fought.
         subject_counts: Training samples of each training subject, in the order of the batch's subject indices.
-        training_labels: Labels of the training fold; needed when `config.occurrence.balance` is `positive-rate`.
+        training_labels: Labels of the training fold; needed when `config.occurrence.balance` is not `none`.
+        units: The network's action units; needed when `config.occurrence.attention` has a weight.
 
     Raises:
-        ValueError: There are fewer than two subjects, or `training_labels` are needed and missing.
+        ValueError: There are fewer than two subjects, something needed is missing, or the network has no attention that
+            could be taught.
 
     Paper:
         L = L_AU(head(f)) + L_ID(subject_head(R(f))). The released code counts all subjects of the corpus; here only
@@ -227,47 +64,49 @@ class IdentityAdversarial(Objective[Batch]):
         config: IdentityAdversarialConfig,
         subject_counts: Sequence[int],
         training_labels: Int8[Tensor, "samples aus"] | None = None,
+        units: ActionUnitSet | None = None,
     ) -> None:
         super().__init__(model)
-        if len(subject_counts) < 2:
-            raise ValueError(f"identity adversarial training needs at least two subjects, got {len(subject_counts)}")
         self.config = config
-        self.weights: Tensor | None
-        self.register_buffer("weights", label_weights(config.occurrence, training_labels))
-        self.subject_head = SubjectHead(model.dim, len(subject_counts), config.head_depth)
-        self._floor = constant_predictor_loss(subject_counts, config.loss)
-        self.strength: Tensor
-        self.register_buffer("strength", torch.zeros(()), persistent=False)
-        self.on_progress()
+        self.occurrence = OccurrenceTerm(config.occurrence, units, training_labels)
+        self.occurrence.attention.check(model)
+        self.identity = IdentityTerm(config, model.dim, subject_counts)
+
+    @property
+    def subject_head(self) -> SubjectHead:
+        """What names the training subject from the features."""
+        return self.identity.subject_head
 
     def on_progress(self) -> None:
         """Set the strength of the reversal."""
-        self.strength.fill_(reversal_strength(self.config, self.progress))
+        self.identity.follow(self.progress)
+
+    def rate_factors(self) -> dict[str, float]:
+        """Return the factor on the subject head's learning rate."""
+        return self.identity.rate_factors("identity")
 
     def forward(self, batch: Batch) -> StepOutput:
-        """Return the sum of occurrence and identity loss.
+        """Return the sum of occurrence and identity loss, and of the attention loss if it has a weight.
 
-        Terms: `occurrence`, `identity`, `identity_accuracy` (of the samples with a known subject; 0 if there is none),
-        `identity_constant` (what a constant predictor would get) and `reversal_strength`.
+        Terms: `occurrence`, `attention` if it has a weight, those of `IdentityTerm`, and how hard the two losses pull
+        at the features: `gradient_occurrence` and `gradient_identity`, the latter reversed (see `feature_force`).
         """
-        features = self.model.features(batch.images)
-        logits = self.model.head(features)
-        seen = features.detach() if self.config.stop_gradient else reverse_gradient(features, self.strength)
-        subject_logits = self.subject_head(seen)
-        smoothing = self.config.occurrence.label_smoothing
-        occurrence = occurrence_loss(logits, batch.labels, self.weights, smoothing)
-        identity = identity_loss(subject_logits, batch.subjects, self.config.loss)
-        terms = {
-            "occurrence": occurrence.detach(),
-            "identity": identity.detach(),
-            "identity_accuracy": _accuracy(subject_logits, batch.subjects),
-            "identity_constant": identity.new_full((), self._floor),
-            "reversal_strength": self.strength.clone(),
+        seen = self.occurrence.observe(self.model, batch)
+        occurrence = self.occurrence(seen.logits, batch.labels)
+        identity, terms = self.identity(seen.features, batch.subjects)
+        return StepOutput(
+            loss=occurrence + identity + seen.loss,
+            terms={"occurrence": occurrence.detach(), **seen.terms, **terms, **self._forces(seen.features, batch)},
+            logits=seen.logits.detach(),
+        )
+
+    @torch.compiler.disable  # type: ignore[untyped-decorator]
+    def _forces(self, features: Float[Tensor, "batch dim"], batch: Batch) -> dict[str, Tensor]:
+        def occurrence(leaf: Tensor) -> Tensor:
+            loss: Tensor = self.occurrence(self.model.head(leaf), batch.labels)
+            return loss
+
+        return {
+            "gradient_occurrence": feature_force(occurrence, features),
+            "gradient_identity": self.identity.force(features, batch.subjects),
         }
-        return StepOutput(loss=occurrence + identity, terms=terms, logits=logits.detach())
-
-
-@torch.no_grad()
-def _accuracy(logits: Float[Tensor, "batch subjects"], subjects: Int64[Tensor, "batch"]) -> Float[Tensor, ""]:
-    known = subjects >= 0
-    return (known & (logits.argmax(1) == subjects)).sum().float() / known.sum().clamp(min=1)

@@ -85,6 +85,10 @@ class Objective(nn.Module, ABC, Generic[BatchT]):
             batch: Training samples; an objective never sees a test fold.
         """
 
+    def rate_factors(self) -> dict[str, float]:
+        """Return factors on the learning rate of what is learned beside the model, by parameter name; 1 if left out."""
+        return {}
+
     def flops_per_image(self) -> int | None:
         """Return the floating-point operations of training on one image, or None where nobody counted them."""
         return self.model.flops_per_image()

@@ -1,31 +1,51 @@
 """Multi-label occurrence of action units: binary cross-entropy that skips what nobody coded."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import torch
 from jaxtyping import Float, Int8
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
+from facskit.action_units import ActionUnitSet
 from facskit.datasets.samples import Batch, LabelState
 from facskit.models.layers import FaceNetwork
+from facskit.objectives.attention_regression import AttentionRegression, AttentionRegressionConfig, Observation
 from facskit.objectives.objective import Objective, StepOutput
 
-__all__ = ["Occurrence", "OccurrenceConfig", "label_weights", "occurrence_loss", "positive_weights"]
+__all__ = [
+    "LabelWeights",
+    "Occurrence",
+    "OccurrenceConfig",
+    "OccurrenceTerm",
+    "at_least_float32",
+    "inverse_rate_weights",
+    "label_weights",
+    "occurrence_loss",
+    "positive_weights",
+    "rate_weights",
+    "unit_rates",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
 class OccurrenceConfig:
-    """How occurrence is learned; the defaults are the paper's."""
+    """How occurrence is learned; the defaults are FMAE's."""
 
     kind: Literal["occurrence"] = "occurrence"
-    balance: Literal["none", "positive-rate"] = "none"
-    """`positive-rate` weighs each AU's positives by negatives / positives of the training fold; the paper: none."""
+    balance: Literal["none", "positive-rate", "inverse-rate"] = "none"
+    """`positive-rate` weighs each AU's positives by negatives / positives of the training fold, within `max_weight`.
+    `inverse-rate` does so without a limit, and also weighs AUs by the inverse of their rates (CIU's balanced network);
+    FMAE: none."""
     max_weight: float = 10.0
-    """Limit of a positive's weight, and its inverse the lower limit; at least 1."""
+    """Limit of a positive's weight under `positive-rate`, and its inverse the lower limit; at least 1."""
     label_smoothing: float = 0.0
     """Pulls targets 0 and 1 towards a half: s / 2 and 1 - s / 2; in [0, 1)."""
+    reduction: Literal["mean", "sum"] = "mean"
+    """How the cross-entropies of an image's AUs are joined; under `inverse-rate` it's always the weighted mean."""
+    attention: AttentionRegressionConfig = field(default_factory=AttentionRegressionConfig)
+    """Where an attentive network should look."""
 
     def __post_init__(self) -> None:
         """Refuse values out of range.
@@ -33,12 +53,24 @@ class OccurrenceConfig:
         Raises:
             ValueError: A field is out of range; the message names it.
         """
-        if self.balance not in {"none", "positive-rate"}:
-            raise ValueError(f"balance must be none or positive-rate, got {self.balance!r}")
+        if self.balance not in {"none", "positive-rate", "inverse-rate"}:
+            raise ValueError(f"balance must be none, positive-rate or inverse-rate, got {self.balance!r}")
         if not self.max_weight >= 1.0:
             raise ValueError(f"max_weight must be at least 1, got {self.max_weight}")
         if not 0.0 <= self.label_smoothing < 1.0:
             raise ValueError(f"label_smoothing must be in [0, 1), got {self.label_smoothing}")
+        if self.reduction not in {"mean", "sum"}:
+            raise ValueError(f"reduction must be mean or sum, got {self.reduction!r}")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LabelWeights:
+    """What each action unit's labels count."""
+
+    positive: Float[Tensor, "aus"]
+    """Weight of an AU's positive labels; its negative ones have 1."""
+    unit: Float[Tensor, "aus"] | None = None
+    """Weight of all of an AU's labels, with the mean 1; 1 if left out."""
 
 
 def occurrence_loss(
@@ -46,6 +78,7 @@ def occurrence_loss(
     labels: Int8[Tensor, "batch aus"],
     weights: Float[Tensor, "aus"] | None = None,
     label_smoothing: float = 0.0,
+    unit_weights: Float[Tensor, "aus"] | None = None,
 ) -> Float[Tensor, ""]:
     """Binary cross-entropy, averaged over the known labels.
 
@@ -57,21 +90,25 @@ def occurrence_loss(
         labels: `LabelState` values.
         weights: Weight of each AU's positive labels; 1 if left out.
         label_smoothing: Pulls targets towards a half.
+        unit_weights: Weight of all of an AU's labels; 1 if left out. What is divided by stays the number of labels.
 
     Returns:
         The mean over all known cells of the batch, at least in float32.
 
     Paper:
         L_AU = - 1 / (B A) sum_b sum_a [ w_a y log s(z) + (1 - y) log(1 - s(z)) ] with w_a = 1 (FMAE-IAT); here the mean
-        runs over known labels alone, which is the same when all are known.
+        runs over known labels alone, which is the same when all are known. CIU eq. 14 has the positives' weight v_a and
+        an AU's weight w_a with the sum 1, so that A w_a is given here.
     """
     # Plain numbers, since torch.compile can't compare a tensor with an enumeration's member.
     known = labels != LabelState.UNKNOWN.value
     # Replacing unknown logits first keeps even an infinite one out of the gradient.
-    scores = torch.where(known, _at_least_float32(logits), 0.0)
+    scores = torch.where(known, at_least_float32(logits), 0.0)
     targets = (labels == LabelState.PRESENT.value).to(scores.dtype)
     targets = targets * (1.0 - label_smoothing) + 0.5 * label_smoothing
-    cells = functional.binary_cross_entropy_with_logits(scores, targets, pos_weight=weights, reduction="none")
+    cells = functional.binary_cross_entropy_with_logits(
+        scores, targets, weight=unit_weights, pos_weight=weights, reduction="none"
+    )
     return torch.where(known, cells, 0.0).sum() / known.sum().clamp(min=1)
 
 
@@ -91,10 +128,52 @@ def positive_weights(labels: Int8[Tensor, "samples aus"], max_weight: float) -> 
     return torch.where(positives + negatives > 0, weights, 1.0)
 
 
-def label_weights(
-    config: OccurrenceConfig, training_labels: Int8[Tensor, "samples aus"] | None
-) -> Float[Tensor, "aus"] | None:
-    """Return the weights of positives that a config asks for, or None for none.
+def unit_rates(labels: Int8[Tensor, "samples aus"]) -> Float[Tensor, "aus"]:
+    """Return how often each AU is present among the images where it's known; NaN where it never is.
+
+    Args:
+        labels: Labels of the training fold alone.
+
+    Paper:
+        CIU eq. 15: r_j = n_j / n; an unknown label counts in neither.
+    """
+    present = (labels == LabelState.PRESENT).sum(0).double()
+    return present / (labels != LabelState.UNKNOWN).sum(0)
+
+
+def rate_weights(rates: Float[Tensor, "aus"]) -> LabelWeights:
+    """Weigh AUs and their positives by the inverse of how often they occur.
+
+    An AU that is never present, always present or never known has no such weight: its inverse rate would be infinite
+    and drown all others, or its only labels would count nothing. It counts as in the plain loss, and the others share
+    what is left.
+
+    Args:
+        rates: Share of images in which each AU is present.
+
+    Returns:
+        Weights of the positives and of the AUs, the latter with the mean 1, in float32.
+
+    Paper:
+        CIU eq. 15: w_j = (1 / r_j) / sum_k (1 / r_k), times the number of AUs here; v_j = (1 - r_j) / r_j.
+    """
+    ordinary = (rates > 0.0) & (rates < 1.0)
+    inverse = torch.where(ordinary, 1.0 / rates, 0.0)
+    unit = torch.where(ordinary, inverse * (ordinary.sum() / inverse.sum()), 1.0)
+    return LabelWeights(positive=torch.where(ordinary, (1.0 - rates) / rates, 1.0).float(), unit=unit.float())
+
+
+def inverse_rate_weights(labels: Int8[Tensor, "samples aus"]) -> LabelWeights:
+    """Return the weights of `rate_weights` for a training fold.
+
+    Args:
+        labels: Labels of the training fold alone.
+    """
+    return rate_weights(unit_rates(labels))
+
+
+def label_weights(config: OccurrenceConfig, training_labels: Int8[Tensor, "samples aus"] | None) -> LabelWeights | None:
+    """Return the weights of labels that a config asks for, or None for none.
 
     Args:
         config: How to weigh the labels.
@@ -106,20 +185,77 @@ def label_weights(
     if config.balance == "none":
         return None
     if training_labels is None:
-        raise ValueError("training_labels are needed when balance is positive-rate, got none")
-    return positive_weights(training_labels, config.max_weight)
+        raise ValueError(f"training_labels are needed when balance is {config.balance}, got none")
+    if config.balance == "inverse-rate":
+        return inverse_rate_weights(training_labels)
+    return LabelWeights(positive=positive_weights(training_labels, config.max_weight))
+
+
+class OccurrenceTerm(nn.Module):
+    """The occurrence loss with its weights, and the look at a batch that comes before it.
+
+    Args:
+        config: How to weigh the labels, and where to look.
+        units: The network's action units; needed when `config.attention` has a weight.
+        training_labels: Labels of the training fold; needed when `config.balance` is not `none`.
+
+    Raises:
+        ValueError: Something needed is missing.
+    """
+
+    def __init__(
+        self,
+        config: OccurrenceConfig,
+        units: ActionUnitSet | None = None,
+        training_labels: Int8[Tensor, "samples aus"] | None = None,
+    ) -> None:
+        super().__init__()
+        self.config = config
+        self.attention = AttentionRegression(config.attention, units)
+        weights = label_weights(config, training_labels)
+        self.weights: Tensor | None
+        self.unit_weights: Tensor | None
+        self.register_buffer("weights", None if weights is None else weights.positive)
+        self.register_buffer("unit_weights", None if weights is None else weights.unit)
+
+    def observe(self, model: FaceNetwork, batch: Batch) -> Observation:
+        """Answer a batch; see `AttentionRegression.observe`.
+
+        Args:
+            model: The network.
+            batch: Training samples.
+        """
+        return self.attention.observe(model, batch)
+
+    def forward(self, logits: Float[Tensor, "batch aus"], labels: Int8[Tensor, "batch aus"]) -> Float[Tensor, ""]:
+        """Return the occurrence loss.
+
+        Args:
+            logits: The network's answers.
+            labels: `LabelState` values.
+
+        Paper:
+            CIU eq. 13 is printed as a sum over AUs, eq. 14 as a weighted mean; `reduction` concerns the former.
+        """
+        loss = occurrence_loss(logits, labels, self.weights, self.config.label_smoothing, self.unit_weights)
+        summed = self.config.reduction == "sum" and self.config.balance != "inverse-rate"
+        return loss * logits.shape[1] if summed else loss
 
 
 class Occurrence(Objective[Batch]):
-    """Learn which AUs occur, each on its own (FMAE).
+    """Learn which AUs occur, each on its own (FMAE; CIU's imbalanced and balanced networks).
 
     Args:
         model: The network to train.
-        config: How to weigh the labels.
-        training_labels: Labels of the training fold; needed when `config.balance` is `positive-rate`.
+        config: How to weigh the labels, and where to look.
+        training_labels: Labels of the training fold; needed when `config.balance` is not `none`.
+        units: The network's action units; needed when `config.attention` has a weight.
 
     Raises:
-        ValueError: `training_labels` are needed and missing.
+        ValueError: Something needed is missing, or the network has no attention that could be taught.
+
+    Paper:
+        CIU eq. 13, 14 and 16: L = L_u + lambda_a L_a.
     """
 
     model: FaceNetwork
@@ -129,18 +265,25 @@ class Occurrence(Objective[Batch]):
         model: FaceNetwork,
         config: OccurrenceConfig,
         training_labels: Int8[Tensor, "samples aus"] | None = None,
+        units: ActionUnitSet | None = None,
     ) -> None:
         super().__init__(model)
         self.config = config
-        self.weights: Tensor | None
-        self.register_buffer("weights", label_weights(config, training_labels))
+        self.occurrence = OccurrenceTerm(config, units, training_labels)
+        self.occurrence.attention.check(model)
 
     def forward(self, batch: Batch) -> StepOutput:
-        """Return the masked binary cross-entropy of the batch."""
-        logits = self.model(batch.images)
-        loss = occurrence_loss(logits, batch.labels, self.weights, self.config.label_smoothing)
-        return StepOutput(loss=loss, terms={"occurrence": loss.detach()}, logits=logits.detach())
+        """Return the masked binary cross-entropy of the batch and the attention loss.
+
+        Terms: `occurrence`, and `attention` if it has a weight.
+        """
+        seen = self.occurrence.observe(self.model, batch)
+        loss = self.occurrence(seen.logits, batch.labels)
+        return StepOutput(
+            loss=loss + seen.loss, terms={"occurrence": loss.detach(), **seen.terms}, logits=seen.logits.detach()
+        )
 
 
-def _at_least_float32(values: Tensor) -> Tensor:
-    return values.float() if values.dtype in {torch.float16, torch.bfloat16} else values
+def at_least_float32(values: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+    """Return 16-bit floats in 32 bits and others as they are: a loss adds up too many small numbers for 16 bits."""
+    return values.to(torch.promote_types(values.dtype, torch.float32))

@@ -21,24 +21,37 @@ _FUSED_DEVICES = ("cpu", "cuda", "mps")
 
 @dataclass(frozen=True, kw_only=True)
 class OptimizerConfig:
-    """AdamW with linear warm-up, half-cosine decay and, for transformers, smaller rates in lower layers."""
+    """How parameters are updated, and how fast at each moment of the run; the defaults are those of FMAE."""
 
-    kind: Literal["adamw"] = "adamw"
-    """The rule that updates the parameters."""
+    kind: Literal["adamw", "sgd"] = "adamw"
+    """The rule that updates the parameters: AdamW, or stochastic gradient descent with momentum."""
     base_lr: float = 5e-4
-    """Learning rate for an effective batch of 256 images; the rate in use is `base_lr * effective batch / 256`."""
+    """Highest learning rate, for the number of images per update that `scaling` says."""
+    scaling: Literal["linear-256", "none"] = "linear-256"
+    """`linear-256`: the rate in use is `base_lr * effective batch / 256`; `none`: it is `base_lr`, as in CIU."""
     weight_decay: float = 0.05
-    """Decoupled weight decay; biases, other one-dimensional parameters and those that the network names are spared."""
+    """Decay of matrices and convolution kernels, beside the gradient for adamw and as part of it for sgd; biases, other
+    one-dimensional parameters and those that the network names are spared."""
     betas: tuple[float, float] = (0.9, 0.999)
-    """Decay rates of the running averages of the gradient and of its square."""
+    """For adamw: decay rates of the running averages of the gradient and of its square."""
     eps: float = 1e-8
-    """Added to the denominator of the update."""
+    """For adamw: added to the denominator of the update."""
+    momentum: float = 0.9
+    """For sgd: share of the last step that the next one keeps."""
+    nesterov: bool = True
+    """For sgd: look at the gradient one step of the momentum ahead."""
     layer_decay: float = 1.0
     """Factor between the learning rates of neighbouring layers, from the top down; 1 gives all layers one rate."""
     warmup_epochs: float = 0.0
     """Epochs during which the rate grows linearly from 0."""
+    schedule: Literal["cosine", "step", "constant"] = "cosine"
+    """What the rate does after the warm-up: falls by half a cosine, falls by steps, or stays."""
+    step_epochs: float = 2.0
+    """For step: epochs between two steps, counted from the start of the run."""
+    step_factor: float = 0.3
+    """For step: what each step multiplies the rate by."""
     min_lr: float = 0.0
-    """Rate at the end of the run, before the layer's factor."""
+    """Lowest rate after the warm-up, before the layer's factor; a cosine ends there."""
 
     def __post_init__(self) -> None:
         """Refuse values the update rule has no meaning for."""
@@ -46,21 +59,55 @@ class OptimizerConfig:
             value = getattr(self, field)
             if not (math.isfinite(value) and value >= limit):
                 raise ValueError(f"{field} must be at least {limit:g}, got {value}")
-        for field in ("base_lr", "eps"):
+        for field in ("base_lr", "eps", "step_epochs"):
             value = getattr(self, field)
             if not (math.isfinite(value) and value > 0):
                 raise ValueError(f"{field} must be above 0, got {value}")
-        if not 0 < self.layer_decay <= 1:
-            raise ValueError(f"layer_decay must be above 0 and at most 1, got {self.layer_decay}")
+        for field in ("layer_decay", "step_factor"):
+            if not 0 < getattr(self, field) <= 1:
+                raise ValueError(f"{field} must be above 0 and at most 1, got {getattr(self, field)}")
         if not all(0 <= beta < 1 for beta in self.betas):
             raise ValueError(f"betas must be at least 0 and below 1, got {self.betas}")
+        if not 0 <= self.momentum < 1:
+            raise ValueError(f"momentum must be at least 0 and below 1, got {self.momentum}")
+        if self.kind == "sgd" and self.nesterov and not self.momentum:
+            raise ValueError("nesterov must be false without momentum, got true with momentum 0")
 
     def peak_rate(self, effective_batch: int) -> float:
         """Return the rate after warm-up for a number of images per update, over all processes and accumulated steps.
 
         Paper: linear scaling rule, `lr = base_lr * effective_batch / 256`.
         """
-        return self.base_lr * effective_batch / _BATCH_OF_BASE_RATE
+        return self.base_lr * effective_batch / _BATCH_OF_BASE_RATE if self.scaling == "linear-256" else self.base_lr
+
+    def rate(self, epoch: float, *, peak: float, epochs: float) -> float:
+        """Return the learning rate at a moment of the run, before any layer's factor.
+
+        Args:
+            epoch: Fraction of epochs done, for example 1.5 in the middle of the second.
+            peak: Rate after the warm-up, from `peak_rate`.
+            epochs: Length of the run in epochs.
+
+        Raises:
+            ValueError: The warm-up is longer than the run.
+
+        Paper:
+            `step` with its defaults is the public code that CIU builds on: 0.3 every 2 epochs.
+        """
+        warm_up = {"warmup_epochs": self.warmup_epochs, "epochs": epochs}
+        if self.schedule == "cosine" or epoch < self.warmup_epochs:
+            return learning_rate(epoch, peak=peak, floor=self.min_lr, **warm_up)
+        steps = math.floor(epoch / self.step_epochs) if self.schedule == "step" else 0
+        return max(peak * self.step_factor**steps, self.min_lr)
+
+    def describe_rate(self, effective_batch: int) -> str:
+        """Say how high the rate is and where it comes from, for the person at the terminal.
+
+        Args:
+            effective_batch: Images per update.
+        """
+        origin = f" = {self.base_lr:g} x {effective_batch} / {_BATCH_OF_BASE_RATE}"
+        return f"learning rate {self.peak_rate(effective_batch):.3g}{origin if self.scaling == 'linear-256' else ''}"
 
 
 def learning_rate(epoch: float, *, peak: float, floor: float, warmup_epochs: float, epochs: float) -> float:
@@ -108,7 +155,8 @@ def layer_scales(layers: Mapping[str, int], layer_decay: float) -> dict[str, flo
 def parameter_groups(objective: Objective[Any], *, weight_decay: float, layer_decay: float) -> list[dict[str, Any]]:
     """Sort an objective's trainable parameters into groups of one learning-rate factor and one weight decay.
 
-    What the objective learns beside its model, such as a subject head, belongs to the top layer.
+    What the objective learns beside its model, such as a subject head, has the full rate times the objective's own
+    factor.
 
     Args:
         objective: The objective to train.
@@ -119,11 +167,12 @@ def parameter_groups(objective: Objective[Any], *, weight_decay: float, layer_de
         Groups for a PyTorch optimiser, each also with `lr_scale` and the `names` of its parameters.
     """
     scales = layer_scales(objective.model.layer_ids(), layer_decay)
+    beside = objective.rate_factors()
     groups: dict[tuple[float, float], dict[str, Any]] = {}
     for name, parameter in objective.named_parameters():
         if not parameter.requires_grad:
             continue
-        scale = scales.get(name.removeprefix("model."), 1.0)
+        scale = scales.get(name.removeprefix("model."), beside.get(name, 1.0))
         spared = parameter.ndim <= 1 or name.rpartition(".")[2] in objective.model.undecayed
         decay = 0.0 if spared else weight_decay
         empty: dict[str, Any] = {"params": [], "names": [], "weight_decay": decay, "lr_scale": scale}
@@ -150,7 +199,12 @@ def build_optimizer(
     groups = parameter_groups(objective, weight_decay=config.weight_decay, layer_decay=config.layer_decay)
     devices = {parameter.device.type for group in groups for parameter in group["params"]}
     fused = allow_fused and devices <= set(_FUSED_DEVICES)
-    return torch.optim.AdamW(groups, lr=config.base_lr, betas=config.betas, eps=config.eps, fused=fused)
+    match config.kind:
+        case "adamw":
+            return torch.optim.AdamW(groups, lr=config.base_lr, betas=config.betas, eps=config.eps, fused=fused)
+        case "sgd":
+            momentum, nesterov = config.momentum, config.nesterov
+            return torch.optim.SGD(groups, lr=config.base_lr, momentum=momentum, nesterov=nesterov, fused=fused)
 
 
 def set_rates(groups: Iterable[dict[str, Any]], rate: float) -> None:

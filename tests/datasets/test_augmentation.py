@@ -1,4 +1,4 @@
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +82,31 @@ def test_movements_keep_to_their_limits_and_reach_them() -> None:
         span = high - low
         assert low - 1e-9 <= np.min(values) < low + 0.05 * span
         assert high - 0.05 * span < np.max(values) <= high + 1e-9
+
+
+def test_whole_pixels_are_moved_equally_often_each_way() -> None:
+    found = [
+        augment_matrix(AugmentationConfig(shift_pixels=2), np.eye(2, 3), SIDE, sample_generator(0, 0, row))[:, 2]
+        for row in range(2000)
+    ]
+    places, counts = np.unique(np.array(found), axis=0, return_counts=True)
+    assert places.tolist() == [[x, y] for x in range(-2, 3) for y in range(-2, 3)]
+    assert counts.min() > 2000 / 25 * 0.6
+    assert counts.max() < 2000 / 25 * 1.4
+    with pytest.raises(ValueError, match="shift_pixels must be from 0 to 1024, got -1"):
+        AugmentationConfig(shift_pixels=-1)
+
+
+def test_moving_by_pixels_changes_none_of_the_other_movements() -> None:
+    config = AugmentationConfig(flip_chance=0.5, rotation=12.0, scale=(0.85, 1.15), stretch=0.06, shift=0.06)
+    for row in range(20):
+        plain, moved_too = (
+            augment_matrix(changes, np.eye(2, 3), SIDE, sample_generator(0, 0, row))
+            for changes in (config, replace(config, shift_pixels=3))
+        )
+        np.testing.assert_array_equal(plain[:, :2], moved_too[:, :2])
+        steps = moved_too[:, 2] - plain[:, 2]
+        np.testing.assert_allclose(steps, steps.round(), atol=1e-9)
 
 
 def test_stretching_changes_the_aspect_and_keeps_the_area() -> None:

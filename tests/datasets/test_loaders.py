@@ -49,7 +49,7 @@ PAIRS = LoaderConfig(batch_size=3)
 
 
 def same(one: Batch, other: Batch) -> bool:
-    names = ("images", "labels", "subjects", "indices", "expressions")
+    names = ("images", "labels", "subjects", "indices", "expressions", "landmarks")
     return all(torch.equal(getattr(one, name), getattr(other, name)) for name in names)
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from facskit.datasets.origin import DataOrigin
+from facskit.datasets.origin import UNNAMED, DataOrigin
 from facskit.datasets.people import People, people_of_weights, person_key, refuse_shared_people, shared_people
 from facskit.errors import DatasetError
 
@@ -31,6 +31,14 @@ def test_shared_people_are_pairs_of_names() -> None:
 def test_an_unknown_corpus_leaves_doubt_not_a_refusal() -> None:
     assert refuse_shared_people(None, ["S001", "S002"], "bp4d", ["S002"]) == ("S002",)
     assert refuse_shared_people("bp4d", ["F001"], "bp4d-plus", ["F001"]) == ()
+
+
+def test_two_manifests_without_a_corpus_leave_doubt_too() -> None:
+    unnamed = DataOrigin(corpus=UNNAMED)
+    for origin in (unnamed, unnamed.stamp()):
+        assert refuse_shared_people(origin, ["S001", "S002"], unnamed, ["S002"]) == ("S002",)
+    a, b = (People(corpus=UNNAMED, subjects=(name, "S002")) for name in ("S001", "S003"))
+    assert shared_people(a, b) == (("S002", "S002"),)
 
 
 def test_known_people_are_refused_by_name() -> None:

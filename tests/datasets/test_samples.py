@@ -38,7 +38,7 @@ def test_parts_of_different_lengths_are_refused() -> None:
     found = batch([[1, 0], [0, 0]])
     # The annotations, which tests check, would refuse it first.
     object.__setattr__(found, "images", torch.zeros(1, 3, 4, 4))
-    with pytest.raises(ValueError, match="images 1, labels 2, subjects 2, indices 2, expressions 2"):
+    with pytest.raises(ValueError, match="images 1, labels 2, subjects 2, indices 2, expressions 2, landmarks 2"):
         found.__post_init__()
 
 
@@ -47,7 +47,7 @@ def test_a_batch_moves_as_a_whole() -> None:
     moved = found.to("meta")
     assert len(moved) == len(found) == 3
     assert moved.action_units == PAIR
-    for name in ("images", "labels", "subjects", "indices", "expressions"):
+    for name in ("images", "labels", "subjects", "indices", "expressions", "landmarks"):
         assert getattr(moved, name).device.type == "meta"
         assert getattr(moved, name).shape == getattr(found, name).shape
 
@@ -57,6 +57,25 @@ def test_expressions_are_unknown_unless_given() -> None:
     assert batch([[1, 0], [0, 0]], expressions=torch.tensor([6, -1])).expressions.tolist() == [6, -1]
     with pytest.raises(ValueError, match="an expression must be an index or -1 for unknown, got -2"):
         batch([[1, 0], [0, 0]], expressions=torch.tensor([6, -2]))
+
+
+def test_landmarks_are_unknown_unless_given() -> None:
+    found = batch([[1, 0], [0, 0]])
+    assert found.landmarks.shape == (2, 68, 2)
+    assert torch.isnan(found.landmarks).all()
+    points = torch.rand(2, 68, 2)
+    assert torch.equal(batch([[1, 0], [0, 0]], landmarks=points).landmarks, points)
+    assert len(batch([], labels=torch.zeros(0, 2, dtype=torch.int8)).landmarks) == 0
+    # The annotations, which tests check, would refuse it first.
+    object.__setattr__(found, "landmarks", torch.zeros(2, 49, 2))
+    with pytest.raises(ValueError, match=r"landmarks must have the shape \(batch, 68, 2\), got \(2, 49, 2\)"):
+        found.__post_init__()
+
+
+def test_a_sample_has_68_landmarks() -> None:
+    parts = {"image": torch.zeros(3, 2, 2), "labels": torch.zeros(2, dtype=torch.int8), "subject": -1, "index": 0}
+    assert torch.isnan(Sample(**parts, action_units=PAIR).landmarks).all()  # type: ignore[arg-type]
+    assert Sample(**parts, action_units=PAIR).landmarks.shape == (68, 2)  # type: ignore[arg-type]
 
 
 def test_a_batch_may_have_expressions_alone() -> None:

@@ -110,8 +110,8 @@ def test_class_weights_come_from_the_training_rows(recipe: Recipe) -> None:
     assert isinstance(objective, Occurrence)
     labels = manifest.labels[fold.train]
     expected = (labels == 0).sum(0) / (labels == 1).sum(0)
-    assert objective.weights is not None
-    assert np.allclose(objective.weights.numpy(), expected)
+    assert objective.occurrence.weights is not None
+    assert np.allclose(objective.occurrence.weights.numpy(), expected)
 
 
 def test_a_missing_manifest_is_named(tmp_path: Path, recipe: Recipe) -> None:

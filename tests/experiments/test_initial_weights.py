@@ -54,10 +54,10 @@ def test_a_recogniser_gives_its_norm_too_but_never_its_head(tmp_path: Path) -> N
     with torch.no_grad():
         for parameter in other.parameters():
             parameter.add_(1.0)
-    head = model.head.weight.clone()
+    head = model.get_parameter("head.weight").clone()
     load_body(model, _save(tmp_path / "weights.safetensors", other.state_dict()))
     assert torch.equal(model.get_parameter("fc_norm.weight"), other.get_parameter("fc_norm.weight"))
-    assert torch.equal(model.head.weight, head)
+    assert torch.equal(model.get_parameter("head.weight"), head)
 
 
 def test_positions_of_another_size_are_interpolated(tmp_path: Path) -> None:

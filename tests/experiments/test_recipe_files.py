@@ -66,7 +66,7 @@ def test_names_that_look_like_numbers_stay_names(tmp_path: Path) -> None:
         ("name: a\nruntime: {device: gpu}", "runtime.device: found \"gpu\", expected 'auto', 'cpu', 'cuda' or 'mps'"),
         (
             "name: a\nmodel: {kind: vti}",
-            "model.kind: found 'vti', expected one of 'vit', 'compact'; did you mean 'vit'?",
+            "model.kind: found 'vti', expected one of 'vit', 'compact', 'attention'; did you mean 'vit'?",
         ),
         ("name: a\nmodel: {dim: 3}", "model: the key 'kind' is missing, which says what the section is about."),
         ("name: a\nmodel: 3", "model: found 3, expected a section with keys."),

@@ -1,22 +1,30 @@
 """Every recipe in the laboratory notebook is read, assembled and written back."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
 from facskit.action_units import ActionUnitSet
+from facskit.datasets.augmentation import AugmentationConfig
+from facskit.datasets.folds import PublishedFolds
 from facskit.datasets.unlabelled import ResizeFlip
 from facskit.datasets.unlabelled_images import UnlabelledImages
+from facskit.evaluation.published import published_f1
 from facskit.experiments.assemble import assemble_model
 from facskit.experiments.pretraining_parts import assemble_autoencoder, assemble_pretraining
 from facskit.experiments.pretraining_recipe import PretrainRecipe
 from facskit.experiments.recipe import Recipe
 from facskit.experiments.recipe_files import find_recipes, format_recipe, read_recipe
+from facskit.faces.alignment import Similarity49Crop
 from facskit.models.masked_autoencoder import AutoencoderConfig
 from facskit.models.vision_transformer import SIZES
 from facskit.models.weight_files import packaged_weights
+from facskit.objectives.attention_regression import AttentionRegressionConfig
+from facskit.objectives.causal_intervention import CausalInterventionConfig
 from facskit.objectives.identity_adversarial import IdentityAdversarialConfig
+from facskit.objectives.identity_term import IdentityReversalConfig
 from facskit.objectives.reconstruction import MaskedReconstruction
 from facskit.training.loop import TrainingPlan
 from facskit.training.optimization import parameter_groups
@@ -27,7 +35,7 @@ ROOT = Path(__file__).parents[2] / "recipes"
 RECIPES = sorted(ROOT.rglob("*.yaml"))
 TRAINING = find_recipes(ROOT, Recipe)
 PRETRAINING = find_recipes(ROOT, PretrainRecipe)
-PUBLISHED = sorted((ROOT / "fmae_iat").glob("*.yaml"))
+PUBLISHED = [path for path in sorted((ROOT / "fmae_iat").glob("*.yaml")) if "_matched_" not in path.stem]
 
 
 def test_all_recipes_are_found() -> None:
@@ -35,8 +43,11 @@ def test_all_recipes_are_found() -> None:
     corpora = ("bp4d", "bp4d_plus", "disfa")
     published = {f"fmae_iat/{corpus}_{arm}.yaml" for corpus in corpora for arm in ("fmae", "fmae_iat")}
     published |= {f"fmae/vit_{size}.yaml" for size in ("small", "base", "large")}
+    published |= {"ciu/bp4d.yaml", "ciu/disfa.yaml"}
     ours = {"packaged/fmae_iat_tiny", "rendered/compact", "rendered/pretrain_tiny", "debug/one_minute"}
-    assert published | {f"{name}.yaml" for name in ours | {"debug/pretrain_one_minute"}} <= names
+    ours |= {"packaged/ciu_tiny", "packaged/ciu_tiny_12", "rendered/ciu_vit", "rendered/ciu_iat"}
+    ours |= {"debug/pretrain_one_minute", "debug/ciu_one_minute"}
+    assert published | {f"{name}.yaml" for name in ours} <= names
     assert sorted(TRAINING + PRETRAINING) == RECIPES  # each is of one kind
     assert not list(ROOT.rglob("*.yml"))
 
@@ -108,7 +119,53 @@ def test_is_assembled(path: Path) -> None:
     plan = TrainingPlan(training=recipe.training, optimizer=recipe.optimizer, batch_size=recipe.data.loader.batch_size)
     rate = plan.schedule(recipe.runtime.devices)
     assert rate(recipe.optimizer.warmup_epochs) == pytest.approx(recipe.learning_rate)
-    assert rate(float(recipe.training.epochs)) == pytest.approx(recipe.optimizer.min_lr)
+    if recipe.optimizer.schedule == "cosine":
+        assert rate(float(recipe.training.epochs)) == pytest.approx(recipe.optimizer.min_lr)
+    else:
+        assert 0.0 < rate(recipe.training.epochs - 0.01) <= recipe.learning_rate
+
+
+@pytest.mark.parametrize(("corpus", "gamma", "parameters"), [("bp4d", 1.0, 6_286_776), ("disfa", 2.0, 4_729_648)])
+def test_recipes_of_causal_intervention_hold_the_published_numbers(corpus: str, gamma: float, parameters: int) -> None:
+    recipe = read_recipe(ROOT / "ciu" / f"{corpus}.yaml")
+    objective = recipe.objective
+    assert isinstance(objective, CausalInterventionConfig)
+    assert (objective.gamma, objective.weights, objective.risks) == (gamma, "adaptive", "both")
+    assert objective.attention == AttentionRegressionConfig(weight=2.0, spread=3.0, rounded=True)
+    with torch.device("meta"):
+        model = assemble_model(replace(recipe, initial_weights=""))
+    assert sum(value.numel() for value in model.parameters()) == parameters
+    assert recipe.data.crop == Similarity49Crop(size=176, aligned=200, enlarge=2.9)
+    assert recipe.data.augmentation == AugmentationConfig(flip_chance=0.5, shift_pixels=12)
+    assert recipe.data.folds == PublishedFolds(dataset=corpus, validation_fraction=0.0)  # type: ignore[arg-type]
+    assert recipe.data.unit_set == ActionUnitSet.parse("disfa-8" if corpus == "disfa" else "bp4d")
+    assert recipe.data.normalization == "symmetric"
+    assert (recipe.optimizer.kind, recipe.optimizer.momentum, recipe.optimizer.nesterov) == ("sgd", 0.9, True)
+    assert (recipe.effective_batch, recipe.training.epochs, recipe.optimizer.weight_decay) == (48, 12, 5e-4)
+    plan = TrainingPlan(training=recipe.training, optimizer=recipe.optimizer, batch_size=48)
+    rates = [plan.schedule(1)(float(epoch)) for epoch in (0, 1.99, 2, 4, 11)]
+    assert rates == pytest.approx([0.006, 0.006, 0.0018, 0.00054, 0.006 * 0.3**5])
+    assert recipe.evaluation.undefined_f1 == "zero"
+    (ours,) = published_f1(recipe.evaluation.dataset, ("CIU",))
+    assert f"{100 * ours.mean:.1f} %" in recipe.about.expected
+    assert set(ours.f1) == set(recipe.data.unit_set.codes)
+
+
+def test_the_recipes_of_both_corpora_differ_in_what_the_paper_says() -> None:
+    one, other = (read_recipe(ROOT / "ciu" / f"{corpus}.yaml") for corpus in ("bp4d", "disfa"))
+    assert (one.model, one.optimizer, one.training) == (other.model, other.optimizer, other.training)
+    assert replace(other.objective, gamma=1.0) == one.objective  # type: ignore[arg-type]
+    assert (one.initial_weights, other.initial_weights) == ("", "runs/bp4d/fold-2-seed-0")
+
+
+def test_generality_recipes_differ_in_the_reversal_alone() -> None:
+    plain, reversing = (read_recipe(ROOT / "rendered" / f"ciu_{name}.yaml") for name in ("vit", "iat"))
+    objective = reversing.objective
+    assert isinstance(objective, CausalInterventionConfig)
+    assert objective.identity.strength > 0
+    assert objective.attention.weight == 0
+    unreversed = replace(objective, identity=IdentityReversalConfig())
+    assert replace(reversing, name=plain.name, about=plain.about, objective=unreversed) == plain
 
 
 @pytest.mark.parametrize("path", PUBLISHED, ids=lambda path: path.stem)

@@ -262,9 +262,9 @@ def test_find_media_leaves_a_folder_out(tmp_path: Path) -> None:
     for name in ("a.png", "out/a_overlay.jpg", "out/deep/b.jpg", "outside/c.jpg"):
         (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
         (tmp_path / name).touch()
-    assert find_media([tmp_path], leave_out=tmp_path / "out") == [tmp_path / "a.png", tmp_path / "outside" / "c.jpg"]
-    assert find_media([tmp_path / "outside"], leave_out=tmp_path) == [tmp_path / "outside" / "c.jpg"]
-    assert find_media([tmp_path / "out" / "a_overlay.jpg"], leave_out=tmp_path / "out")  # named by the user
+    assert find_media([tmp_path], leave_out=[tmp_path / "out"]) == [tmp_path / "a.png", tmp_path / "outside" / "c.jpg"]
+    assert find_media([tmp_path / "outside"], leave_out=[tmp_path]) == [tmp_path / "outside" / "c.jpg"]
+    assert find_media([tmp_path / "out" / "a_overlay.jpg"], leave_out=[tmp_path / "out"])  # named by the user
 
 
 def test_find_media_says_what_is_missing(tmp_path: Path) -> None:

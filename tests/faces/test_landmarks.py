@@ -5,8 +5,19 @@ import pytest
 from jaxtyping import Float
 
 from facskit.datasets.packed import packaged_faces
+from facskit.faces.alignment import transform_points
 from facskit.faces.detection import CenterFace
-from facskit.faces.landmarks import INNER_MOUTH_CORNERS, JAW, box_of, five_points, to_49, to_68
+from facskit.faces.landmarks import (
+    INNER_MOUTH_CORNERS,
+    JAW,
+    MIRRORED_68,
+    POINTS_49,
+    annotated_points,
+    box_of,
+    five_points,
+    to_49,
+    to_68,
+)
 
 
 def numbered(count: int) -> Float[np.ndarray, "points 2"]:
@@ -35,6 +46,46 @@ def test_68_points_stay_and_the_way_back_is_exact() -> None:
 def test_another_number_of_points_is_refused() -> None:
     with pytest.raises(ValueError, match="landmarks must be 49, 66 or 68 points, got 5"):
         to_68(numbered(5))
+
+
+def test_mirroring_twice_changes_nothing() -> None:
+    assert sorted(MIRRORED_68) == list(range(68))
+    assert [MIRRORED_68[point] for point in MIRRORED_68] == list(range(68))
+    on_the_axis = [point for point, other in enumerate(MIRRORED_68) if point == other]
+    assert on_the_axis == [8, 27, 28, 29, 30, 33, 51, 57, 62, 66]
+
+
+PUBLISHED_REFLECTION = """
+    9 8 7 6 5 4 3 2 1 0 10 11 12 13 18 17 16 15 14 28 27 26 25 30 29 22 21 20 19 24 23 37 36 35 34 33 32 31
+    42 41 40 39 38 45 44 43 48 47 46
+"""
+
+
+def test_the_49_points_are_mirrored_as_jaa_net_mirrors_them() -> None:
+    published = [POINTS_49[int(point)] for point in PUBLISHED_REFLECTION.split()]
+    assert [MIRRORED_68[point] for point in POINTS_49] == published
+
+
+def test_a_mirrored_face_has_its_points_in_their_places() -> None:
+    """Averaged over faces, each point lies nearly where its reflection does."""
+    faces = packaged_faces()
+    points = faces.all_landmarks
+    assert points is not None
+    mean = points.mean(axis=0)
+    middle = mean[27:31, 0].mean()
+    reflected = (mean * [-1, 1] + [2 * middle, 0])[list(MIRRORED_68)]
+    assert np.abs(reflected - mean).max() < 2.0
+
+
+def test_detected_points_move_with_the_face() -> None:
+    five = np.array([[40.0, 50.0], [80.0, 50.0], [61.0, 70.0], [45.0, 95.0], [76.0, 94.0]])
+    moved = annotated_points(five)
+    assert moved[0].tolist() == pytest.approx([40 - 0.4, 50 + 1.2])
+    assert moved[4].tolist() == pytest.approx([76 + 0.8, 94 + 4.2])
+    turn = np.array([[2.4, -1.0, 30.0], [1.0, 2.4, 5.0]])  # a similarity: twice as large and tilted
+    np.testing.assert_allclose(annotated_points(transform_points(turn, five)), transform_points(turn, moved))
+    mirrored = (five * [-1, 1])[[1, 0, 2, 4, 3]]
+    np.testing.assert_allclose(annotated_points(mirrored), (moved * [-1, 1])[[1, 0, 2, 4, 3]])
 
 
 def test_five_points_need_neither_jaw_nor_inner_mouth_corners() -> None:

@@ -34,6 +34,14 @@ def test_imagenet_equals_loops() -> None:
                 assert abs(values[colour, y, x] - wanted) < 1e-5
 
 
+def test_symmetric_goes_from_black_at_minus_one_to_white_at_one() -> None:
+    crop = np.arange(256, dtype=np.uint8).reshape(16, 16)[..., None].repeat(3, axis=2)
+    values = normalize(crop, "symmetric")
+    assert (values.min(), values.max()) == (-1, 1)
+    for level in (0, 64, 200, 255):
+        assert values[1, level // 16, level % 16] == pytest.approx((level / 255 - 0.5) / 0.5, abs=1e-6)
+
+
 def test_unknown_kind_is_refused() -> None:
     with pytest.raises((ValueError, TypeError)):  # the type checker of the test run may be first
         normalize(np.zeros((8, 8, 3), np.uint8), "zscore")  # type: ignore[arg-type]

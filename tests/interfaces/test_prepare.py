@@ -1,17 +1,34 @@
 """`facskit prepare` and `facskit example-tree`: from a made-up release to a manifest, as somebody would type it."""
 
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 
 from facskit.action_units import NO_ACTION_UNITS
 from facskit.datasets.corpora.decisions import CORPORA, CorpusName, Decisions, PaperName
 from facskit.datasets.corpora.index import CorpusIndex
-from facskit.datasets.manifest import read_manifest
+from facskit.datasets.manifest import read_manifest, write_manifest
+from facskit.datasets.origin import UNNAMED
+from facskit.datasets.packed import packaged_faces
 from facskit.datasets.preparation_config import PreparationConfig
 from facskit.errors import DatasetError, RecipeError
-from facskit.faces.alignment import BoxCrop, CropRecipe, EyeSimilarityCrop, Similarity49Crop
+from facskit.experiments.assemble import remaining_crop
+from facskit.experiments.recipe_files import read_recipe
+from facskit.faces.alignment import (
+    BoxCrop,
+    CropRecipe,
+    EyeSimilarityCrop,
+    Similarity49Crop,
+    WholeImage,
+    crop_matrix,
+    five_points,
+    transform_points,
+)
+from facskit.faces.images import warp
+from facskit.faces.landmarks import POINTS_49
 from facskit.interfaces import example_tree, prepare
 from facskit.interfaces.prepare import PrepareOptions
 
@@ -63,16 +80,94 @@ def test_expressions_are_kept_whole_and_in_parts(
     assert all(name.count("/") == 3 for name in manifest.table["image"].to_list())
 
 
-@pytest.mark.parametrize("corpus", CORPORA)
-@pytest.mark.parametrize("crop", [None, BoxCrop(stretch=True), EyeSimilarityCrop()])
-def test_the_recipe_named_next_is_there(corpus: CorpusName, crop: CropRecipe | None) -> None:
+@pytest.mark.parametrize("corpus", [*CORPORA, "manifest"])
+@pytest.mark.parametrize("crop", [None, BoxCrop(stretch=True), EyeSimilarityCrop(), Similarity49Crop()])
+def test_the_recipe_named_next_is_there(corpus: str, crop: CropRecipe | None) -> None:
     index = CorpusIndex(corpus=corpus, root=Path(), action_units=NO_ACTION_UNITS, table=pl.DataFrame())
     command = prepare.next_command(index, PreparationConfig(crop=crop), Path("out/manifest.parquet"))
     recipe = next((word for word in command.split() if word.startswith("recipes/")), None)
     assert recipe is None or (Path(__file__).parents[2] / recipe).is_file()
     assert (recipe is not None) == (
-        corpus in ("raf-db", "affectnet") or (isinstance(crop, BoxCrop) and corpus != "disfa-plus")
+        corpus in ("raf-db", "affectnet")
+        or (isinstance(crop, BoxCrop) and corpus in ("bp4d", "bp4d-plus", "disfa"))
+        or (isinstance(crop, Similarity49Crop) and corpus in ("bp4d", "disfa"))
     )
+
+
+def test_a_release_is_aligned_as_ciu_aligns_it_and_its_recipe_takes_the_window(disfa: Path, tmp_path: Path) -> None:
+    out = tmp_path / "prepared"
+    assert prepare.main(["disfa", str(disfa), "-o", str(out), "--as", "ciu", "--workers", "1"]) == 0
+    manifest = read_manifest(out / "manifest.parquet")
+    recipe = read_recipe(Path(__file__).parents[2] / "recipes" / "ciu" / "disfa.yaml")
+    assert remaining_crop(manifest, recipe.data.crop) == WholeImage(size=176, aligned=200)
+    points = manifest.all_landmarks
+    assert points is not None
+    assert np.isfinite(points[:, POINTS_49]).all()
+    for row in range(0, len(manifest), 11):
+        assert manifest.image(row).shape == (200, 200, 3)
+        five = five_points(points[row].astype(np.float64))
+        # Aligning what is aligned changes nothing.
+        again = crop_matrix(Similarity49Crop(), landmarks=five, box=None, image_size=(200, 200))
+        np.testing.assert_allclose(again, np.eye(2, 3), atol=0.05)
+
+
+@pytest.fixture
+def rendered(tmp_path: Path) -> Path:
+    """Six rendered faces in a folder as `facskit synthesize` writes it."""
+    faces = packaged_faces().select(range(0, 300, 50))
+    names = [f"images/S{row // 2:03d}/{row:04d}.jpg" for row in range(6)]
+    folder = tmp_path / "rendered"
+    for row, name in enumerate(names):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(faces.table["image_bytes"][row])
+    table = faces.table.drop("image", "image_bytes").with_columns(image=pl.Series(names))
+    write_manifest(replace(faces, table=table, root=folder), folder / "manifest.parquet")
+    return folder
+
+
+def test_rendered_faces_are_cropped_once(rendered: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "aligned"
+    words = ["manifest", str(rendered), "-o", str(out), "--as", "ciu", "--workers", "1"]
+    assert prepare.main(words) == 0
+    assert "6 of 6 labelled pictures prepared" in capsys.readouterr().out
+    before, after = read_manifest(rendered / "manifest.parquet"), read_manifest(out / "manifest.parquet")
+    assert after.origin is not None
+    assert (after.origin.corpus, after.origin.crop) == (UNNAMED, Similarity49Crop())
+    assert after.action_units == before.action_units
+    for row in range(6):
+        frame = before.table.row(row, named=True)
+        same = pl.col("subject").cast(pl.String) == frame["subject"], pl.col("frame") == frame["frame"]
+        (place,) = after.table.with_row_index("row").filter(*same)["row"]
+        assert after.labels[place].tolist() == before.labels[row].tolist()
+        landmarks = before.landmarks(row)
+        assert landmarks is not None
+        matrix = crop_matrix(
+            Similarity49Crop(), landmarks=five_points(landmarks.astype(float)), box=None, image_size=(1, 1)
+        )
+        np.testing.assert_allclose(after.landmarks(place), transform_points(matrix, landmarks.astype(float)), atol=0.02)  # type: ignore[arg-type]
+        expected = warp(before.image(row), matrix, 200, 128)
+        assert np.abs(after.image(place).astype(float) - expected).mean() < 2
+    with pytest.raises(
+        DatasetError, match=r"images are similarity-49 crops of 200 px already; expected whole pictures"
+    ):
+        prepare.main(["manifest", str(out / "manifest.parquet"), "-o", str(tmp_path / "again")])
+    with pytest.raises(RecipeError, match="--camera has no effect on manifest; leave it out"):
+        prepare.main([*words, "--camera", "left"])
+
+
+def test_packed_faces_are_cropped_too_and_changed_ones_noticed(tmp_path: Path) -> None:
+    faces, packed, out = packaged_faces().select(range(4)), tmp_path / "faces.parquet", tmp_path / "out"
+    write_manifest(faces, packed)
+    words = ["manifest", str(packed), "-o", str(out), "--crop", "five-point", "--size", "64", "--workers", "1"]
+    assert prepare.main(words) == 0
+    manifest = read_manifest(out / "manifest.parquet")
+    assert not manifest.is_packed
+    assert manifest.image(2).shape == (64, 64, 3)
+    assert prepare.main(words) == 0
+    swapped = faces.table["image_bytes"].gather([1, 0, 2, 3])
+    write_manifest(replace(faces, table=faces.table.with_columns(image_bytes=swapped)), packed)
+    with pytest.raises(DatasetError, match="was prepared from other labels or pictures"):
+        prepare.main(words)
 
 
 def test_an_example_never_overwrites(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from facskit.action_units import NO_ACTION_UNITS, ActionUnitSet
 from facskit.errors import CheckpointError
 from facskit.expressions import RAF_DB
 from facskit.faces.alignment import EyeSimilarityCrop
+from facskit.models.attention_network import AttentionConfig
 from facskit.models.build import ModelConfig, build_model, config_to_dict
 from facskit.models.checkpoints import (
     CheckpointInfo,
@@ -34,6 +35,7 @@ from facskit.models.vision_transformer import ViTConfig
 
 COMPACT = CompactConfig(image_size=16, widths=(8, 8), depths=(1, 1), places=2, place_dim=2)
 VIT = ViTConfig(image_size=16, patch_size=8, dim=8, depth=2, heads=2)
+ATTENTION = AttentionConfig(image_size=16, unit_width=1, branch_widths=(2, 3, 4, 5, 6), product="after-relu")
 MAE = AutoencoderConfig(encoder=VIT, decoder_dim=8, decoder_depth=1, decoder_heads=2)
 INFO = CheckpointInfo(
     model=COMPACT,
@@ -60,7 +62,7 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("config", [COMPACT, VIT])
+@pytest.mark.parametrize("config", [COMPACT, VIT, ATTENTION])
 def test_logits_are_bit_equal_after_saving_and_loading(config: ModelConfig, tmp_path: Path) -> None:
     model = _trained(config)
     info = replace(INFO, model=config)
@@ -100,7 +102,7 @@ def test_files_of_version_1_still_load(tmp_path: Path) -> None:
     _rewrite(path, downgrade)
     loaded, info = load_checkpoint(path)
     assert info == INFO
-    assert torch.equal(loaded.head.weight, model.head.weight)
+    assert torch.equal(loaded.head.get_parameter("weight"), model.head.get_parameter("weight"))
     _rewrite(path, lambda tensors, values: values.update(expressions=[]))
     with pytest.raises(CheckpointError, match="has missing or unknown entries in its description: expressions$"):
         load_checkpoint(path)
@@ -193,7 +195,7 @@ def test_weights_that_do_not_belong_to_the_description_are_not_saved(tmp_path: P
 def test_weights_that_are_not_finite_are_not_saved(tmp_path: Path) -> None:
     model = _trained(COMPACT)
     with torch.no_grad():
-        model.head.weight[0, 0] = 1e6
+        model.head.get_parameter("weight")[0, 0] = 1e6
 
     save_checkpoint(tmp_path / "fits.safetensors", model, INFO)
     with pytest.raises(CheckpointError, match=r"head\.weight holds a value that is not finite in torch\.float16$"):
@@ -225,7 +227,10 @@ Values = dict[str, Any]
         (lambda t, v: v.update(format_version=True), "has the format version True, but this facskit reads 1 and 2"),
         (lambda t, v: v.update(kind="detector"), "has the kind 'detector'; expected recognizer or autoencoder"),
         (lambda t, v: v.update(kind="autoencoder"), "has missing or unknown entries .*: action_units, crop, .*"),
-        (lambda t, v: v.update(model=config_to_dict(MAE)), "has a wrong description: .* must be a vit or compact .*"),
+        (
+            lambda t, v: v.update(model=config_to_dict(MAE)),
+            "has a wrong description: .* a vit, compact or attention .*",
+        ),
         (lambda t, v: v.update(expressions=["fear", "fear"]), "has a wrong description: an expression set names .*"),
         (
             lambda t, v: v.update(expressions=["happiness", "fear"]),
@@ -247,7 +252,10 @@ Values = dict[str, Any]
         (lambda t, v: v.update(licence=3), "has a wrong description: licence must be a JSON str"),
         (lambda t, v: v.update(action_units=["AU99"]), "has a wrong description: 'AU99' is not a known action unit.*"),
         (lambda t, v: v.update(crop={"kind": "oval"}), "has a wrong description: crop recipe kind must be one of .*"),
-        (lambda t, v: v.update(normalization="none"), "has the normalization 'none'; expected per-image or imagenet"),
+        (
+            lambda t, v: v.update(normalization="none"),
+            "has the normalization 'none'; expected one of per-image, imagenet, symmetric",
+        ),
         (
             lambda t, v: v.update(thresholds=[0.5]),
             "has a wrong description: thresholds must number 3, one per AU, got 1",

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,24 +13,24 @@ from torch import Tensor
 
 from facskit.action_units import BP4D
 from facskit.datasets.samples import Batch
-from facskit.models.build import build_model
+from facskit.models.build import ModelConfig, build_model
 from facskit.models.compact_network import CompactConfig
 from facskit.models.vision_transformer import VisionTransformer, ViTConfig
-from facskit.objectives.identity_adversarial import (
-    IdentityAdversarial,
-    IdentityAdversarialConfig,
+from facskit.objectives.identity_adversarial import IdentityAdversarial, IdentityAdversarialConfig
+from facskit.objectives.identity_term import (
     IdentityLoss,
-    SubjectHead,
     constant_predictor_loss,
     identity_loss,
-    reversal_strength,
-    reverse_gradient,
 )
-from facskit.objectives.occurrence import OccurrenceConfig, occurrence_loss
+from facskit.objectives.objective import Objective
+from facskit.objectives.occurrence import Occurrence, OccurrenceConfig, occurrence_loss
+from facskit.training.optimization import parameter_groups
 
 DATA = Path(__file__).parent.parent / "data"
 PUBLISHED_MODEL = ViTConfig(image_size=64, patch_size=16, dim=64, depth=3, heads=4, drop_path=0.0)
 TINY = CompactConfig(image_size=16, widths=(8, 8), depths=(1, 1), places=2, place_dim=4, dropout=0.0)
+RESTLESS = replace(TINY, dropout=0.5)
+DROPPING = ViTConfig(image_size=16, patch_size=8, dim=16, depth=2, heads=2, drop_path=0.5)
 KINDS: list[IdentityLoss] = ["bce_one_hot", "softmax"]
 
 
@@ -90,7 +90,7 @@ def _compare_gradients(objective: IdentityAdversarial, published: Any) -> None: 
     names = sorted({name[5:].split("@")[0] for name in published.files if name.startswith("grad/")})
     assert len(names) == 7
     for name in names:
-        ours = name.replace("ID_head.", "subject_head.0.") if name.startswith("ID_head") else f"model.{name}"
+        ours = name.replace("ID_head.", "identity.subject_head.0.") if name.startswith("ID_head") else f"model.{name}"
         gradient = objective.get_parameter(ours).grad
         assert gradient is not None
         if f"grad/{name}" in published.files:
@@ -102,21 +102,10 @@ def _compare_gradients(objective: IdentityAdversarial, published: Any) -> None: 
         assert float(gradient.double().norm()) == pytest.approx(float(published[f"grad/{name}@norm"]), rel=1e-4)
 
 
-def test_reversal_returns_its_input_and_the_opposite_gradient() -> None:
-    features = torch.randn(3, 4, dtype=torch.float64, requires_grad=True)
-    upstream = torch.randn(3, 4, dtype=torch.float64)
-
-    reversed_ = reverse_gradient(features, 2.5)
-    torch.autograd.backward(reversed_, upstream)
-
-    assert torch.equal(reversed_, features)
-    assert torch.equal(features.grad, -2.5 * upstream)  # type: ignore[arg-type]
-
-
-def test_the_network_gets_minus_strength_times_the_plain_gradient_and_the_head_its_own() -> None:
+def test_the_network_gets_exactly_minus_strength_times_the_plain_gradient_and_the_head_its_own() -> None:
     unknown = _batch()
     unknown.labels.fill_(-1)  # leaves the identity loss alone
-    objective = _objective(IdentityAdversarialConfig(strength=3.0))
+    objective = _objective(IdentityAdversarialConfig(strength=4.0))  # a power of 2 rounds nothing
 
     adversarial = _gradients(objective, unknown)
     objective.zero_grad()
@@ -128,8 +117,8 @@ def test_the_network_gets_minus_strength_times_the_plain_gradient_and_the_head_i
             assert not adversarial[name].any()
             continue
         assert parameter.grad is not None
-        factor = 1.0 if name.startswith("subject_head") else -3.0
-        torch.testing.assert_close(adversarial[name], factor * parameter.grad, rtol=1e-4, atol=1e-7)
+        factor = 1.0 if name.startswith("identity") else -4.0
+        assert torch.equal(adversarial[name], factor * parameter.grad), name
 
 
 def test_the_loss_is_the_sum_of_both_and_the_terms_say_so() -> None:
@@ -142,7 +131,8 @@ def test_the_loss_is_the_sum_of_both_and_the_terms_say_so() -> None:
     occurrence = occurrence_loss(objective.model.head(features), batch.labels)
     identity = identity_loss(subject_logits, batch.subjects, "softmax")
     assert torch.allclose(step.loss, occurrence + identity)
-    assert set(step.terms) == {"occurrence", "identity", "identity_accuracy", "identity_constant", "reversal_strength"}
+    names = {"identity", "identity_accuracy", "identity_constant", "reversal_strength"}
+    assert set(step.terms) == {"occurrence", "gradient_occurrence", "gradient_identity", *names}
     assert torch.allclose(step.terms["identity"], identity)
     right = (subject_logits.argmax(1) == batch.subjects).float().mean()
     assert torch.equal(step.terms["identity_accuracy"], right)
@@ -151,94 +141,102 @@ def test_the_loss_is_the_sum_of_both_and_the_terms_say_so() -> None:
     assert not any(term.requires_grad for term in step.terms.values())
 
 
-def _naive(logits: Tensor, subjects: Tensor, kind: IdentityLoss) -> float:
-    losses: list[float] = []
-    for row, subject in enumerate(subjects.tolist()):
-        if subject == -1:
-            continue
-        values = logits[row].tolist()
-        if kind == "softmax":
-            losses.append(math.log(sum(math.exp(value) for value in values)) - values[subject])
-            continue
-        cells = [math.log1p(math.exp(-value if column == subject else value)) for column, value in enumerate(values)]
-        losses.append(sum(cells) / len(cells))
-    return sum(losses) / len(losses)
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_identity_loss_equals_a_loop_and_passes_gradcheck(kind: IdentityLoss) -> None:
-    logits = torch.randn(5, 4, dtype=torch.float64, requires_grad=True)
-    subjects = torch.tensor([3, -1, 0, 2, -1])
-
-    assert float(identity_loss(logits, subjects, kind).detach()) == pytest.approx(_naive(logits, subjects, kind))
-    assert torch.autograd.gradcheck(lambda answers: identity_loss(answers, subjects, kind), (logits,))
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_samples_without_a_subject_change_neither_value_nor_gradient(kind: IdentityLoss) -> None:
-    known = torch.randn(2, 4)
-    with_strangers = torch.cat([known, torch.full((2, 4), math.inf)]).requires_grad_()
-    known = known.requires_grad_()
-
-    alone = identity_loss(known, torch.tensor([1, 3]), kind)
-    together = identity_loss(with_strangers, torch.tensor([1, 3, -1, -1]), kind)
-    torch.autograd.backward(alone)
-    torch.autograd.backward(together)
-
-    assert torch.equal(alone, together)
-    assert with_strangers.grad is not None
-    assert torch.equal(known.grad, with_strangers.grad[:2])  # type: ignore[arg-type]
-    assert not with_strangers.grad[2:].any()
-
-
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_batch_of_strangers_is_zero_with_a_zero_gradient(kind: IdentityLoss) -> None:
     gradients = _gradients(_objective(IdentityAdversarialConfig(loss=kind)), _batch((-1, -1, -1)))
 
-    assert not gradients["subject_head.0.weight"].any()
+    assert not gradients["identity.subject_head.0.weight"].any()
     step = _objective(IdentityAdversarialConfig(loss=kind))(_batch((-1, -1)))
     assert float(step.terms["identity"]) == 0.0
     assert float(step.terms["identity_accuracy"]) == 0.0
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_extreme_logits_stay_finite(kind: IdentityLoss) -> None:
-    logits = torch.tensor([[100.0, -100.0], [-100.0, 100.0]], requires_grad=True)
-
-    loss = identity_loss(logits, torch.tensor([1, 1]), kind)
-    torch.autograd.backward(loss)
-
-    assert float(loss.detach()) == pytest.approx(50.0 if kind == "bce_one_hot" else 100.0)
-    assert logits.grad is not None
-    assert bool(logits.grad.isfinite().all())
-
-
-def test_stop_gradient_leaves_the_network_to_the_occurrence_loss_alone() -> None:
-    batch = _batch()
-    control = _gradients(_objective(IdentityAdversarialConfig(stop_gradient=True)), batch)
-    none = _gradients(_objective(IdentityAdversarialConfig(strength=0.0)), batch)
-    real = _gradients(_objective(IdentityAdversarialConfig(strength=5.0)), batch)
-
-    for name, gradient in control.items():
-        torch.testing.assert_close(gradient, none[name], rtol=1e-4, atol=1e-7)
-    assert not torch.allclose(control["model.stem.0.weight"], real["model.stem.0.weight"])
-    assert bool(control["subject_head.0.weight"].any())
+def _train(objective: Objective[Batch], steps: int = 4) -> dict[str, Tensor]:
+    """Update the network a few times and return its weights; its drop paths and dropout draw random numbers."""
+    optimizer = torch.optim.AdamW(objective.parameters(), lr=0.05)
+    for step in range(steps):
+        objective.progress = step / steps
+        optimizer.zero_grad()
+        torch.autograd.backward(objective(_batch()).loss)
+        optimizer.step()
+    return {name: value.clone() for name, value in objective.model.state_dict().items()}
 
 
-@pytest.mark.parametrize(
-    ("schedule", "expected"),
-    [
-        ("constant", [2.0, 2.0, 2.0, 2.0]),
-        ("warm-up", [0.0, 1.0, 2.0, 2.0]),
-        ("dann", [2 * (2 / (1 + math.exp(-10 * p)) - 1) for p in (0.0, 0.1, 0.2, 1.0)]),
-    ],
-)
-def test_schedules(schedule: Literal["constant", "warm-up", "dann"], expected: list[float]) -> None:
-    config = IdentityAdversarialConfig(strength=2.0, schedule=schedule, warm_up=0.2)
+def _equal(first: dict[str, Tensor], second: dict[str, Tensor]) -> bool:
+    return all(torch.equal(first[name], second[name]) for name in first | second)
 
-    assert [reversal_strength(config, p) for p in (0.0, 0.1, 0.2, 1.0)] == pytest.approx(expected)
-    with pytest.raises(ValueError, match=r"^progress must be in \[0, 1\], got 1\.5$"):
-        reversal_strength(config, 1.5)
+
+@pytest.mark.parametrize("model", [RESTLESS, DROPPING], ids=["compact", "vit"])
+def test_behind_a_stop_gradient_the_network_trains_bit_for_bit_as_without_the_subject_head(model: ModelConfig) -> None:
+    torch.manual_seed(5)
+    plain = _train(Occurrence(build_model(model, 12), OccurrenceConfig()))
+    torch.manual_seed(5)
+    config = IdentityAdversarialConfig(stop_gradient=True)
+    control = IdentityAdversarial(build_model(model, 12), config, [5, 5, 5])
+    before = control.subject_head.state_dict()["0.weight"].clone()
+    controlled = _train(control)
+    torch.manual_seed(5)
+    fought = _train(IdentityAdversarial(build_model(model, 12), replace(config, stop_gradient=False), [5, 5, 5]))
+
+    assert _equal(plain, controlled)
+    assert not _equal(plain, fought)
+    assert not torch.equal(before, control.subject_head.state_dict()["0.weight"])
+
+
+def test_measuring_forces_changes_neither_weights_nor_random_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    results = []
+    for measured in (True, False):
+        if not measured:
+            monkeypatch.setattr(IdentityAdversarial, "_forces", lambda *_: {})
+        torch.manual_seed(5)
+        objective = IdentityAdversarial(build_model(DROPPING, 12), IdentityAdversarialConfig(), [5, 5, 5])
+        weights = _train(objective)
+        head = objective.subject_head.state_dict()
+        results.append(({**weights, **head}, torch.get_rng_state()))
+        assert ("gradient_identity" in objective(_batch()).terms) is measured
+
+    assert _equal(results[0][0], results[1][0])
+    assert torch.equal(results[0][1], results[1][1])
+
+
+@torch.no_grad()
+def _analytic_forces(objective: IdentityAdversarial, batch: Batch) -> tuple[float, float]:
+    """Mean length of a sample's gradient, written from W^T (s(z) - y) / A and - lambda W_id^T (s(u) - e) / K."""
+    features = objective.model.features(batch.images).detach()
+    known = batch.labels != -1
+    share = len(batch) / known.sum()
+    errors = torch.where(known, objective.model.head(features).sigmoid() - batch.labels, 0.0)
+    occurrence = share * errors @ objective.model.get_parameter("head.weight")
+    named = torch.nn.functional.one_hot(batch.subjects, 3)
+    subject_weight = objective.subject_head.get_parameter("0.weight")
+    identity = -3.0 / 3 * (objective.subject_head(features).sigmoid() - named) @ subject_weight
+    return float(occurrence.norm(dim=1).mean()), float(identity.norm(dim=1).mean())
+
+
+def test_forces_are_the_lengths_of_the_gradients_at_the_features() -> None:
+    objective, batch = _objective(IdentityAdversarialConfig(strength=3.0)), _batch()
+
+    terms = objective(batch).terms
+
+    occurrence, identity = _analytic_forces(objective, batch)
+    assert float(terms["gradient_occurrence"]) == pytest.approx(occurrence, rel=1e-5)
+    assert float(terms["gradient_identity"]) == pytest.approx(identity, rel=1e-5)
+    control = _objective(IdentityAdversarialConfig(strength=3.0, stop_gradient=True))(batch).terms
+    assert float(control["gradient_identity"]) == 0.0
+    assert torch.equal(control["gradient_occurrence"], terms["gradient_occurrence"])
+
+
+def test_in_16_bits_forces_are_measured_in_32() -> None:
+    objective, batch = _objective(IdentityAdversarialConfig()), _batch()
+
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        step = objective(batch)
+
+    exact = objective(batch)
+    assert step.loss.dtype == torch.float32
+    for name in ("gradient_occurrence", "gradient_identity"):
+        assert step.terms[name].dtype == torch.float32
+        assert float(step.terms[name]) == pytest.approx(float(exact.terms[name]), rel=0.05)
 
 
 def test_the_objective_follows_the_progress_the_loop_sets() -> None:
@@ -248,45 +246,11 @@ def test_the_objective_follows_the_progress_the_loop_sets() -> None:
     assert float(objective(_batch()).terms["reversal_strength"]) == pytest.approx(0.5)
 
 
-@pytest.mark.parametrize(("depth", "widths"), [(1, [64, 7]), (2, [64, 32, 7]), (3, [64, 32, 16, 7])])
-def test_subject_heads_halve_their_width(depth: int, widths: list[int]) -> None:
-    head = SubjectHead(64, 7, depth)
-
-    linear = [layer for layer in head if isinstance(layer, torch.nn.Linear)]
-    assert [linear[0].in_features, *(layer.out_features for layer in linear)] == widths
-    assert sum(isinstance(layer, torch.nn.GELU) for layer in head) == depth - 1
-
-
-def test_the_constant_predictor_has_the_published_floor() -> None:
-    counts = [100] * 27
-
-    assert constant_predictor_loss([100] * 41, "bce_one_hot") == pytest.approx(0.1147, abs=5e-5)
-    assert constant_predictor_loss(counts + [0] * 14, "bce_one_hot") == pytest.approx(0.1043, abs=5e-5)
-    assert constant_predictor_loss(counts, "softmax") == pytest.approx(math.log(27))
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_no_constant_beats_the_constant_predictor(kind: IdentityLoss) -> None:
-    counts = [1, 2, 5]
-    subjects = torch.tensor([0, 1, 1, 2, 2, 2, 2, 2])
-    bias = torch.zeros(3, requires_grad=True)
-    optimizer = torch.optim.LBFGS([bias], max_iter=100)
-
-    def closure() -> Tensor:
-        optimizer.zero_grad()
-        loss = identity_loss(bias.expand(8, 3), subjects, kind)
-        torch.autograd.backward(loss)
-        return loss
-
-    optimizer.step(closure)  # type: ignore[no-untyped-call]
-    assert float(closure().detach()) == pytest.approx(constant_predictor_loss(counts, kind), abs=1e-5)
-
-
 def test_the_subject_head_belongs_to_the_objective_and_weights_are_stored_once() -> None:
     objective = _objective(IdentityAdversarialConfig())
 
     assert not any("subject" in name for name in objective.model.state_dict())
-    assert {name.split(".")[0] for name in objective.state_dict()} == {"model", "subject_head"}
+    assert {name.split(".")[0] for name in objective.state_dict()} == {"model", "identity"}
 
 
 def test_balanced_occurrence_weights_reach_the_loss() -> None:
@@ -311,3 +275,12 @@ def test_wrong_configs_name_field_value_and_limit() -> None:
         IdentityAdversarial(build_model(TINY, 12), config, [4])
     with pytest.raises(ValueError, match=r"^counts must name at least one sample, got \[0, 0\]$"):
         constant_predictor_loss([0, 0], "softmax")
+
+
+def test_a_faster_subject_head_has_a_rate_of_its_own() -> None:
+    config = IdentityAdversarialConfig(head_rate=3.0)
+    objective = _objective(config)
+    groups = parameter_groups(objective, weight_decay=0.05, layer_decay=1.0)
+    scales = {name: group["lr_scale"] for group in groups for name in group["names"]}
+    assert {scale for name, scale in scales.items() if name.startswith("identity.")} == {3.0}
+    assert {scale for name, scale in scales.items() if name.startswith("model.")} == {1.0}

@@ -1,6 +1,7 @@
 """Occurrence loss against a loop, and its limit cases."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -11,7 +12,16 @@ from facskit.action_units import BP4D, ActionUnitSet
 from facskit.datasets.samples import Batch
 from facskit.models.build import build_model
 from facskit.models.compact_network import CompactConfig
-from facskit.objectives.occurrence import Occurrence, OccurrenceConfig, occurrence_loss, positive_weights
+from facskit.objectives.attention_regression import AttentionRegressionConfig
+from facskit.objectives.occurrence import (
+    Occurrence,
+    OccurrenceConfig,
+    OccurrenceTerm,
+    inverse_rate_weights,
+    occurrence_loss,
+    positive_weights,
+    unit_rates,
+)
 
 TINY = CompactConfig(image_size=16, widths=(8, 8), depths=(1, 1), places=2, place_dim=2, dropout=0.0)
 
@@ -118,6 +128,69 @@ def test_positive_weights_are_the_odds_of_absence_within_limits() -> None:
     assert positive_weights(labels, 10.0).tolist() == pytest.approx([3.0, 10.0, 0.1, 1.0, 1.0])
 
 
+def test_inverse_rates_come_from_known_labels_alone() -> None:
+    labels = torch.tensor([[1, 1, -1], [0, 1, 0], [0, 0, -1], [0, 0, 1]], dtype=torch.int8)
+    more = torch.cat([labels, torch.full((9, 3), -1, dtype=torch.int8)])
+
+    weights = inverse_rate_weights(more)
+
+    assert unit_rates(more).tolist() == [0.25, 0.5, 0.5]
+    assert weights.unit is not None
+    assert weights.unit.tolist() == pytest.approx([3 * 4 / 8, 3 * 2 / 8, 3 * 2 / 8])
+    assert weights.positive.tolist() == pytest.approx([3.0, 1.0, 1.0])
+
+
+@pytest.mark.parametrize("strange", ["never", "always", "unknown"])
+def test_an_au_of_one_kind_counts_as_in_the_plain_loss_and_the_others_share_the_rest(strange: str) -> None:
+    label = {"never": 0, "always": 1, "unknown": -1}[strange]
+    labels = torch.tensor([[1, 1, label], [0, 1, label], [0, 0, label], [0, 0, label]], dtype=torch.int8)
+
+    weights = inverse_rate_weights(labels)
+
+    assert weights.unit is not None
+    assert weights.unit.tolist() == pytest.approx([4 / 3, 2 / 3, 1.0])
+    assert weights.positive.tolist() == pytest.approx([3.0, 1.0, 1.0])
+    alone = inverse_rate_weights(labels[:, 2:])
+    assert alone.unit is not None
+    assert (alone.unit.tolist(), alone.positive.tolist()) == ([1.0], [1.0])
+
+
+def test_unit_weights_scale_their_columns_and_not_the_count(labels: Tensor) -> None:
+    logits = torch.randn(6, 4, dtype=torch.float64)
+    unit = torch.tensor([0.5, 2.0, 1.0, 0.5], dtype=torch.float64)
+
+    loss = occurrence_loss(logits, labels, unit_weights=unit)
+
+    known = (labels != -1).sum()
+    columns = [occurrence_loss(logits[:, [j]], labels[:, [j]]) * (labels[:, j] != -1).sum() for j in range(4)]
+    assert float(loss) == pytest.approx(
+        float(sum(w * c for w, c in zip(unit, columns, strict=True)) / known), abs=1e-12
+    )
+
+
+def test_a_sum_over_aus_is_as_many_times_the_mean_but_for_the_weighted_mean(labels: Tensor) -> None:
+    logits = torch.randn(6, 4)
+    plain = occurrence_loss(logits, labels)
+
+    assert torch.equal(OccurrenceTerm(OccurrenceConfig(reduction="sum"))(logits, labels), 4 * plain)
+    balanced = OccurrenceConfig(balance="inverse-rate")
+    losses = [
+        OccurrenceTerm(replace(balanced, reduction=reduction), training_labels=labels)(logits, labels)
+        for reduction in ("mean", "sum")
+    ]
+    assert torch.equal(losses[0], losses[1])
+    assert not torch.allclose(losses[0], plain)
+
+
+def test_attention_needs_units_and_an_attentive_network() -> None:
+    config = OccurrenceConfig(attention=AttentionRegressionConfig(weight=2.0))
+    with pytest.raises(ValueError, match=r"^units are needed when attention\.weight is above 0, got none$"):
+        Occurrence(build_model(TINY, 12), config)
+    message = r"^attention\.weight must be 0 for a network without attention maps, got 2\.0 for a CompactNetwork$"
+    with pytest.raises(ValueError, match=message):
+        Occurrence(build_model(TINY, 12), config, units=BP4D)
+
+
 def _batch() -> Batch:
     return Batch(
         images=torch.randn(4, 3, 16, 16),
@@ -149,7 +222,7 @@ def test_balanced_weights_come_from_the_training_fold_and_travel_with_the_object
     objective = Occurrence(build_model(TINY, 12), config, training_labels)
     batch = _batch()
 
-    assert objective.state_dict()["weights"].tolist() == [2.0] * 12
+    assert objective.state_dict()["occurrence.weights"].tolist() == [2.0] * 12
     weighted = occurrence_loss(objective.model(batch.images), batch.labels, torch.full((12,), 2.0))
     assert torch.equal(objective(batch).loss, weighted)
     with pytest.raises(ValueError, match=r"^training_labels are needed when balance is positive-rate, got none$"):

@@ -1,3 +1,4 @@
+import itertools
 import json
 import math
 from pathlib import Path
@@ -29,7 +30,7 @@ def _vit_small() -> IdentityAdversarial:
 
 
 def _published_name(name: str) -> str:
-    return name.removeprefix("model.").replace("subject_head.0", "ID_head")
+    return name.removeprefix("model.").replace("identity.subject_head.0", "ID_head")
 
 
 def test_parameter_groups_equal_the_published_ones() -> None:
@@ -51,8 +52,8 @@ def test_frozen_parameters_are_left_out() -> None:
     objective.model.requires_grad_(False)
     groups = parameter_groups(objective, weight_decay=0.1, layer_decay=1.0)
     assert {tuple(group["names"]): group["weight_decay"] for group in groups} == {
-        ("subject_head.0.weight",): 0.1,
-        ("subject_head.0.bias",): 0.0,
+        ("identity.subject_head.0.weight",): 0.1,
+        ("identity.subject_head.0.bias",): 0.0,
     }
 
 
@@ -107,9 +108,65 @@ def test_one_update_equals_adamw_written_out() -> None:
     assert torch.allclose(weight, expected, atol=1e-6)
 
 
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_two_updates_equal_momentum_written_out(nesterov: bool) -> None:
+    objective = tiny_objective()
+    weight = objective.subject_head.get_parameter("0.weight")
+    config = OptimizerConfig(kind="sgd", base_lr=0.1, momentum=0.8, nesterov=nesterov, weight_decay=0.2)
+    optimizer = build_optimizer(objective, config)
+    expected, velocity = weight.detach().clone(), torch.zeros_like(weight)
+    for batch in itertools.islice(RandomBatches().batches(0), 2):
+        set_rates(optimizer.param_groups, 0.1)
+        optimizer.zero_grad()
+        objective(batch).loss.backward()
+        assert weight.grad is not None
+        gradient = weight.grad + 0.2 * expected
+        velocity = 0.8 * velocity + gradient
+        expected = expected - 0.1 * (gradient + 0.8 * velocity if nesterov else velocity)
+        optimizer.step()
+    assert torch.allclose(weight, expected, atol=1e-6)
+
+
+def test_sgd_has_the_groups_of_adamw() -> None:
+    kinds = [
+        build_optimizer(tiny_objective(), OptimizerConfig(kind=kind, weight_decay=0.2)) for kind in ("adamw", "sgd")
+    ]
+    names = [[(group["names"], group["weight_decay"]) for group in optimizer.param_groups] for optimizer in kinds]
+    assert names[0] == names[1]
+    assert {decay for _, decay in names[1]} == {0.0, 0.2}
+
+
+def test_an_unscaled_rate_is_the_same_for_every_batch() -> None:
+    config = OptimizerConfig(kind="sgd", base_lr=0.006, scaling="none")
+    assert config.peak_rate(48) == config.peak_rate(8) == 0.006
+    assert config.describe_rate(48) == "learning rate 0.006"
+    assert OptimizerConfig(base_lr=5e-4).describe_rate(64) == "learning rate 0.000125 = 0.0005 x 64 / 256"
+
+
+def test_a_step_schedule_falls_by_a_factor_every_few_epochs() -> None:
+    config = OptimizerConfig(schedule="step", step_epochs=2.0, step_factor=0.3, warmup_epochs=1.0)
+    rates = [config.rate(epoch, peak=1.0, epochs=12.0) for epoch in (0.5, 1.0, 1.99, 2.0, 3.99, 4.0, 11.9)]
+    assert rates == pytest.approx([0.5, 1.0, 1.0, 0.3, 0.3, 0.09, 0.3**5])
+    floored = OptimizerConfig(schedule="step", min_lr=0.05)
+    assert floored.rate(11.0, peak=1.0, epochs=12.0) == 0.05
+
+
+def test_a_constant_schedule_stays_and_a_cosine_is_the_published_one() -> None:
+    constant = OptimizerConfig(schedule="constant", warmup_epochs=2.0)
+    rates = [constant.rate(epoch, peak=1.0, epochs=4.0) for epoch in (1.0, 2.0, 3.9)]
+    assert rates == pytest.approx([0.5, 1.0, 1.0])
+    cosine = OptimizerConfig(warmup_epochs=1.0, min_lr=0.1)
+    for epoch in (0.3, 1.0, 2.5, 4.0):
+        expected = learning_rate(epoch, peak=2.0, floor=0.1, warmup_epochs=1.0, epochs=4.0)
+        assert cosine.rate(epoch, peak=2.0, epochs=4.0) == expected
+
+
 @pytest.mark.parametrize(
     ("field", "value", "message"),
     [
+        ("step_factor", 0.0, "step_factor must be above 0 and at most 1, got 0.0"),
+        ("step_epochs", 0.0, "step_epochs must be above 0, got 0.0"),
+        ("momentum", 1.0, "momentum must be at least 0 and below 1, got 1.0"),
         ("base_lr", 0.0, "base_lr must be above 0, got 0.0"),
         ("base_lr", math.nan, "base_lr must be above 0, got nan"),
         ("weight_decay", -1.0, "weight_decay must be at least 0, got -1.0"),
@@ -120,3 +177,8 @@ def test_one_update_equals_adamw_written_out() -> None:
 def test_bad_values_are_named(field: str, value: object, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         OptimizerConfig(**{field: value})  # type: ignore[arg-type]
+
+
+def test_nesterov_needs_momentum() -> None:
+    with pytest.raises(ValueError, match="nesterov must be false without momentum, got true with momentum 0"):
+        OptimizerConfig(kind="sgd", momentum=0.0)

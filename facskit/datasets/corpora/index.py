@@ -13,7 +13,7 @@ import polars as pl
 
 from facskit.action_units import ActionUnitSet
 from facskit.columns import FRAME, RECORDING, SUBJECT
-from facskit.datasets.corpora.decisions import CorpusName, OnError
+from facskit.datasets.corpora.decisions import OnError
 from facskit.errors import DatasetError
 
 __all__ = [
@@ -62,8 +62,8 @@ def empty_dropped() -> pl.DataFrame:
 class CorpusIndex:
     """Every usable coded frame of a corpus, and what became of the others."""
 
-    corpus: CorpusName
-    """Which corpus it is."""
+    corpus: str
+    """Which corpus it is: a `CorpusName`, or what a manifest says."""
     root: Path
     """The folder that `media` is relative to."""
     action_units: ActionUnitSet

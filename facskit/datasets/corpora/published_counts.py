@@ -15,7 +15,7 @@ from facskit.datasets.corpora.import_log import ImportLog
 
 __all__ = ["DISFA_FRAMES", "LANDMARK_FRAMES", "PAPER_FRAMES", "PUBLISHED_COUNTS", "check_counts", "expected_counts"]
 
-PUBLISHED_COUNTS: Mapping[CorpusName, Mapping[str, int]] = {
+PUBLISHED_COUNTS: Mapping[str, Mapping[str, int]] = {
     "bp4d": {
         "subjects": 41,
         "recordings": 328,
@@ -52,7 +52,7 @@ DISFA_FRAMES: Mapping[str, int] = {"SN010": 4_844}
 """Subjects of DISFA with another number of coded frames than the usual one."""
 DISFA_USUAL_FRAMES = 4_845
 
-LANDMARK_FRAMES: Mapping[CorpusName, Mapping[str, int]] = {
+LANDMARK_FRAMES: Mapping[str, Mapping[str, int]] = {
     "bp4d": {
         "F001": 3934, "F002": 3937, "F003": 3700, "F004": 3737, "F005": 3915, "F006": 3576, "F007": 3573, "F008": 3695,
         "F009": 3297, "F010": 3266, "F011": 3732, "F012": 3543, "F013": 3434, "F014": 3490, "F015": 3451, "F016": 3510,
@@ -71,7 +71,7 @@ LANDMARK_FRAMES: Mapping[CorpusName, Mapping[str, int]] = {
 """Frames of each subject in JAA-Net's lists: those with landmarks. They add up to the papers' totals."""
 
 
-def expected_counts(corpus: CorpusName, decisions: Decisions) -> dict[str, int]:
+def expected_counts(corpus: str, decisions: Decisions) -> dict[str, int]:
     """Return the published counts to compare a complete copy with.
 
     Args:
@@ -83,7 +83,7 @@ def expected_counts(corpus: CorpusName, decisions: Decisions) -> dict[str, int]:
     if decisions.frames == "landmarks" and corpus in LANDMARK_FRAMES:
         counts["frames with landmarks"] = sum(LANDMARK_FRAMES[corpus].values())
     for (paper, used), frames in PAPER_FRAMES.items():
-        if used == corpus and replace(decisions, on_error="stop") == Decisions.as_paper(paper, corpus):
+        if used == corpus and replace(decisions, on_error="stop") == Decisions.as_paper(paper, used):
             counts[f"frames in the list of {paper}"] = frames
     return counts
 

@@ -1,0 +1,167 @@
+"""How much two models differ on the same faces, with paired confidence intervals over subjects.
+
+Both models are scored on the same draws of subjects, for F1 and for the area under the receiver operating
+characteristic (ROC-AUC). Exact ROC-AUCs of thousands of draws are cheap, because each is a quadratic form: with w how
+often each subject is drawn, AUC(w) = w' C w / (w' P) (w' N), where C counts, for each pair of subjects, the pairs of a
+present label of the first and an absent one of the second whose probabilities are in the right order.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from facskit.action_units import ActionUnitSet
+from facskit.datasets.samples import LabelState
+from facskit.evaluation.bootstrap import (
+    BootstrapConfig,
+    DifferenceInterval,
+    check_same_labels,
+    draw_subjects,
+    resample_counts,
+    subjects_by_fold,
+)
+from facskit.evaluation.counts import divide
+from facskit.evaluation.cross_validation import defined_mean
+from facskit.evaluation.predictions import Predictions
+
+__all__ = ["PairedComparison", "compare_predictions", "resample_roc_auc"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PairedComparison:
+    """The second model's scores minus the first one's."""
+
+    action_units: ActionUnitSet
+    """What the entries per AU mean."""
+    f1: DifferenceInterval
+    """Difference of macro F1."""
+    roc_auc: DifferenceInterval | None
+    """Difference of the mean ROC-AUC; None if it is defined nowhere."""
+    f1_per_au: tuple[DifferenceInterval | None, ...]
+    """Difference of F1 of each AU; None where it isn't defined."""
+    f1_by_seed: dict[int, float]
+    """Difference of macro F1 of each seed that both models have."""
+
+
+def compare_predictions(
+    first: Predictions, second: Predictions, config: BootstrapConfig | None = None
+) -> PairedComparison:
+    """Compare two models on the same faces.
+
+    Scores are the headline's: per AU, mean over folds, then over seeds, then over AUs.
+
+    Args:
+        first: Predictions of the model to compare with.
+        second: Predictions of the other model, on the same images in the same folds; seeds may differ.
+        config: How to resample; the default when not given.
+
+    Raises:
+        DatasetError: The two don't score the same labels, or a fold has fewer than two subjects.
+    """
+    config = config or BootstrapConfig()
+    check_same_labels(first, second)
+    counts = [resample_counts(model, config) for model in (first, second)]
+    num_subjects = counts[0].num_subjects
+    f1 = [
+        part.counts.f1(model.protocol.undefined_f1_value) for part, model in zip(counts, (first, second), strict=True)
+    ]
+    units = [defined_mean(defined_mean(values, axis=1), axis=0) for values in f1]
+    areas = [defined_mean(resample_roc_auc(model, config), axis=1) for model in (first, second)]
+    macro = _interval(defined_mean(units[1], axis=1) - defined_mean(units[0], axis=1), config, num_subjects)
+    undefined = DifferenceInterval(np.nan, np.nan, np.nan, config.level, num_subjects, np.nan)
+    return PairedComparison(
+        action_units=first.action_units,
+        f1=macro or undefined,
+        roc_auc=_interval(areas[1] - areas[0], config, num_subjects),
+        f1_per_au=tuple(_interval(column, config, num_subjects) for column in (units[1] - units[0]).T),
+        f1_by_seed=_by_seed(first, second, f1),
+    )
+
+
+def resample_roc_auc(predictions: Predictions, config: BootstrapConfig) -> Float[np.ndarray, "draws aus"]:
+    """Return the ROC-AUC of each AU under every draw of subjects; the first draw is the data themselves.
+
+    Args:
+        predictions: One or more runs; every seed must have every fold.
+        config: How to resample; the same subjects and config give the same draws.
+
+    Returns:
+        Mean over folds, then seeds; NaN where a draw has labels of one kind only.
+
+    Raises:
+        DatasetError: A fold has fewer than two subjects.
+    """
+    folds = subjects_by_fold(predictions)
+    draws = draw_subjects(folds, config)
+    seeds = sorted({seed for _, seed in predictions.runs})
+    by_run = [
+        [_run_roc_auc(predictions.run(fold, seed), names, draws[fold]) for fold, names in folds.items()]
+        for seed in seeds
+    ]
+    return defined_mean(defined_mean(np.array(by_run), axis=1), axis=0)
+
+
+def _run_roc_auc(
+    run: Predictions, names: list[str], draws: Int[np.ndarray, "draws subjects"]
+) -> Float[np.ndarray, "draws aus"]:
+    who = np.searchsorted(np.array(names), run.subjects)
+    weights = draws.astype(np.float64)
+    columns = []
+    for au in range(len(run.action_units)):
+        known = run.labels[:, au] != LabelState.UNKNOWN
+        present = run.labels[known, au] == LabelState.PRESENT
+        pairs = _ordered_pairs(run.probabilities[known, au], present, who[known], len(names))
+        positives, negatives = (
+            weights @ np.bincount(who[known][chosen], minlength=len(names)) for chosen in (present, ~present)
+        )
+        columns.append(divide(np.einsum("ds,st,dt->d", weights, pairs, weights, optimize=True), positives * negatives))
+    return np.stack(columns, axis=1)
+
+
+def _ordered_pairs(
+    probabilities: Float[np.ndarray, "samples"],
+    present: Bool[np.ndarray, "samples"],
+    who: Int[np.ndarray, "samples"],
+    num_subjects: int,
+) -> Float[np.ndarray, "subjects subjects"]:
+    """Count pairs of a present label (row: its subject) that has a higher probability than an absent one (column).
+
+    Equal probabilities count half.
+    """
+    order = np.argsort(probabilities)
+    ranked, present, who = probabilities[order], present[order], who[order]
+    absent = np.zeros((len(who) + 1, num_subjects))
+    absent[np.arange(len(who)) + 1, who] = ~present
+    below = absent.cumsum(axis=0)
+    ends = [np.searchsorted(ranked, ranked[present], side=side) for side in ("left", "right")]
+    pairs = np.zeros((num_subjects, num_subjects))
+    np.add.at(pairs, who[present], (below[ends[0]] + below[ends[1]]) / 2)
+    return pairs
+
+
+def _interval(
+    differences: Float[np.ndarray, "draws"], config: BootstrapConfig, num_subjects: int
+) -> DifferenceInterval | None:
+    """Return the interval of a difference whose first entry is that of the data; None if that is undefined."""
+    drawn = differences[1:][~np.isnan(differences[1:])]
+    if np.isnan(differences[0]) or not drawn.size:
+        return None
+    low, high = np.quantile(drawn, [(1 - config.level) / 2, (1 + config.level) / 2])
+    return DifferenceInterval(
+        estimate=float(differences[0]),
+        low=float(low),
+        high=float(high),
+        level=config.level,
+        num_subjects=num_subjects,
+        share_not_above_zero=float(np.mean(drawn <= 0)),
+    )
+
+
+def _by_seed(first: Predictions, second: Predictions, f1: list[np.ndarray]) -> dict[int, float]:
+    """Return the difference of macro F1 for each seed that both have."""
+    found: list[dict[int, float]] = []
+    for model, values in zip((first, second), f1, strict=True):
+        macro = defined_mean(defined_mean(values[:, :, 0], axis=1), axis=1)
+        found.append(dict(zip(sorted({seed for _, seed in model.runs}), macro.tolist(), strict=True)))
+    return {seed: found[1][seed] - value for seed, value in found[0].items() if seed in found[1]}

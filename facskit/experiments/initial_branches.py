@@ -1,0 +1,86 @@
+"""Starting an attention network from another's weights: region layers as they are, branches action unit by action unit.
+
+A branch belongs to an action unit, not to a place in a list; so a network for DISFA's units takes from one for BP4D's
+the branches of the units that both have, and those of units that show at the same place.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from types import MappingProxyType
+
+import torch
+
+from facskit.action_units import ActionUnitSet
+from facskit.errors import CheckpointError
+from facskit.models.attention_network import AttentionConfig, AttentionNetwork
+from facskit.models.build import ModelConfig
+from facskit.models.checkpoints import load_checkpoint
+
+__all__ = ["SUBSTITUTES", "branch_sources", "load_branches"]
+
+SUBSTITUTES: Mapping[int, int] = MappingProxyType({25: 23, 26: 17})
+"""Number of an action unit -> the one whose branch starts it if the file lacks it. They show at the same place (see
+`CENTRE_RULES`); CIU's group starts its networks for DISFA from those for BP4D this way."""
+_OF_UNITS = ("branches.", "head.")
+"""Parameters whose first dimension holds the action units in turn; the others are the region layers'."""
+_FREE = ("image_size", "attention_bias")
+"""Fields that two networks may differ in: the same filters fit any image, and the bias is a starting value."""
+
+
+def branch_sources(units: ActionUnitSet, given: ActionUnitSet) -> dict[str, str]:
+    """Choose which branch of a file starts which branch of a network.
+
+    Args:
+        units: The network's action units.
+        given: The file's.
+
+    Returns:
+        Code of a unit -> code of the file's unit: the same one, else its substitute. Units with neither are left out.
+    """
+    known = {unit.number: unit.code for unit in given}
+    choices = {unit.code: known.get(unit.number, known.get(SUBSTITUTES.get(unit.number, 0))) for unit in units}
+    return {code: source for code, source in choices.items() if source is not None}
+
+
+@torch.no_grad()
+def load_branches(model: AttentionNetwork, path: Path, units: ActionUnitSet) -> dict[str, str]:
+    """Replace region layers, and the branches and answers that the file has something for; the others stay fresh.
+
+    Args:
+        model: The network, changed in place; its first outputs are `units`.
+        path: A weight file of an attention network.
+        units: The network's action units; `NO_ACTION_UNITS` takes the region layers alone.
+
+    Returns:
+        As `branch_sources`.
+
+    Raises:
+        CheckpointError: The file is missing or damaged, or holds another network.
+    """
+    stored, info = load_checkpoint(path)
+    _check_model(path, model.config, info.model)
+    sources = branch_sources(units, info.action_units)
+    ours, theirs = units.codes, info.action_units.codes
+    pairs = [(ours.index(code), theirs.index(source)) for code, source in sources.items()]
+    state = stored.state_dict()
+    for name, value in model.state_dict().items():
+        if name.startswith(_OF_UNITS) and value.ndim:
+            shares, given = (
+                value.unflatten(0, (model.num_outputs, -1)),
+                state[name].unflatten(0, (info.num_outputs, -1)),
+            )
+            for own, source in pairs:
+                shares[own].copy_(given[source])
+        else:
+            value.copy_(state[name])
+    return sources
+
+
+def _check_model(path: Path, own: AttentionConfig, stored: ModelConfig) -> None:
+    if not isinstance(stored, AttentionConfig):
+        raise CheckpointError(f"{path}: its network is of kind {stored.kind}, the recipe's of kind attention.")
+    fitted = replace(stored, **{field: getattr(own, field) for field in _FREE})
+    for field, value in asdict(own).items():
+        if (found := getattr(fitted, field)) != value:
+            raise CheckpointError(f"{path}: its network has {field} {found}, the recipe's has {value}.")
