@@ -84,8 +84,8 @@ def write_comparison(networks: list[NetworkScores], out: Path) -> None:
         rows=(*((unit, *(_percent(one.f1[unit]) for one in networks)) for unit in units), means),
         strong_rows=frozenset({len(units)}),
     )
-    text = f"{comparison_table(networks).to_markdown('#')}\n{by_unit.to_markdown()}"
-    write_text(out / f"{COMPARISON}.md", text)
+    tables = (comparison_table(networks).to_markdown("#"), by_unit.to_markdown())
+    write_text(out / f"{COMPARISON}.md", "\n\n".join(table.rstrip() for table in tables) + "\n")
     plain = {one.name: _plain(one, out) for one in networks}
     write_text(out / f"{COMPARISON}.json", json.dumps(plain, indent=2) + "\n")
 

@@ -24,6 +24,7 @@ from facskit.experiments.recipe_files import describe_difference, format_recipe
 from facskit.experiments.run import train
 from facskit.experiments.scoring import PREDICTIONS
 from facskit.processes import counting_bar, single_threaded_children, start_worker
+from facskit.training.interruption import catch_interruption
 from facskit.training.run_directory import RunDirectory
 
 __all__ = ["PlannedRun", "Slot", "choose_slots", "may_start", "train_runs"]
@@ -102,20 +103,30 @@ def train_runs(runs: Sequence[PlannedRun], slots: Sequence[Slot], logs: Path) ->
 
     Returns:
         Why runs failed, by their folder; empty if all are finished.
+
+    Raises:
+        FacskitError: Somebody asked the command to stop; runs in progress have saved where they are.
     """
     failures = _foreign(runs)
     todo = [run for run in runs if run.folder not in failures and not run.finished]
     if not todo:
         return failures
     crew = _Crew(todo, list(slots)[: len(todo)], logs)
-    with counting_bar() as bar:
+    with counting_bar() as bar, catch_interruption() as interruption:
         total = sum(run.recipe.training.epochs for run in todo)
         task = bar.add_task("", total=total)
+        if before := len(runs) - len(todo) - len(failures):
+            bar.console.print(f"{before} of {len(runs)} runs were finished already", highlight=False)
         try:
             while crew.busy:
                 crew.start_what_can()
                 failures |= crew.hear(bar)
                 _advance(bar, task, todo, crew)
+                if interruption.signal is not None:
+                    raise FacskitError(
+                        f"stopped on request after {crew.done} of {len(todo)} runs; the others go on from their last "
+                        "snapshot when the same command is given again"
+                    )
         finally:
             crew.stop()
     return failures

@@ -63,7 +63,7 @@ def probe_markdown(probing: Probing) -> str:
     Args:
         probing: What was found.
     """
-    faces = "\n".join(f"Probed on {each}.  " for each in probing.faces)
+    faces = " ".join(f"Probed on {each}." for each in probing.faces)
     tables = "\n".join(table.to_markdown() for table in probe_tables(probing))
     return f"# Identity probe\n\n{faces}\n\n{tables}"
 

@@ -128,7 +128,7 @@ class SweepReport:
             ("F1 %", self._cells(f1_cell)),
             ("AUC %", self._cells(lambda one: percent_cell(one.mean("roc_auc")))),
             ("F1 - row 1", [difference_cell(one) for one in self.differences]),
-            ("ID loss (constant)", self._cells(identity_cell)),
+            ("ID loss (const.)", self._cells(identity_cell)),
             ("ID acc. %", self._cells(lambda one: percent_cell(one.last("identity_accuracy")))),
             ("val. F1 % (best)", self._cells(validation_cell)),
             ("runs", self._cells(lambda one: f"{len(one.runs)} of {one.planned}" if missing else MISSING)),
@@ -161,8 +161,8 @@ class SweepReport:
             )
         if any(not math.isnan(one.last("identity")) for one in self.points):
             notes.append(
-                "Identity: loss and accuracy of the subject head in the last epoch; a loss at or above the constant "
-                "predictor's means that the head sees no identity."
+                "Identity: loss and accuracy of the subject head in the last epoch, and (loss of a constant predictor): "
+                "a head above that does no better than one that doesn't look."
             )
         notes += [f"Failed: {sentence}" for sentence in self.failures.values()]
         return notes

@@ -158,14 +158,14 @@ COMMANDS = (
         "Analyse",
         "Show which action units networks predict too often or too seldom.",
         "facskit.interfaces.bias",
-        "facskit bias runs/ciu_disfa -o bias/",
+        "facskit bias runs/disfa -o bias/",
     ),
     Command(
         "attention",
         "Analyse",
         "Draw where an attentive network looks for each action unit.",
         "facskit.interfaces.attention",
-        "facskit attention runs/ciu_disfa photo.jpg -o maps/",
+        "facskit attention runs/ciu_tiny photo.jpg -o maps/",
     ),
 )
 

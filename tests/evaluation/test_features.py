@@ -41,7 +41,7 @@ def test_the_head_reads_these_features() -> None:
 
 
 def test_an_attention_network_gives_what_its_head_reads() -> None:
-    model = build_model(AttentionConfig(image_size=32, unit_width=2, branch_widths=(4, 4, 4)), 2).train()
+    model = build_model(AttentionConfig(image_size=32, unit_width=2, branch_widths=(4, 4, 4, 4, 4)), 2).train()
     features = extract_features(model, _loader().batches(0))
     assert features.values.shape == (5, model.dim)
     again = extract_features(model, _loader(5).batches(0))  # batch norm uses its stored statistics

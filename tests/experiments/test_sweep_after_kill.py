@@ -54,7 +54,7 @@ def recipe(tmp_path: Path) -> Path:
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at processes in /proc")
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
 def test_a_killed_sweep_ends_with_the_same_weights(recipe: Path, tmp_path: Path, how: signal.Signals) -> None:
     started = time.monotonic()
     expected = _finish(recipe, tmp_path / "whole")
@@ -66,7 +66,7 @@ def test_a_killed_sweep_ends_with_the_same_weights(recipe: Path, tmp_path: Path,
             victim.wait(timeout=duration * share)
         children = _children(victim.pid)
         os.kill(victim.pid, how)
-        assert victim.wait() in {-how, 130, 0}
+        assert victim.wait() in {-how, 130, 1, 0}  # 0 if it was finished already
         deadline = time.monotonic() + 60
         while any(map(_alive, children)) and time.monotonic() < deadline:
             time.sleep(0.2)

@@ -82,7 +82,7 @@ def test_validation_and_identity_are_those_of_the_log(tmp_path: Path) -> None:
     table = report.to_table()
     row = dict(zip(table.header, table.rows[0], strict=True))
     assert row["val. F1 % (best)"] == "50.0 (60.0 @ 2)"
-    assert (row["ID loss (constant)"], row["ID acc. %"]) == ("0.100 (0.200)", "50.0")
+    assert (row["ID loss (const.)"], row["ID acc. %"]) == ("0.100 (0.200)", "50.0")
     paper = report.to_paper_table()
     assert paper.header == ("strength", "0", "1")
     assert [cells[0] for cells in paper.rows] == ["F1 %", "Identity loss", "Epoch of the best validation F1"]
