@@ -161,8 +161,8 @@ class SweepReport:
             )
         if any(not math.isnan(one.last("identity")) for one in self.points):
             notes.append(
-                "Identity: loss and accuracy of the subject head in the last epoch, and (loss of a constant predictor): "
-                "a head above that does no better than one that doesn't look."
+                "Identity: loss and accuracy of the subject head in the last epoch (in brackets a constant predictor): "
+                "a head with a higher loss than that does no better than one that looks at nothing."
             )
         notes += [f"Failed: {sentence}" for sentence in self.failures.values()]
         return notes

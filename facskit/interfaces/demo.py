@@ -12,21 +12,27 @@ from rich.console import Console
 
 from facskit.errors import RecipeError
 from facskit.experiments.recipe_files import read_recipe
-from facskit.experiments.run import cross_validate
+from facskit.experiments.run import cross_validate, train
 from facskit.experiments.weight_scores import evaluate
+from facskit.interfaces.attention import main as show_attention
 from facskit.interfaces.recipe_command import RECIPES
 from facskit.interfaces.recognize import RecognizeConfig, recognize
-from facskit.interfaces.report_printing import print_report
+from facskit.interfaces.report_printing import print_networks, print_report
 from facskit.models.weight_files import find_weights
 
 __all__ = ["DemoCommand", "main"]
 
 RECIPE = RECIPES / "packaged" / "fmae_iat_tiny.yaml"
+INTERVENTION = RECIPES / "packaged" / "ciu_tiny.yaml"
+PHOTOGRAPHS = Path(str(files("facskit"))) / "assets" / "photographs"
+TABLE, PICTURES, ATTENTION = "recognition.csv", "pictures", "attention"
+
+_CONSOLE = Console(highlight=False, soft_wrap=True)
 
 
 @dataclass(frozen=True, kw_only=True)
 class DemoCommand:
-    """A tour: recognise the action units in photographs, then train and evaluate a small model on rendered faces.
+    """A tour: recognise the action units in photographs, then train and test both methods in miniature.
 
     A tour that broke off goes on where it stopped; the second tour only shows the results again.
     """
@@ -44,33 +50,61 @@ def main(words: Sequence[str]) -> int:
     command = tyro.cli(DemoCommand, prog="facskit demo", args=list(words))
     if not RECIPE.exists():
         raise RecipeError(f"{RECIPE} is missing; the demo needs a clone of the project, with its recipes/ folder")
-    console = Console(highlight=False, soft_wrap=True)
     start = time.monotonic()
-    console.rule("1 of 3  Action units in photographs", align="left")
-    photographs = Path(str(files("facskit"))) / "assets" / "photographs"
-    table, pictures = command.out / "recognition.csv", command.out / "pictures"
     command.out.mkdir(parents=True, exist_ok=True)
-    recognize(RecognizeConfig(inputs=(photographs,), output=table, overlay=pictures))
-    console.print()
-    console.rule(
-        "2 of 3  FMAE-IAT in miniature: a pre-trained transformer, trained and tested on 3 folds", align="left"
+    steps = (
+        ("Action units in photographs", _recognise),
+        ("FMAE-IAT in miniature: a pre-trained transformer, trained and tested on 3 folds", _train_transformer),
+        (
+            "CIU in miniature: an imbalanced, a balanced and an unbiased network, tested on 1 fold",
+            _train_three_networks,
+        ),
     )
-    report = cross_validate(read_recipe(RECIPE), command.out / "training")
+    for number, (title, step) in enumerate(steps, start=1):
+        _CONSOLE.rule(f"{number} of {len(steps) + 1}  {title}", align="left")
+        step(command.out)
+        _CONSOLE.print()
+    minutes = (time.monotonic() - start) / 60
+    _CONSOLE.rule(
+        f"{len(steps) + 1} of {len(steps) + 1}  Done in {minutes:.1f} minutes; where things are", align="left"
+    )
+    _say_where_things_are(command.out)
+    return 0
+
+
+def _recognise(out: Path) -> None:
+    recognize(RecognizeConfig(inputs=(PHOTOGRAPHS,), output=out / TABLE, overlay=out / PICTURES))
+
+
+def _train_transformer(out: Path) -> None:
+    report = cross_validate(read_recipe(RECIPE), out / "training")
     if report is not None:
-        print_report(report, command.out / "training")
-    console.print(
+        print_report(report, out / "training")
+    _CONSOLE.print(
         "\nThe transformer was pre-trained on 24,000 rendered faces without a label and saw 960 labelled ones a fold.\n"
         "The packaged weights, a convolutional network that learned 19 AUs from 21,600 labelled faces:"
     )
-    console.print(f"  {evaluate(find_weights('packaged'), 'packaged', command.out / 'packaged_weights').headline}\n")
-    console.rule(f"3 of 3  Done in {(time.monotonic() - start) / 60:.1f} minutes; where things are", align="left")
-    for path, meaning in (
-        (table, "one row per face: box, confidence, AU probabilities and decisions"),
-        (pictures, "the photographs with boxes and bars"),
-        (command.out / "training" / "results.md", "the table above; predictions.parquet holds every single prediction"),
-        (command.out / "packaged_weights" / "results.md", "the same table for the packaged weights"),
-        (command.out / "training" / "fold-1-seed-0", "one run: recipe, environment, metrics and weights.safetensors"),
-    ):
-        console.print(f"  [cyan]{path}[/]  {meaning}")
-    console.print("Try it on your own pictures:  facskit recognize PHOTO... -o result.csv --overlay pictures/")
-    return 0
+    _CONSOLE.print(f"  {evaluate(find_weights('packaged'), 'packaged', out / 'packaged_weights').headline}")
+
+
+def _train_three_networks(out: Path) -> None:
+    run = out / "ciu"
+    train(read_recipe(INTERVENTION), run)
+    print_networks(run)
+    _CONSOLE.print("\nWhere the unbiased network looks for each action unit:")
+    show_attention([str(run), str(PHOTOGRAPHS), "-o", str(out / ATTENTION)])
+
+
+def _say_where_things_are(out: Path) -> None:
+    places = (
+        (TABLE, "one row per face: box, confidence, AU probabilities and decisions"),
+        (PICTURES, "the photographs with boxes and bars"),
+        ("training/results.md", "the table above; predictions.parquet holds every single prediction"),
+        ("training/fold-1-seed-0", "one run: recipe, environment, metrics and weights.safetensors"),
+        ("packaged_weights/results.md", "the same table for the packaged weights"),
+        ("ciu/networks.md", "CIU's three networks side by side, by action unit"),
+        (ATTENTION, "heat maps on the photographs, a panel per action unit"),
+    )
+    for place, meaning in places:
+        _CONSOLE.print(f"  [cyan]{out / place}[/]  {meaning}")
+    _CONSOLE.print("Try it on your own pictures:  facskit recognize PHOTO... -o result.csv --overlay pictures/")
