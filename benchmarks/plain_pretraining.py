@@ -18,8 +18,8 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from facskit.faces.normalization import IMAGENET_MEAN, IMAGENET_STD
-from facskit.models.layers import sincos_positions
 from facskit.models.masked_autoencoder import AutoencoderConfig
+from facskit.models.positions import sincos_positions
 
 __all__ = ["PlainAutoencoder", "PlainFaces", "PlainRun", "endless", "plain_loader", "plain_rate"]
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import tyro
+from jaxtyping import Float32
 from rich.console import Console
 
 from facskit.datasets.loaders import FaceDataset, LoaderConfig, Preparation, eval_loader
@@ -19,9 +20,8 @@ from facskit.datasets.manifest import read_manifest
 from facskit.errors import FacskitError
 from facskit.evaluation.bootstrap import BootstrapConfig, bootstrap_difference
 from facskit.evaluation.features import extract_features
-from facskit.evaluation.identity_probe import IdentityProbe, probe_split
+from facskit.evaluation.identity_probe import IdentityProbeConfig, probe_identity
 from facskit.evaluation.predictions import Predictions, concat
-from facskit.evaluation.probe_splits import random_frames
 from facskit.evaluation.text_tables import TextTable
 from facskit.experiments.loss_figure import read_metrics
 from facskit.experiments.parallel_runs import PlannedRun, choose_slots, train_runs
@@ -38,6 +38,22 @@ ARMS: dict[str, dict[str, Any]] = {"FMAE": {"objective.stop_gradient": True}, "F
 share is the length to which gradients are cut, as one vector."""
 
 
+_RELEASED = {"objective.loss": "bce_one_hot", "objective.head_rate": 1.0, "objective.schedule": "constant"}
+EXPLORED: dict[str, dict[str, Any]] = {
+    "FMAE": ARMS["FMAE"],
+    **{
+        f"released loss, strength {strength:g}": _RELEASED | {"objective.strength": strength}
+        for strength in (0.02, 0.1, 2)
+    },
+    "released loss, strength 0.1, warm-up": _RELEASED | {"objective.schedule": "warm-up"},
+    "released loss, strength 0.1, 3 layers": _RELEASED | {"objective.head_depth": 3},
+    "softmax, strength 0.1, rate 1": {"objective.head_rate": 1.0},
+    "softmax, strength 0.03, rate 3": {"objective.strength": 0.03},
+    "softmax, strength 0.1, rate 3": {},
+}
+"""What `--explore` tries, by what it changes in the recipe."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Study:
     """What to train and probe."""
@@ -52,15 +68,15 @@ class Study:
     """Numbers of people to train on; all corpora have as many images."""
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
     """Seeds of each training."""
-    strengths: tuple[float, ...] = ()
-    """Strengths of the reversal to try instead of the recipe's, on `validation`; with one number of people."""
+    explore: bool = False
+    """Try other reversals instead, and test on the people of `validation`: to choose by, so `test` isn't touched."""
     jobs: int = 2
     """Trainings at a time, each in a process of one thread."""
 
     @property
     def tested(self) -> Path:
         """Manifest of the people to test on: others when something is to be chosen by the result."""
-        return self.data / ("validation" if self.strengths else "test") / "manifest.parquet"
+        return self.data / ("validation" if self.explore else "test") / "manifest.parquet"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,8 +113,7 @@ def main(study: Study) -> None:
 
 
 def _arms(study: Study) -> dict[str, dict[str, Any]]:
-    tried = {f"strength {strength:g}": {"objective.strength": strength} for strength in study.strengths}
-    return {"FMAE": ARMS["FMAE"], **tried} if tried else ARMS
+    return EXPLORED if study.explore else ARMS
 
 
 def _job(study: Study, recipe: Recipe, arm: str, which: tuple[int, int]) -> Job:
@@ -107,7 +122,7 @@ def _job(study: Study, recipe: Recipe, arm: str, which: tuple[int, int]) -> Job:
     changes: dict[str, Any] = {"data.manifest": str(manifest), "runtime.seed": seed, "runtime.threads": 1}
     if seed == study.seeds[0]:
         changes["training.keep_every"] = 1  # for the curve of the probe over epochs
-    folder = study.out / f"people-{number}-{arm.replace(' ', '-')}-seed-{seed}"
+    folder = study.out / f"people-{number}-{arm.replace(', ', '-').replace(' ', '-')}-seed-{seed}"
     changed = change_recipe(recipe, changes | _arms(study)[arm])
     return Job(arm=arm, subjects=number, seed=seed, recipe=changed, folder=folder)
 
@@ -124,8 +139,10 @@ def _score(study: Study, job: Job) -> dict[str, Any]:
         row |= {name: last[name] for name in ("occurrence", "identity", "identity_constant", "identity_accuracy")}
         row |= {name: last[name] for name in ("gradient_occurrence", "gradient_identity")}
         for people, name in ((Path(job.recipe.data.manifest), "known"), (study.tested, "new")):
-            probe = _probe(job, people)
-            row |= {f"probe_{name}": probe.accuracy, f"chance_{name}": probe.chance}
+            features, subjects = _features(job, people)
+            probe = probe_identity(features, subjects)
+            paper = probe_identity(features, subjects, config=IdentityProbeConfig(method="paper"))
+            row |= {f"probe_{name}": probe.accuracy, f"chance_{name}": probe.chance, f"paper_{name}": paper.accuracy}
         write_text(file, json.dumps(row, indent=2) + "\n")
     scored: dict[str, Any] = json.loads(file.read_text())
     return scored
@@ -138,14 +155,13 @@ def _tested(study: Study, job: Job) -> Predictions:
     return replace(found := Predictions.load(folder / "predictions.parquet"), seeds=np.full(len(found), job.seed))
 
 
-def _probe(job: Job, manifest: Path) -> IdentityProbe:
+def _features(job: Job, manifest: Path) -> tuple[Float32[np.ndarray, "samples dim"], np.ndarray]:
+    """Return the trained network's features of plain crops, and whose they are."""
     model, info = load_checkpoint(job.folder / "weights.safetensors")
     faces = read_manifest(manifest, info.action_units)
-    split = random_frames(faces.subjects)
     preparation = Preparation(recipe=info.crop, normalization=info.normalization)
-    dataset = FaceDataset(faces, preparation, rows=split.rows)
-    features = extract_features(model.eval(), eval_loader(dataset, LoaderConfig()).batches(0))
-    return probe_split(features.values, faces.subjects[features.rows], split)
+    loader = eval_loader(FaceDataset(faces, preparation), LoaderConfig())
+    return extract_features(model.eval(), loader.batches(0)).values, faces.subjects
 
 
 def _compare(study: Study, jobs: list[Job], number: int) -> dict[str, Any]:
@@ -169,7 +185,17 @@ def _table(study: Study, rows: list[dict[str, Any]], number: int) -> TextTable:
         cells = [_range(chosen, name, scale, digits) for name, scale, digits in _SHOWN]
         lines.append((arm, *cells, f"{chosen[0]['identity_constant']:.4f}"))
     known, new = (next(row[f"chance_{name}"] for row in rows if row["subjects"] == number) for name in ("known", "new"))
-    header = ("arm", "macro F1", "ROC-AUC", "probe, known", "probe, new", "AU loss", "identity loss", "constant")
+    header = (
+        "arm",
+        "macro F1",
+        "ROC-AUC",
+        "probe, known",
+        "probe, new",
+        "paper's probe",
+        "AU loss",
+        "identity loss",
+        "constant",
+    )
     note = f"Chance of the probe: {known:.1%} for the people trained on, {new:.1%} for new ones."
     return TextTable(title=f"{number} people", header=header, rows=tuple(lines), notes=(note,))
 
@@ -179,6 +205,7 @@ _SHOWN = (
     ("roc_auc", 100, 1),
     ("probe_known", 100, 1),
     ("probe_new", 100, 1),
+    ("paper_known", 100, 1),
     ("occurrence", 1, 3),
     ("identity", 1, 4),
 )

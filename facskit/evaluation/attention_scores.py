@@ -77,8 +77,8 @@ class AttentionTally:
         highest = maps.argmax(dim=2, keepdim=True)
         pointing = region.gather(2, highest).squeeze(2) & (total > 0)
         numbers = torch.stack([torch.ones_like(mass), mass, area, perfect, pointing.float()])
-        self._sums += (numbers * counted).double().sum(dim=1).cpu()
-        self._maps = self._maps + torch.stack([wanted, region.float()]).double().sum(dim=1).cpu()
+        self._sums += (numbers * counted).cpu().double().sum(dim=1)
+        self._maps = self._maps + torch.stack([wanted, region.float()]).cpu().double().sum(dim=1)
 
     def scores(self) -> AttentionScores:
         """Return the means over all faces so far."""

@@ -56,6 +56,7 @@ __all__ = [
 LOG_RATIO_LIMIT = 6.0
 """Largest log ratio, up or down: predicted 64 times too often or too seldom."""
 
+_FEWEST_TO_CORRELATE = 3
 _PUBLISHED = {"bp4d": ((7, 10, 12, 14), (2, 4)), "disfa": ((12, 25), (1, 2, 9))}
 _DEFAULT = BootstrapConfig()
 
@@ -101,7 +102,8 @@ class BiasNumbers:
     """Standard deviation of the log ratios over AUs, in doublings; 0 is the same ratio for all. Resampling adds noise
     to every ratio, so the interval of a small spread lies a little high."""
     correlation: Interval
-    """Spearman's correlation of log ratio and frequency, -1 to 1; NaN where all ratios or all frequencies are equal."""
+    """Spearman's correlation of log ratio and frequency, -1 to 1; NaN where all ratios or all frequencies are equal,
+    and for two AUs, which can only give -1 or 1."""
     level: Interval
     """Mean log ratio over AUs: above 0 the network says "present" too often."""
     macro_f1: Interval
@@ -258,6 +260,7 @@ def _spearman(ratios: Float[np.ndarray, "*shape aus"], frequencies: PerAU) -> Fl
     spread = np.sqrt(np.nansum(one**2, axis=-1) * np.nansum(other**2, axis=-1))
     correlation = np.full(spread.shape, np.nan)
     np.divide(np.nansum(one * other, axis=-1), spread, out=correlation, where=spread > 1e-9)
+    correlation[(~missing).sum(axis=-1) < _FEWEST_TO_CORRELATE] = np.nan
     return correlation
 
 

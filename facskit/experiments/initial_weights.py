@@ -24,7 +24,8 @@ from facskit.errors import CheckpointError
 from facskit.experiments.initial_branches import load_branches
 from facskit.models.attention_network import AttentionNetwork
 from facskit.models.checkpoints import EncoderInfo, read_weight_info
-from facskit.models.layers import FaceNetwork, resize_positions
+from facskit.models.layers import FaceNetwork
+from facskit.models.positions import resize_positions
 from facskit.models.vision_transformer import ViTConfig
 from facskit.models.weight_files import find_weights
 

@@ -9,6 +9,7 @@ from typing import Any
 from facskit.errors import CheckpointError, RecipeError
 from facskit.experiments.assemble import assemble_model
 from facskit.experiments.initial_weights import describe_body
+from facskit.experiments.named_paths import split_name
 from facskit.experiments.pretraining_recipe import PretrainRecipe
 from facskit.experiments.recipe import Recipe
 from facskit.experiments.recipe_files import read_recipe
@@ -86,20 +87,12 @@ def find_sources(given: Sequence[str]) -> list[Source]:
         CheckpointError: There are no weights in or under a name.
         RecipeError: Two have the same label, or a recipe is damaged.
     """
-    found = [_source(*_labelled(text)) for text in given]
+    found = [_source(*split_name(text)) for text in given]
     labels = [source.label for source in found]
     for label in labels:
         if labels.count(label) > 1:
             raise RecipeError(f"two things to probe are called {label}; give them names: A={given[0]} B={given[1]}")
     return found
-
-
-def _labelled(text: str) -> tuple[str, str]:
-    """Divide LABEL=PATH; a path may have an equals sign in it, as those of sweeps do."""
-    label, sign, rest = text.partition("=")
-    if not sign or "/" in label or not label.strip() or Path(text).exists():
-        return "", text
-    return label.strip(), rest
 
 
 def _source(label: str, text: str) -> Source:

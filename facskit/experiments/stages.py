@@ -133,6 +133,7 @@ def train_fold(
         FacskitError: The loss is no longer a number, or somebody asked the run to stop.
     """
     run, names = RunDirectory(out), _config(recipe).stage_names
+    _check_reused(recipe, root, session.folds[recipe.data.fold - 1])
     feeds = None if run.finished else _rehearse(recipe, session)
     open_run(recipe, out, session, claim)
     if run.finished:
@@ -166,6 +167,20 @@ def _rehearse(recipe: Recipe, session: Session) -> Feeds:
 def _essence(recipe: Recipe) -> Recipe:
     """Return a recipe without what changes no weight."""
     return replace(recipe, name="any", about=About())
+
+
+def _check_reused(recipe: Recipe, root: Path, fold: Fold) -> None:
+    """Refuse stages that don't fit before the run's folder keeps a recipe that can't run."""
+    reused = _config(recipe).stages
+    if reused and RunDirectory(Path(reused)).recipe.exists():
+        raise RecipeError(
+            f"objective.stages: {reused} is the folder of a run or cross-validation; expected that of its stages, "
+            f"{Path(reused) / STAGES}"
+        )
+    for name in _config(recipe).stage_names:
+        folder = stage_folder(recipe, root, name)
+        if reused and RunDirectory(folder).finished:
+            _check_finished(stage_recipe(recipe, name), folder, fold)
 
 
 def _check_finished(stage: Recipe, folder: Path, fold: Fold) -> None:

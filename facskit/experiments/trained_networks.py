@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 from jaxtyping import Float
@@ -18,15 +19,14 @@ from facskit.errors import DatasetError, RecipeError
 from facskit.evaluation.counts import divide
 from facskit.evaluation.predictions import Predictions, concat
 from facskit.experiments.assemble import assemble_folds, assemble_manifest
+from facskit.experiments.named_paths import split_name
 from facskit.experiments.recipe import Recipe
 from facskit.experiments.recipe_files import read_recipe
 from facskit.experiments.scoring import PREDICTIONS
-from facskit.objectives.causal_intervention import CausalInterventionConfig
+from facskit.objectives.causal_intervention import CausalInterventionConfig, StageName
 
-__all__ = ["STAGES", "TrainedNetwork", "find_networks", "training_rates"]
+__all__ = ["TrainedNetwork", "find_networks", "training_rates"]
 
-STAGES = ("imbalanced", "balanced")
-"""The networks that CIU trains first; the third is the unbiased one."""
 _RUN = re.compile(r"fold-\d+-seed-\d+")
 
 
@@ -58,7 +58,7 @@ def find_networks(words: Sequence[str], *, stages: bool = True) -> list[TrainedN
     Raises:
         DatasetError: There is nothing at a path, a run isn't finished, or two networks would have the same name.
     """
-    opened = [_split(word) for word in words]
+    opened = [_open_word(word) for word in words]
     with_stages = [stages and _stage_folder(path) is not None for _, path in opened]
     found: list[TrainedNetwork] = []
     seen: set[Path] = set()
@@ -88,11 +88,8 @@ def training_rates(recipe: Recipe) -> Float[np.ndarray, "aus"]:
     return divide((labels == LabelState.PRESENT).sum(axis=0), (labels != LabelState.UNKNOWN).sum(axis=0))
 
 
-def _split(word: str) -> tuple[str, Path]:
-    """Part NAME=PATH, unless the whole word is a path, as in the folder of a sweep."""
-    name, equals, path = word.partition("=")
-    if Path(word).exists() or not equals:
-        name, path = "", word
+def _open_word(word: str) -> tuple[str, Path]:
+    name, path = split_name(word)
     if not Path(path).exists():
         raise DatasetError(f"{path}: found nothing there, expected the folder of a run or a predictions file")
     return name, Path(path)
@@ -150,7 +147,7 @@ def _with_stages(path: Path, name: str) -> list[TrainedNetwork]:
     stages = _stage_folder(path)
     assert stages is not None
     networks = []
-    for stage in STAGES:
+    for stage in get_args(StageName):
         folders = [stages / f"fold-{fold}-seed-{seed}" / stage for fold, seed in unbiased.predictions.runs]
         if not any(folder.is_dir() for folder in folders):
             continue  # one network can do without the other: TE, TDE, or a teacher that is computed from the other

@@ -154,7 +154,9 @@ def draw_attention_table(faces: Sequence[AttendedFace]) -> UInt8[np.ndarray, "he
     side, gap, head = _SMALL_PANEL, 4, 44
     block = pair * (side + 2) + 10
     left = _MARGIN + side + 2 * gap
-    size = (left + len(units) * (side + gap) - gap + _MARGIN, head + len(faces) * block + 40)
+    meaning = "blue: counts as present" if pair == 1 else "above: probability; below: label; blue: present"
+    right = max(left + len(units) * (side + gap) - gap, math.ceil(left + 170 + text_width(meaning, _SMALL_FONT)))
+    size = (right + _MARGIN, head + len(faces) * block + 40)
     canvas = Canvas(*size, _PAPER)
     for column, unit in enumerate(units):
         x = left + column * (side + gap)
@@ -174,7 +176,6 @@ def draw_attention_table(faces: Sequence[AttendedFace]) -> UInt8[np.ndarray, "he
                 label = int(face.labels[place])
                 _tag(canvas, (corner[0], top + 2 * side + 2), _SHORT.get(label, "?"), 11.0, active=label == 1)
     _scale(canvas, (left, size[1] - 36))
-    meaning = "blue: counts as present" if pair == 1 else "above: probability; below: label; blue: present"
     canvas.text(left + 170, size[1] - 30, meaning, _SMALL_FONT, _FAINT)
     return canvas.pixels()
 

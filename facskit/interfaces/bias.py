@@ -17,6 +17,7 @@ from facskit.evaluation.bias_report import BiasReport, build_bias_report
 from facskit.evaluation.bias_tables import bias_tables, write_bias_report
 from facskit.evaluation.bootstrap import BootstrapConfig
 from facskit.experiments.trained_networks import TrainedNetwork, find_networks, training_rates
+from facskit.inference.overlay_files import check_writable
 from facskit.interfaces.report_printing import table_console
 
 __all__ = ["BiasCommand", "main"]
@@ -67,6 +68,8 @@ def main(words: Sequence[str]) -> int:
     command = tyro.cli(BiasCommand, prog="facskit bias", description=_DESCRIPTION, args=list(words))
     if not command.networks:
         raise RecipeError("found no network; expected the folder of a run or a predictions file")
+    if command.out is not None:
+        check_writable(command.out, "results")
     networks = find_networks(command.networks)
     frequencies, notes = _frequencies(networks)
     report = build_bias_report(
@@ -104,6 +107,10 @@ def _groups(command: BiasCommand, networks: Sequence[TrainedNetwork]) -> AUGroup
     units = networks[0].predictions.action_units
     if command.head:
         head, tail = (_units(text, units, name) for text, name in ((command.head, "head"), (command.tail, "tail")))
+        if both := [unit.code for unit in head if unit in tail]:
+            raise RecipeError(
+                f"--head and --tail both name {both[0]}, expected each action unit in one of them at most"
+            )
         return AUGroups(head.units, tail.units, "as chosen")
     dataset = command.dataset
     named = [network.recipe.evaluation.dataset for network in networks if network.recipe is not None]

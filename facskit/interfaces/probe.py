@@ -63,6 +63,17 @@ class ProbeCommand:
     workers: int = 0
     """Processes that prepare faces."""
 
+    def __post_init__(self) -> None:
+        """Refuse impossible numbers."""
+        for name, value, least in (
+            ("frames", self.frames, 2),
+            ("seed", self.seed, 0),
+            ("batch-size", self.batch_size, 1),
+            ("workers", self.workers, 0),
+        ):
+            if value < least:
+                raise RecipeError(f"--{name} is {value}, expected at least {least}")
+
 
 def main(words: Sequence[str]) -> int:
     """Parse the words after `facskit probe`, probe, and print the tables; return the exit code."""

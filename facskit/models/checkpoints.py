@@ -153,7 +153,10 @@ def read_weight_info(path: Path) -> CheckpointInfo | EncoderInfo:
         CheckpointError: The file is missing, damaged, of another version, or its description is wrong.
     """
     if not path.is_file():
-        raise CheckpointError(f"{path} is not a file; expected a facskit weight file (.safetensors)")
+        found = "a folder without weights.safetensors" if path.is_dir() else "nothing there"
+        raise CheckpointError(
+            f"{path}: found {found}, expected a finished run's folder or a weight file (.safetensors)"
+        )
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}

@@ -10,7 +10,8 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
-from facskit.models.layers import LAYER_NORM_EPSILON, Block, Network, PatchEmbedding, sincos_positions
+from facskit.models.layers import LAYER_NORM_EPSILON, Block, Network, PatchEmbedding
+from facskit.models.positions import sincos_positions
 from facskit.models.vision_transformer import SIZES, ViTConfig, encoder_layer
 
 __all__ = ["AutoencoderConfig", "MaskedAutoencoder", "Reconstruction", "patchify", "unpatchify"]

@@ -19,8 +19,9 @@ from facskit.expressions import AFFECTNET_7, AFFECTNET_8, RAF_DB, ExpressionSet
 from facskit.faces.alignment import BoxCrop
 from facskit.models.build import build_model
 from facskit.models.checkpoints import CheckpointInfo, EncoderInfo, save_checkpoint, save_encoder
-from facskit.models.layers import FaceNetwork, resize_positions
+from facskit.models.layers import FaceNetwork
 from facskit.models.masked_autoencoder import AutoencoderConfig, MaskedAutoencoder
+from facskit.models.positions import resize_positions
 from facskit.models.published_layout import PublishedLayout, read_layout
 from facskit.models.published_pickle import PublishedFile, read_published
 from facskit.models.vision_transformer import SIZES, ViTConfig

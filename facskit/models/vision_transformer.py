@@ -12,7 +12,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from facskit.models.layers import LAYER_NORM_EPSILON, Block, FaceNetwork, PatchEmbedding, sincos_positions
+from facskit.models.layers import LAYER_NORM_EPSILON, Block, FaceNetwork, PatchEmbedding
+from facskit.models.positions import sincos_positions
 
 __all__ = ["SIZES", "ViTConfig", "VisionTransformer", "encoder_layer"]
 

@@ -127,6 +127,8 @@ def test_leaning_on_frequency_shows_in_the_correlation() -> None:
     assert bias_numbers(frequent, rates, HEAD, TAIL, FEW).correlation.low > 0.5
     assert bias_numbers(rare, rates, HEAD, TAIL, FEW).correlation.high < -0.5
     assert np.isnan(bias_numbers(frequent, np.full(8, 0.1), HEAD, TAIL, None).correlation.estimate)
+    two = np.where(np.arange(8) < 2, rates, np.nan)
+    assert np.isnan(bias_numbers(frequent, two, HEAD, TAIL, None).correlation.estimate)  # could only be -1 or 1
 
 
 def test_a_difference_is_of_the_same_draws() -> None:

@@ -34,6 +34,7 @@ def test_arms_differ_in_the_objective_alone(corpus: str) -> None:
     assert iat.objective.strength > 0
     assert not iat.objective.stop_gradient
     assert control.objective == replace(iat.objective, stop_gradient=True)
+    assert fmae.training.clip_norm == 0  # gradients are cut as one vector: the subject head's would reach the network
 
 
 @pytest.mark.parametrize("corpus", CORPORA)

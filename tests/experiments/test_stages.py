@@ -266,6 +266,11 @@ def test_stages_of_another_recipe_are_refused(recipe: Recipe, whole: Path, tmp_p
     message = r"imbalanced: the finished network was trained by another recipe: training.epochs: there 2, now 3; name"
     with pytest.raises(RecipeError, match=message):
         train(other, tmp_path / "run")
+    assert not (tmp_path / "run").exists()  # else the folder would keep a recipe that can't run
+    a_run = replace(recipe, objective=replace(CIU, stages=str(whole)))
+    with pytest.raises(RecipeError, match=rf"^objective.stages: .* expected that of its stages, {whole}/stages$"):
+        train(a_run, tmp_path / "run")
+    assert not (whole / "fold-1-seed-0").exists()
 
 
 def test_stages_that_know_people_to_test_on_are_refused(recipe: Recipe, whole: Path, tmp_path: Path) -> None:

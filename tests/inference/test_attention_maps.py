@@ -111,6 +111,9 @@ def test_the_table_has_a_row_for_each_face() -> None:
     same = draw_attention_table([attended(known=True)] * 2)
     rows = np.nonzero((changed != same).any(axis=(1, 2)))[0]
     assert np.ptp(rows) == 111
+    few = draw_attention_table([attended(2, known=True)])
+    assert (few[-40:, -16:] == 255).all()  # the legend's last word ends before the margin
+    assert few.shape[1] > 500
     with pytest.raises(ValueError, match="no faces to draw"):
         draw_attention_table([])
 

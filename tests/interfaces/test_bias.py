@@ -42,6 +42,8 @@ def test_groups_can_be_chosen_and_default_to_thirds(tmp_path: Path, capsys: pyte
         (["{file}", "--head", "AU12"], "only one of --head and --tail"),
         (["{file}", "--head", "AU17", "--tail", "AU01"], "--head names AU17, expected some of AU01"),
         (["{file}", "--head", "AU99", "--tail", "AU01"], "--head: 'AU99' is not a known action unit"),
+        (["{file}", "--head", "AU12,AU25", "--tail", "AU25"], "--head and --tail both name AU25, expected"),
+        (["{file}", "-o", "{file}"], "plain.parquet: found a file, expected a folder for the results"),
         (["{file}", "--resamples", "5"], "--resamples is 5, expected 0 or at least 100"),
     ],
 )

@@ -290,8 +290,9 @@ def test_files_that_contradict_themselves_are_refused(
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
-    for path in (tmp_path / "no.safetensors", tmp_path):
-        with pytest.raises(CheckpointError, match=rf"^{path} is not a file; expected a facskit weight file"):
+    places = ((tmp_path / "no.safetensors", "nothing there"), (tmp_path, "a folder without weights.safetensors"))
+    for path, found in places:
+        with pytest.raises(CheckpointError, match=rf"^{path}: found {found}, expected a finished run's folder or a"):
             load_checkpoint(path)
 
 

@@ -12,8 +12,9 @@ from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from facskit.models.layers import Network, sincos_positions
+from facskit.models.layers import Network
 from facskit.models.masked_autoencoder import AutoencoderConfig, MaskedAutoencoder, patchify, unpatchify
+from facskit.models.positions import sincos_positions
 from facskit.models.vision_transformer import SIZES, VisionTransformer, ViTConfig
 
 DATA = Path(__file__).parent.parent / "data"

@@ -12,8 +12,8 @@ from facskit.errors import CheckpointError
 from facskit.expressions import AFFECTNET_7, AFFECTNET_8, RAF_DB, ExpressionSet
 from facskit.faces.alignment import BoxCrop
 from facskit.models.checkpoints import CheckpointInfo, EncoderInfo, load_checkpoint, load_encoder
-from facskit.models.layers import resize_positions
 from facskit.models.masked_autoencoder import MaskedAutoencoder
+from facskit.models.positions import resize_positions
 from facskit.models.published import ImportConfig, PublishedDataset, import_published
 from tests.models import published_files as fakes
 

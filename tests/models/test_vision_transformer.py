@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import torch
 
-from facskit.models.layers import DropPath, sincos_positions
+from facskit.models.layers import DropPath
+from facskit.models.positions import sincos_positions
 from facskit.models.vision_transformer import SIZES, VisionTransformer, ViTConfig
 
 DATA = Path(__file__).parent.parent / "data"

@@ -148,3 +148,4 @@ def test_compiled_steps_are_the_same() -> None:
 
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("is the same compiled") == 3
+    assert "folds share their graphs" in done.stdout
