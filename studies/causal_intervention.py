@@ -103,6 +103,8 @@ def main(study: Study) -> None:
         rates = (assemble_manifest(own[0].recipe.data).labels == 1).mean(axis=0)
         for test in ("imbalanced", "balanced"):
             predictions = _predictions(study, own, test)
+            for arm, said in predictions.items():
+                said.save(study.out / f"{profile}-{test}" / f"{arm.replace(' ', '-')}.parquet")
             table, values = _compare(predictions, rates, profile, test)
             tables.append(table)
             found[f"{profile}, {test} test"] = values

@@ -133,7 +133,8 @@ def train_fold(
         FacskitError: The loss is no longer a number, or somebody asked the run to stop.
     """
     run, names = RunDirectory(out), _config(recipe).stage_names
-    _check_reused(recipe, root, session.folds[recipe.data.fold - 1])
+    if not run.finished:
+        _check_reused(recipe, root, session.folds[recipe.data.fold - 1])
     feeds = None if run.finished else _rehearse(recipe, session)
     open_run(recipe, out, session, claim)
     if run.finished:

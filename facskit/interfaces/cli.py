@@ -165,7 +165,7 @@ COMMANDS = (
         "Analyse",
         "Draw where an attentive network looks for each action unit.",
         "facskit.interfaces.attention",
-        "facskit attention runs/ciu_tiny photo.jpg -o maps/",
+        "facskit attention rendered-attention photo.jpg -o maps/",
     ),
 )
 
