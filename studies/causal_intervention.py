@@ -177,15 +177,16 @@ _ORDER = (*TEACHERS, *TRAINED, *VARIANTS)
 
 
 def _tested(study: Study, job: Job, folder: Path, test: Test) -> Predictions:
-    """Return predictions on the fold's people: of the run itself, or on balanced pictures of the same people."""
-    if test == "imbalanced":
-        return Predictions.load(folder / "predictions.parquet")
-    tested = folder / "balanced"
-    if not (tested / "results.json").is_file():
+    """Return predictions on the fold's people: of the run itself, or on balanced pictures of the same people.
+
+    Each seed tests one fold, so the seed's number stands for it: scores are means over the seeds.
+    """
+    tested = folder if test == "imbalanced" else folder / "balanced"
+    if test == "balanced" and not (tested / "results.json").is_file():
         evaluate(folder / "weights.safetensors", str(_balanced(study, job)), tested, device="cpu")
-    found = Predictions.load(tested / "predictions.parquet")
-    fold, seed = job.recipe.data.fold, job.seed
-    return replace(found, folds=np.full(len(found), fold), seeds=np.full(len(found), seed))
+    protocol = Predictions.load(folder / "predictions.parquet").protocol  # of all tests: threshold 0.5
+    found = replace(Predictions.load(tested / "predictions.parquet"), protocol=protocol)
+    return replace(found, folds=np.full(len(found), job.seed + 1), seeds=np.zeros(len(found), np.int64))
 
 
 def _balanced(study: Study, job: Job) -> Path:

@@ -70,6 +70,8 @@ class Study:
     """Seeds of each training."""
     explore: bool = False
     """Try other reversals instead, and test on the people of `validation`: to choose by, so `test` isn't touched."""
+    new_people: bool = False
+    """Whether every network is probed on the people tested on too, or that of the first seed alone."""
     jobs: int = 2
     """Trainings at a time, each in a process of one thread."""
 
@@ -138,7 +140,10 @@ def _score(study: Study, job: Job) -> dict[str, Any]:
         row |= {name: scores.macro(name).value for name in ("f1", "roc_auc")}
         row |= {name: last[name] for name in ("occurrence", "identity", "identity_constant", "identity_accuracy")}
         row |= {name: last[name] for name in ("gradient_occurrence", "gradient_identity")}
-        for people, name in ((Path(job.recipe.data.manifest), "known"), (study.tested, "new")):
+        probed = {"known": Path(job.recipe.data.manifest)}
+        if study.new_people or job.seed == study.seeds[0]:
+            probed["new"] = study.tested
+        for name, people in probed.items():
             features, subjects = _features(job, people)
             probe = probe_identity(features, subjects)
             paper = probe_identity(features, subjects, config=IdentityProbeConfig(method="paper"))
@@ -184,7 +189,10 @@ def _table(study: Study, rows: list[dict[str, Any]], number: int) -> TextTable:
         chosen = [row for row in rows if (row["arm"], row["subjects"]) == (arm, number)]
         cells = [_range(chosen, name, scale, digits) for name, scale, digits in _SHOWN]
         lines.append((arm, *cells, f"{chosen[0]['identity_constant']:.4f}"))
-    known, new = (next(row[f"chance_{name}"] for row in rows if row["subjects"] == number) for name in ("known", "new"))
+    known, new = (
+        next(row[f"chance_{name}"] for row in rows if row["subjects"] == number and f"chance_{name}" in row)
+        for name in ("known", "new")
+    )
     header = (
         "arm",
         "macro F1",
@@ -212,7 +220,7 @@ _SHOWN = (
 
 
 def _range(rows: list[dict[str, Any]], name: str, scale: float, digits: int) -> str:
-    values = [scale * row[name] for row in rows]
+    values = [scale * row[name] for row in rows if name in row]
     return f"{np.mean(values):.{digits}f} ({min(values):.{digits}f} to {max(values):.{digits}f})"
 
 

@@ -51,7 +51,7 @@ def _line(axis: Axes, rows: list[Mapping[str, Any]], value: tuple[str, float], c
     """Draw mean and range over the seeds."""
     name, scale = value
     people = sorted({row["subjects"] for row in rows})
-    values = [[scale * row[name] for row in rows if row["subjects"] == number] for number in people]
+    values = [[scale * row[name] for row in rows if row["subjects"] == number and name in row] for number in people]
     style = "--" if colour == "#888888" else "-"
     axis.plot(people, [np.mean(found) for found in values], style, marker="o", ms=4, color=colour, label=label)
     axis.fill_between(people, [min(f) for f in values], [max(f) for f in values], color=colour, alpha=0.18, lw=0)
