@@ -32,7 +32,7 @@ from tests.datasets.test_folds import test_published_parts_are_pinned as test_10
 from tests.evaluation.test_cross_validation import (
     test_pooled_differs_from_the_mean_of_folds as test_10_pooled_is_not_the_mean_of_folds,
 )
-from tests.faces.test_similarity_49 import test_the_published_sample_is_aligned_as_published as test_3_alignment
+from tests.faces.test_similarity_49 import test_the_published_sample_is_aligned_already as test_3_alignment
 from tests.models.test_attention_network import test_it_computes_what_the_loop_does as test_2_the_whole_network
 from tests.models.test_attention_network import test_parameters_are_those_of_the_paper as test_1_parameters
 from tests.models.test_attention_network import test_shapes_are_those_of_the_paper as test_1_shapes

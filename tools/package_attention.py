@@ -20,7 +20,7 @@ def main(run: Path) -> None:
     model, info = load_checkpoint(run / "weights.safetensors")
     provenance = {
         **info.provenance,
-        "training_data": "1,600 rendered faces of 40 people with DISFA's joint frequencies: facskit synthesize, seed 103",
+        "training_data": "1,600 rendered faces of 40 people, DISFA's joint frequencies: facskit synthesize, seed 103",
         "limits": "small pictures, few people, eight action units: for looking at attention maps, not for measuring",
     }
     save_checkpoint(ASSET, model, replace(info, provenance=provenance), "float16")

@@ -18,8 +18,7 @@ from facskit.faces.alignment import (
     transform_points,
 )
 from facskit.faces.detection import CenterFace
-from facskit.faces.landmarks import POINTS_49, annotated_points, to_49
-from tests.models.test_attention_targets import POINTS as ALIGNED
+from facskit.faces.landmarks import annotated_points, to_49
 
 Points = Float[np.ndarray, "5 2"]
 
@@ -127,40 +126,22 @@ def test_a_window_must_fit_evenly_into_the_aligned_picture(kind: type[Similarity
         kind(size=176, aligned=201)
 
 
-SAMPLE = {
-    4: (428.69, 709.04),
-    5: (547.41, 704.26),
-    13: (502.02, 935.05),
-    19: (308.27, 783.83),
-    20: (346.34, 761.96),
-    21: (384.81, 764.95),
-    22: (413.1, 794.84),
-    23: (377.39, 802.26),
-    24: (341.62, 803.58),
-    25: (569.94, 789.82),
-    26: (600.36, 763.4),
-    27: (635.03, 762.36),
-    28: (668.03, 783.74),
-    29: (636.22, 801.6),
-    30: (602.25, 801.44),
-    31: (368.64, 1039.0),
-    34: (495.75, 1003.0),
-    37: (605.87, 1047.0),
-    40: (494.5, 1130.8),
-}
-"""Some of the 49 points, counted from 0, of the first face in the authors' sample list; pixels count from 1."""
+def test_the_published_sample_is_aligned_already() -> None:
+    """The squared eye distance 4480.0453, and the mouth corners behind the published centres of AU12, belong together.
 
-
-def test_the_published_sample_is_aligned_as_published() -> None:
-    points = np.full((68, 2), np.nan)
-    for point, place in SAMPLE.items():
-        points[POINTS_49[point]] = np.array(place) - 1
-
-    aligned = transform_points(matrix_of(Similarity49Crop(), five_points(points)), points)
-
-    compared = SAMPLE.keys() & ALIGNED.keys()
-    assert len(compared) == 12
-    for point in compared:
-        np.testing.assert_allclose(aligned[POINTS_49[point]], ALIGNED[point], atol=1e-5)
-    left, right = five_points(aligned)[:2]
-    assert ((right - left) ** 2).sum() == pytest.approx(4480.0453, abs=1e-4)
+    The sample's own landmarks aren't published with facskit. But its mouth corners in crop pixels are four times AU12's
+    centres in map cells; the lower one is the lower edge of the bounds, which must lie half of 199 / 2.9 below the
+    middle. With the eyes at the upper edge, this crop of the crop is the crop itself.
+    """
+    middle, half = 99.5, 199 / 2.9 / 2
+    corners = np.array([[13.849, 29.840], [29.308, 30.453]]) * 4 + 12
+    assert corners[1, 1] == pytest.approx(middle + half, abs=0.003)
+    apart = np.sqrt(4480.0453) / 2
+    assert apart < half
+    eyes = np.array([[middle - apart, middle - half], [middle + apart, middle - half]])
+    five = np.concatenate([eyes, [[98.0, 95.0]], corners])
+    np.testing.assert_allclose(matrix_of(Similarity49Crop(), five), np.eye(2, 3), atol=0.01)
+    moved = np.array([[1.6, -0.7, 60.0], [0.7, 1.6, -20.0]])
+    crop = transform_points(matrix_of(Similarity49Crop(), transform_points(moved, five)), transform_points(moved, five))
+    np.testing.assert_allclose(crop, five, atol=0.01)
+    assert ((crop[1] - crop[0]) ** 2).sum() == pytest.approx(4480.0453, rel=1e-4)
