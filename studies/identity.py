@@ -178,7 +178,7 @@ def _compare(study: Study, jobs: list[Job], number: int) -> dict[str, Any]:
     first, *others = joined
     found: dict[str, Any] = {"subjects": number}
     for other in others:
-        gain = bootstrap_difference(joined[other], joined[first], BootstrapConfig())
+        gain = bootstrap_difference(joined[first], joined[other], BootstrapConfig())
         found[other] = {"f1": gain.estimate, "low": gain.low, "high": gain.high}
     return found
 

@@ -47,7 +47,7 @@ def test_a_run_leaves_what_a_reader_needs(drawn: Path, whole: PretrainingDirecto
     subjects = info.provenance["training_subjects"]
     assert len(set(subjects) & {f"S{number}" for number in range(6)}) == len(subjects) == 5
     assert info.provenance["epoch"] == 3
-    assert info.provenance["crop"] == {"kind": "none", "size": 32}
+    assert info.provenance["crop"] == {"kind": "none", "size": 32, "aligned": 0}
     epochs = [record for record in read_metrics(whole.metrics) if record["kind"] == "epoch"]
     assert [record["epoch"] for record in epochs] == [1, 2, 3]
     assert epochs[-1]["validation_loss"] == info.provenance["validation_loss"]
