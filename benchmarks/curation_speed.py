@@ -13,10 +13,10 @@ from typing import get_args
 
 import numpy as np
 
-from facskit.datasets.curation_config import CropName, CurationConfig
-from facskit.datasets.curation_listing import list_sources
-from facskit.datasets.curation_work import Workplace, examine_chunk
-from facskit.datasets.image_sources import name_sources
+from facskit.datasets.curation.config import CropName, CurationConfig
+from facskit.datasets.curation.image_sources import name_sources
+from facskit.datasets.curation.listing import list_sources
+from facskit.datasets.curation.work import Workplace, examine_chunk
 from facskit.datasets.packed import packaged_faces
 from facskit.faces.images import encode_jpeg, warp
 

@@ -20,8 +20,8 @@ from facskit.action_units import ActionUnitSet
 from facskit.columns import FRAME, RECORDING, SUBJECT
 from facskit.datasets.corpora.index import MEDIA, MEDIA_FRAME, CorpusIndex
 from facskit.datasets.packed import packaged_faces
-from facskit.datasets.preparation import prepare
-from facskit.datasets.preparation_config import PreparationConfig
+from facskit.datasets.preparation.config import PreparationConfig
+from facskit.datasets.preparation.prepare import prepare
 from facskit.faces.alignment import BoxCrop
 from facskit.faces.drawing import resize
 from facskit.faces.images import encode_jpeg

@@ -28,9 +28,14 @@ from PIL import Image
 from benchmarks.plain_pretraining import PlainAutoencoder, PlainFaces, PlainRun, endless, plain_loader, plain_rate
 from facskit.datasets.loaders import LoaderConfig
 from facskit.datasets.packed import packaged_faces
-from facskit.datasets.unlabelled import FaceImages, ResizeFlip, UnlabelledFaces, UnlabelledLoader, UnlabelledPreparation
-from facskit.datasets.unlabelled_images import UnlabelledImages
-from facskit.experiments.loss_figure import read_metrics
+from facskit.datasets.unlabelled.loader import (
+    FaceImages,
+    ResizeFlip,
+    UnlabelledFaces,
+    UnlabelledLoader,
+    UnlabelledPreparation,
+)
+from facskit.datasets.unlabelled.sources import UnlabelledImages
 from facskit.faces.alignment import WholeImage
 from facskit.models.devices import choose_device
 from facskit.models.masked_autoencoder import AutoencoderConfig, MaskedAutoencoder
@@ -38,6 +43,7 @@ from facskit.models.vision_transformer import SIZES, ViTConfig
 from facskit.objectives.reconstruction import MaskedReconstruction, ReconstructionConfig
 from facskit.training.device_peaks import peak_flops
 from facskit.training.loop import TrainingConfig, TrainingPlan, fit
+from facskit.training.metrics_file import read_metrics
 from facskit.training.optimization import OptimizerConfig
 from facskit.training.run_directory import RunDirectory
 from facskit.training.runtime import RuntimeConfig, start_runtime

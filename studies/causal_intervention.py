@@ -17,18 +17,24 @@ from rich.console import Console
 from facskit.action_units import ActionUnitSet
 from facskit.datasets.manifest import read_manifest, write_manifest
 from facskit.errors import FacskitError
-from facskit.evaluation.bias import AUGroups, bias_difference, bias_numbers, groups_by_frequency, published_groups
+from facskit.evaluation.bias.numbers import (
+    AUGroups,
+    bias_difference,
+    bias_numbers,
+    groups_by_frequency,
+    published_groups,
+)
 from facskit.evaluation.bootstrap import BootstrapConfig
 from facskit.evaluation.predictions import Predictions, concat
-from facskit.evaluation.text_tables import TextTable
+from facskit.experiments.analysis.weight_scores import evaluate
 from facskit.experiments.assemble import assemble_folds, assemble_manifest
-from facskit.experiments.parallel_runs import PlannedRun, choose_slots, train_runs
+from facskit.experiments.intervention.stages import stage_folder
 from facskit.experiments.recipe import Recipe
 from facskit.experiments.recipe_files import read_recipe
-from facskit.experiments.stages import stage_folder
-from facskit.experiments.sweep_grid import change_recipe
-from facskit.experiments.weight_scores import evaluate
+from facskit.experiments.sweep.grid import change_recipe
+from facskit.experiments.sweep.parallel_runs import PlannedRun, choose_slots, train_runs
 from facskit.files import write_text
+from facskit.tables import TextTable
 
 Profile = Literal["disfa", "bp4d"]
 Test = Literal["imbalanced", "balanced"]

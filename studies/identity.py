@@ -20,17 +20,17 @@ from facskit.datasets.manifest import read_manifest
 from facskit.errors import FacskitError
 from facskit.evaluation.bootstrap import BootstrapConfig, bootstrap_difference
 from facskit.evaluation.features import extract_features
-from facskit.evaluation.identity_probe import IdentityProbeConfig, probe_identity
+from facskit.evaluation.identity.probe import IdentityProbeConfig, probe_identity
 from facskit.evaluation.predictions import Predictions, concat
-from facskit.evaluation.text_tables import TextTable
-from facskit.experiments.loss_figure import read_metrics
-from facskit.experiments.parallel_runs import PlannedRun, choose_slots, train_runs
+from facskit.experiments.analysis.weight_scores import evaluate
 from facskit.experiments.recipe import Recipe
 from facskit.experiments.recipe_files import read_recipe
-from facskit.experiments.sweep_grid import change_recipe
-from facskit.experiments.weight_scores import evaluate
+from facskit.experiments.sweep.grid import change_recipe
+from facskit.experiments.sweep.parallel_runs import PlannedRun, choose_slots, train_runs
 from facskit.files import write_text
 from facskit.models.checkpoints import load_checkpoint
+from facskit.tables import TextTable
+from facskit.training.metrics_file import read_metrics
 from studies.identity_figures import draw_study
 
 ARMS: dict[str, dict[str, Any]] = {"FMAE": {"objective.stop_gradient": True}, "FMAE-IAT": {}}

@@ -21,17 +21,17 @@ from rich.console import Console
 from facskit.datasets.loaders import FaceDataset, LoaderConfig, Preparation, eval_loader
 from facskit.datasets.manifest import Manifest, read_manifest, write_manifest
 from facskit.datasets.packed import packaged_faces
-from facskit.evaluation.linear_probe import linear_probe
 from facskit.evaluation.predictions import Predictions
+from facskit.experiments.analysis.weight_scores import evaluate
 from facskit.experiments.recipe import Recipe
 from facskit.experiments.recipe_files import read_recipe
 from facskit.experiments.run import train
-from facskit.experiments.weight_scores import evaluate
 from facskit.files import write_text
 from facskit.models.checkpoints import load_encoder
 from facskit.models.masked_autoencoder import AutoencoderConfig, MaskedAutoencoder
 from facskit.processes import single_threaded_children, start_worker
 from facskit.training.runtime import seed_everything
+from studies.linear_probe import linear_probe
 from studies.pretraining_figures import draw_labels, draw_probes
 
 Arm = str

@@ -24,7 +24,7 @@ from facskit.objectives.occurrence import (
     occurrence_loss,
     rate_weights,
 )
-from tests.datasets.corpora.test_published_counts import (
+from tests.datasets.corpora.reading.test_published_counts import (
     test_frames_with_landmarks_add_up_by_subject_and_fold as test_10_frames_by_fold,
 )
 from tests.datasets.test_folds import test_folds_are_disjoint_complete_and_repeatable as test_10_folds_are_disjoint

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from facskit.action_units import ActionUnitSet
 from facskit.evaluation.counts import PerAU, divide
-from facskit.evaluation.text_tables import MISSING, TextTable
+from facskit.tables import MISSING, TextTable
 
 __all__ = ["AttentionScores", "AttentionTally", "attention_table"]
 

@@ -66,6 +66,20 @@ class Interval:
     num_subjects: int
     """Subjects that were resampled."""
 
+    @classmethod
+    def of_draws(cls, draws: Float[np.ndarray, "draws"], level: float, num_subjects: int) -> "Interval":
+        """Return the interval of a score under every draw of subjects.
+
+        Args:
+            draws: The score; the first draw is the data themselves. NaN draws are left out.
+            level: Share of resamples between the ends.
+            num_subjects: Subjects that were resampled.
+
+        Returns:
+            The interval; its ends are NaN where the data's own score or all draws are.
+        """
+        return cls(float(draws[0]), *_ends(draws, level), level, num_subjects)
+
     def __str__(self) -> str:
         """Return the score and its interval with three decimals."""
         interval = f"{self.level:.0%} interval {self.low:.3f} to {self.high:.3f}"
@@ -78,6 +92,26 @@ class DifferenceInterval(Interval):
 
     share_not_above_zero: float
     """Share of resamples in which the second model is not better; below 0.025 the gain is unlikely to be chance."""
+
+    @classmethod
+    def of_draws(cls, draws: Float[np.ndarray, "draws"], level: float, num_subjects: int) -> "DifferenceInterval":
+        """Return the interval of a difference under every draw of subjects; see `Interval.of_draws`."""
+        drawn = _defined(draws)
+        share = float(np.mean(drawn <= 0)) if drawn.size else float("nan")
+        return cls(float(draws[0]), *_ends(draws, level), level, num_subjects, share)
+
+
+def _defined(draws: Float[np.ndarray, "draws"]) -> Float[np.ndarray, "resamples"]:
+    """Return the resamples' values, without the data's own and without NaN."""
+    return draws[1:][~np.isnan(draws[1:])]
+
+
+def _ends(draws: Float[np.ndarray, "draws"], level: float) -> tuple[float, float]:
+    drawn = _defined(draws)
+    if not drawn.size or np.isnan(draws[0]):
+        return float("nan"), float("nan")
+    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
 
 
 def _subject_counts(
@@ -169,16 +203,16 @@ def resample_counts(predictions: Predictions, config: BootstrapConfig | None) ->
 
 
 def _macro_f1(predictions: Predictions, resampled: ResampledCounts) -> Float[np.ndarray, "draws"]:
-    """Return the macro F1 of every draw."""
+    """Return the macro F1 of every draw.
+
+    Raises:
+        DatasetError: The data's own isn't defined.
+    """
     f1 = resampled.counts.f1(predictions.protocol.undefined_f1_value)
-    return defined_mean(defined_mean(defined_mean(f1, axis=1), axis=0), axis=1)
-
-
-def _ends(values: Float[np.ndarray, "draws"], level: float) -> tuple[float, float]:
+    values = defined_mean(defined_mean(defined_mean(f1, axis=1), axis=0), axis=1)
     if np.isnan(values[0]):
         raise DatasetError("the macro F1 is not defined, because no action unit is present or predicted")
-    low, high = np.nanquantile(values[1:], [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
+    return values
 
 
 def bootstrap_macro_f1(predictions: Predictions, config: BootstrapConfig | None = None) -> Interval:
@@ -193,9 +227,7 @@ def bootstrap_macro_f1(predictions: Predictions, config: BootstrapConfig | None 
     """
     config = config or BootstrapConfig()
     resampled = resample_counts(predictions, config)
-    values = _macro_f1(predictions, resampled)
-    low, high = _ends(values, config.level)
-    return Interval(float(values[0]), low, high, config.level, resampled.num_subjects)
+    return Interval.of_draws(_macro_f1(predictions, resampled), config.level, resampled.num_subjects)
 
 
 def bootstrap_difference(
@@ -218,15 +250,7 @@ def bootstrap_difference(
     check_same_labels(first, second)
     drawn = resample_counts(first, config)
     difference = _macro_f1(second, resample_counts(second, config)) - _macro_f1(first, drawn)
-    low, high = _ends(difference, config.level)
-    return DifferenceInterval(
-        estimate=float(difference[0]),
-        low=low,
-        high=high,
-        level=config.level,
-        num_subjects=drawn.num_subjects,
-        share_not_above_zero=float(np.mean(difference[1:] <= 0)),
-    )
+    return DifferenceInterval.of_draws(difference, config.level, drawn.num_subjects)
 
 
 def check_same_labels(first: Predictions, second: Predictions) -> None:

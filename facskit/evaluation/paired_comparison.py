@@ -144,18 +144,8 @@ def _interval(
     differences: Float[np.ndarray, "draws"], config: BootstrapConfig, num_subjects: int
 ) -> DifferenceInterval | None:
     """Return the interval of a difference whose first entry is that of the data; None if that is undefined."""
-    drawn = differences[1:][~np.isnan(differences[1:])]
-    if np.isnan(differences[0]) or not drawn.size:
-        return None
-    low, high = np.quantile(drawn, [(1 - config.level) / 2, (1 + config.level) / 2])
-    return DifferenceInterval(
-        estimate=float(differences[0]),
-        low=float(low),
-        high=float(high),
-        level=config.level,
-        num_subjects=num_subjects,
-        share_not_above_zero=float(np.mean(drawn <= 0)),
-    )
+    found = DifferenceInterval.of_draws(differences, config.level, num_subjects)
+    return None if np.isnan(found.low) else found
 
 
 def _by_seed(first: Predictions, second: Predictions, f1: list[np.ndarray]) -> dict[int, float]:

@@ -14,7 +14,7 @@ from facskit.datasets.people import People, people_of_weights, refuse_shared_peo
 from facskit.experiments.assemble import Part
 from facskit.experiments.initial_branches import branch_sources
 from facskit.experiments.initial_weights import describe_body, describe_start
-from facskit.experiments.intervention_weights import write_intervention_weights
+from facskit.experiments.intervention.weights import write_intervention_weights
 from facskit.experiments.recipe import Recipe
 from facskit.experiments.recipe_files import describe_difference, format_recipe
 from facskit.experiments.run_parts import Feeds, assemble_run

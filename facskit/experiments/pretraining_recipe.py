@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar
 from pydantic import ConfigDict, Field
 
 from facskit.datasets.loaders import LoaderConfig
-from facskit.datasets.unlabelled import PretrainingAugmentation, ResizeFlip
+from facskit.datasets.unlabelled.loader import PretrainingAugmentation, ResizeFlip
 from facskit.experiments.recipe import About
 from facskit.experiments.reconstruction_pictures import PicturesConfig
 from facskit.faces.alignment import CropRecipe, WholeImage

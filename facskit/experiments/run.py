@@ -5,16 +5,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from facskit.errors import DatasetError
-from facskit.evaluation.expression_reports import ExpressionReport
+from facskit.evaluation.expressions.reports import ExpressionReport
 from facskit.evaluation.reports import Report
+from facskit.experiments.analysis.networks_report import compare_networks, write_comparison
+from facskit.experiments.analysis.weight_scores import evaluate
+from facskit.experiments.intervention.stages import train_fold
 from facskit.experiments.network_run import train_network
-from facskit.experiments.networks_report import compare_networks, write_comparison
 from facskit.experiments.recipe import Recipe
 from facskit.experiments.recipe_files import describe_difference, format_recipe
 from facskit.experiments.scoring import PREDICTIONS, scoring_of
 from facskit.experiments.session import Session
-from facskit.experiments.stages import train_fold
-from facskit.experiments.weight_scores import evaluate
 from facskit.objectives.causal_intervention import CausalInterventionConfig
 from facskit.training.run_directory import RunDirectory, claim_folder
 

@@ -12,8 +12,8 @@ import numpy as np
 from torch import nn
 
 from facskit.datasets.loaders import EpochLoader
-from facskit.evaluation.expression_predictions import ExpressionPredictions, concat_expressions, predict_expressions
-from facskit.evaluation.expression_reports import ExpressionReport, build_expression_report, write_expression_report
+from facskit.evaluation.expressions.predictions import ExpressionPredictions, concat_expressions, predict_expressions
+from facskit.evaluation.expressions.reports import ExpressionReport, build_expression_report, write_expression_report
 from facskit.evaluation.predicting import PredictionSource, predict
 from facskit.evaluation.predictions import Predictions, apply_protocol, concat
 from facskit.evaluation.protocols import Protocol, choose_thresholds

@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from facskit.errors import MediaError, RecipeError
 from facskit.evaluation.attention_scores import attention_table
-from facskit.experiments.attention_check import (
+from facskit.experiments.analysis.attention_check import (
     AttentionCheck,
     DrawnFace,
     check_attention,

@@ -11,12 +11,12 @@ from rich.markup import escape
 
 from facskit.action_units import ActionUnitSet
 from facskit.errors import FacskitError, RecipeError
-from facskit.evaluation.bias import AUGroups, Frequencies, frequencies_of, published_groups
-from facskit.evaluation.bias_figures import draw_bias
-from facskit.evaluation.bias_report import BiasReport, build_bias_report
-from facskit.evaluation.bias_tables import bias_tables, write_bias_report
+from facskit.evaluation.bias.figures import draw_bias
+from facskit.evaluation.bias.numbers import AUGroups, Frequencies, frequencies_of, published_groups
+from facskit.evaluation.bias.report import BiasReport, build_bias_report
+from facskit.evaluation.bias.tables import bias_tables, write_bias_report
 from facskit.evaluation.bootstrap import BootstrapConfig
-from facskit.experiments.trained_networks import TrainedNetwork, find_networks, training_rates
+from facskit.experiments.analysis.trained_networks import TrainedNetwork, find_networks, training_rates
 from facskit.inference.overlay_files import check_writable
 from facskit.interfaces.report_printing import table_console
 

@@ -8,8 +8,8 @@ from typing import Annotated
 import tyro
 
 from facskit.evaluation.bootstrap import BootstrapConfig
-from facskit.experiments.comparison import compare_networks, write_comparison
-from facskit.experiments.trained_networks import find_networks
+from facskit.experiments.analysis.comparison import compare_networks, write_comparison
+from facskit.experiments.analysis.trained_networks import find_networks
 from facskit.interfaces.report_printing import table_console
 
 __all__ = ["CompareCommand", "main"]

@@ -13,20 +13,20 @@ from rich.markup import escape
 
 from facskit.action_units import BP4D, DISFA_8, ActionUnitSet
 from facskit.columns import IMAGE, SUBJECT
-from facskit.datasets.corpora.foreign_tables import LabelSource, TableKind, guess_table, read_foreign_table
 from facskit.datasets.corpora.importers import guess_corpus
-from facskit.datasets.corpora.index import Finding
-from facskit.datasets.corpora.label_joining import (
+from facskit.datasets.corpora.lists.fmae import read_fmae_list, write_fmae_list
+from facskit.datasets.corpora.lists.foreign_tables import LabelSource, TableKind, guess_table, read_foreign_table
+from facskit.datasets.corpora.lists.jaa import is_jaa_list, read_jaa_list, write_jaa_list, write_jaa_parts
+from facskit.datasets.corpora.lists.jaa_parts import is_jaa_folder, read_jaa_parts
+from facskit.datasets.corpora.lists.label_joining import (
     join_labels,
     manifest_of_aligned,
     manifest_of_pictures,
     read_bare_numbers,
 )
-from facskit.datasets.corpora.label_lists import LabelList, count_images, guess_list_corpus
-from facskit.datasets.corpora.lists_fmae import read_fmae_list, write_fmae_list
-from facskit.datasets.corpora.lists_jaa import is_jaa_list, read_jaa_list, write_jaa_list, write_jaa_parts
-from facskit.datasets.corpora.lists_jaa_parts import is_jaa_folder, read_jaa_parts
-from facskit.datasets.corpora.lists_me_graphau import is_me_graphau, read_me_graphau, write_me_graphau_folds
+from facskit.datasets.corpora.lists.label_lists import LabelList, count_images, guess_list_corpus
+from facskit.datasets.corpora.lists.me_graphau import is_me_graphau, read_me_graphau, write_me_graphau_folds
+from facskit.datasets.findings import Finding
 from facskit.datasets.folds import published_parts
 from facskit.datasets.manifest import Manifest, read_manifest, write_manifest
 from facskit.datasets.table_files import SUFFIXES, write_table

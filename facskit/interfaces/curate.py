@@ -8,10 +8,10 @@ import tyro
 from rich.console import Console
 from rich.markup import escape
 
-from facskit.datasets.curation import curate
-from facskit.datasets.curation_config import CropName, CurationConfig
-from facskit.datasets.curation_engines import EngineName
-from facskit.datasets.curation_report import read_report
+from facskit.datasets.curation.config import CropName, CurationConfig
+from facskit.datasets.curation.curate import curate
+from facskit.datasets.curation.engines import EngineName
+from facskit.datasets.curation.report import read_report
 from facskit.errors import RecipeError
 
 __all__ = ["main"]

@@ -16,9 +16,9 @@ from facskit.datasets.folds import make_folds
 from facskit.datasets.folds_config import FoldsConfig, GivenSplit, PublishedFolds, SubjectFolds
 from facskit.datasets.manifest import Manifest, read_manifest
 from facskit.datasets.packed import packaged_faces
-from facskit.datasets.statistics import ManifestStatistics, describe_manifest
-from facskit.datasets.statistics_figure import draw_statistics
-from facskit.datasets.statistics_report import TextTable, statistics_dict, statistics_markdown, statistics_tables
+from facskit.datasets.statistics.figure import draw_statistics
+from facskit.datasets.statistics.numbers import ManifestStatistics, describe_manifest
+from facskit.datasets.statistics.report import TextTable, statistics_dict, statistics_markdown, statistics_tables
 from facskit.errors import DatasetError, RecipeError
 from facskit.files import write_text
 

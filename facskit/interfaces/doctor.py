@@ -12,20 +12,20 @@ import tyro
 from rich.console import Console
 from rich.markup import escape
 
-from facskit.datasets.checkup import Checkup, finding_of, quoted, some_names
-from facskit.datasets.corpora.checkup import SPELLED, check_corpus, find_corpora
-from facskit.datasets.corpora.foreign_tables import guess_table
-from facskit.datasets.corpora.index import Finding, counted
-from facskit.datasets.corpora.label_lists import LabelList
-from facskit.datasets.corpora.lists_fmae import read_fmae_list
-from facskit.datasets.corpora.lists_jaa import is_jaa_list, read_jaa_list
-from facskit.datasets.corpora.lists_me_graphau import is_me_graphau, read_me_graphau
-from facskit.datasets.folder_checkup import check_made_folder, made_by
-from facskit.datasets.manifest_checkup import check_manifest
+from facskit.datasets.corpora.lists.fmae import read_fmae_list
+from facskit.datasets.corpora.lists.foreign_tables import guess_table
+from facskit.datasets.corpora.lists.jaa import is_jaa_list, read_jaa_list
+from facskit.datasets.corpora.lists.label_lists import LabelList
+from facskit.datasets.corpora.lists.me_graphau import is_me_graphau, read_me_graphau
+from facskit.datasets.findings import Finding, counted
 from facskit.datasets.table_files import SUFFIXES
+from facskit.doctor.checkup import Checkup, finding_of, quoted, some_names
+from facskit.doctor.corpora import SPELLED, check_corpus, find_corpora
+from facskit.doctor.folders import check_made_folder, made_by
+from facskit.doctor.manifests import check_manifest
+from facskit.doctor.runs import check_run, check_weights, is_run
 from facskit.errors import DatasetError, FacskitError
 from facskit.faces.images import IMAGE_SUFFIXES, VIDEO_SUFFIXES
-from facskit.interfaces.doctor_models import check_run, check_weights, is_run
 
 __all__ = ["DoctorCommand", "look_at", "main"]
 

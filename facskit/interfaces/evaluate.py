@@ -7,7 +7,7 @@ from typing import Annotated
 
 import tyro
 
-from facskit.experiments.weight_scores import KnownPeople, evaluate
+from facskit.experiments.analysis.weight_scores import KnownPeople, evaluate
 from facskit.inference.recognizer import Device
 from facskit.interfaces.report_printing import print_report
 from facskit.models.weight_files import find_weights

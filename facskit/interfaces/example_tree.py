@@ -9,9 +9,9 @@ import tyro
 from rich.console import Console
 from rich.markup import escape
 
-from facskit.datasets.corpora.au_trees import write_au_tree
 from facskit.datasets.corpora.decisions import CorpusName
-from facskit.datasets.corpora.expression_trees import write_expression_tree
+from facskit.datasets.corpora.example_trees.au_trees import write_au_tree
+from facskit.datasets.corpora.example_trees.expression_trees import write_expression_tree
 from facskit.errors import DatasetError
 from facskit.files import is_vacant
 

@@ -14,10 +14,10 @@ from facskit.datasets.corpora.decisions import CorpusName, Decisions, OnError, P
 from facskit.datasets.corpora.importers import read_corpus
 from facskit.datasets.corpora.index import CorpusIndex
 from facskit.datasets.corpora.listed import read_listed
-from facskit.datasets.corpora.published_counts import PAPER_FRAMES
-from facskit.datasets.preparation import prepare, refuse_inside
-from facskit.datasets.preparation_config import PointsFrom, PreparationConfig, paper_preparation
-from facskit.datasets.preparation_report import count_rows, read_report
+from facskit.datasets.corpora.reading.published_counts import PAPER_FRAMES
+from facskit.datasets.preparation.config import PointsFrom, PreparationConfig, paper_preparation
+from facskit.datasets.preparation.prepare import prepare, refuse_inside
+from facskit.datasets.preparation.report import count_rows, read_report
 from facskit.errors import RecipeError
 from facskit.faces.alignment import BoxCrop, CropRecipe, EyeSimilarityCrop, Similarity49Crop
 

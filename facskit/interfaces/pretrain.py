@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from facskit.experiments.pretraining import PretrainingDirectory, pretrain
+from facskit.experiments.pretraining.pretrain import PretrainingDirectory, pretrain
 from facskit.experiments.pretraining_recipe import PretrainRecipe
 from facskit.interfaces.recipe_command import read_command
 

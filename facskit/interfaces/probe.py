@@ -9,12 +9,12 @@ import tyro
 
 from facskit.datasets.loaders import LoaderConfig
 from facskit.errors import RecipeError
-from facskit.evaluation.embedding import EmbeddingConfig
-from facskit.evaluation.identity_probe import IdentityProbeConfig, ProbeMethod
-from facskit.evaluation.probe_splits import SplitConfig
-from facskit.experiments.probe_faces import FacePart
-from facskit.experiments.probe_report import probe_tables, write_probing
-from facskit.experiments.probing import ProbePlan, probe
+from facskit.evaluation.identity.embedding import EmbeddingConfig
+from facskit.evaluation.identity.probe import IdentityProbeConfig, ProbeMethod
+from facskit.evaluation.identity.splits import SplitConfig
+from facskit.experiments.probe.faces import FacePart
+from facskit.experiments.probe.probing import ProbePlan, probe
+from facskit.experiments.probe.report import probe_tables, write_probing
 from facskit.interfaces.report_printing import table_console
 from facskit.models.devices import Device
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from facskit.evaluation.expression_reports import ExpressionReport
+from facskit.evaluation.expressions.reports import ExpressionReport
 from facskit.evaluation.reports import Report
-from facskit.experiments.networks_report import compare_networks, comparison_table
+from facskit.experiments.analysis.networks_report import compare_networks, comparison_table
 
 __all__ = ["print_networks", "print_report", "table_console"]
 

@@ -10,9 +10,9 @@ import tyro
 from facskit.errors import RecipeError
 from facskit.experiments.recipe import Recipe
 from facskit.experiments.recipe_files import read_recipe
-from facskit.experiments.sweep import plan_sweep, run_sweep
-from facskit.experiments.sweep_grid import change_recipe, find_key, parse_values
-from facskit.experiments.sweep_report import SweepReport
+from facskit.experiments.sweep.grid import change_recipe, find_key, parse_values
+from facskit.experiments.sweep.report import SweepReport
+from facskit.experiments.sweep.sweep import plan_sweep, run_sweep
 from facskit.interfaces.recipe_command import read_command
 from facskit.interfaces.report_printing import table_console
 

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from facskit.datasets.unlabelled import FaceImages
+from facskit.datasets.unlabelled.loader import FaceImages
 from facskit.faces.normalization import IMAGENET_MEAN, IMAGENET_STD
 from facskit.models.masked_autoencoder import MaskedAutoencoder, patchify
 from facskit.objectives.objective import Objective, StepOutput

@@ -23,6 +23,7 @@ from facskit.faces.images import encode_jpeg
 from facskit.files import PART_PATTERN, atomic_path, is_vacant, write_text
 from facskit.processes import counting_bar, single_threaded_children, start_worker
 from facskit.synthesis.head import HEAD_LICENCE, MorphableHead, load_head, save_head
+from facskit.synthesis.head_import import find_head
 from facskit.synthesis.sampling import Profile, SampledAction
 from facskit.version import __version__
 
@@ -95,7 +96,7 @@ def synthesize(config: SynthesisConfig, out: Path) -> Path:
 
     manifest = out / MANIFEST
     # Before anything is written: a head that can't be read must not leave a folder that refuses the next one.
-    head = None if config.head is None or manifest.is_file() else load_head(config.head)
+    head = None if config.head is None or manifest.is_file() else find_head(config.head)
     _claim(config, out)
     if manifest.is_file():
         return manifest

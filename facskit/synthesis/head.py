@@ -133,22 +133,15 @@ class MorphableHead:
 
 
 def load_head(path: Path | None = None) -> MorphableHead:
-    """Load a head asset, or build one from a clone of the ICT-FaceKit repository.
+    """Load a head asset.
 
     Args:
-        path: A `.npz` asset or a folder in ICT-FaceKit's layout; the packaged head by default.
-
-    Returns:
-        The head.
+        path: A `.npz` asset; the packaged head by default.
 
     Raises:
-        DatasetError: The file or folder is missing, or is no such head.
+        DatasetError: The file is missing, or is no such head.
     """
     path = PACKAGED_HEAD if path is None else path
-    if path.is_dir():
-        from facskit.synthesis.head_import import import_head  # noqa: PLC0415 (it imports this module)
-
-        return import_head(path)
     if not path.is_file():
         raise DatasetError(f"{path} does not exist; expected a head asset (.npz) or a clone of ICT-FaceKit")
     try:

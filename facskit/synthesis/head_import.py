@@ -14,9 +14,9 @@ from rich.console import Console
 from rich.progress import track
 
 from facskit.errors import DatasetError
-from facskit.synthesis.head import MorphableHead
+from facskit.synthesis.head import MorphableHead, load_head
 
-__all__ = ["import_head", "read_obj"]
+__all__ = ["find_head", "import_head", "read_obj"]
 
 MODEL_FOLDER = "FaceXModel"
 NEUTRAL = "generic_neutral_mesh.obj"
@@ -59,6 +59,18 @@ class ObjMesh:
     uv: Float32[np.ndarray, "corners 2"]
     triangles: Int32[np.ndarray, "faces 3"]
     uv_triangles: Int32[np.ndarray, "faces 3"]
+
+
+def find_head(path: Path | None = None) -> MorphableHead:
+    """Load a head asset, or build one from a clone of the ICT-FaceKit repository.
+
+    Args:
+        path: A `.npz` asset or a folder in ICT-FaceKit's layout; the packaged head by default.
+
+    Raises:
+        DatasetError: The file or folder is missing, or is no such head.
+    """
+    return import_head(path) if path is not None and path.is_dir() else load_head(path)
 
 
 def import_head(folder: Path) -> MorphableHead:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from facskit.evaluation.expression_predictions import ExpressionPredictions
+from facskit.evaluation.expressions.predictions import ExpressionPredictions
 from facskit.expressions import RAF_DB
 
 

@@ -10,9 +10,9 @@ import numpy as np
 from facskit.datasets.folds import HoldOut, SubjectFolds
 from facskit.datasets.loaders import LoaderConfig
 from facskit.evaluation.predictions import Predictions
-from facskit.experiments.parallel_runs import PlannedRun
 from facskit.experiments.recipe import DataConfig, Recipe
 from facskit.experiments.recipe_files import format_recipe
+from facskit.experiments.sweep.parallel_runs import PlannedRun
 from facskit.faces.alignment import WholeImage
 from facskit.models.compact_network import CompactConfig
 from facskit.objectives.identity_adversarial import IdentityAdversarialConfig

@@ -13,8 +13,9 @@ from facskit.datasets.loaders import LoaderConfig
 from facskit.datasets.manifest import Manifest, read_manifest, write_manifest
 from facskit.datasets.origin import DataOrigin
 from facskit.errors import DatasetError
-from facskit.evaluation.expression_predictions import ExpressionPredictions
-from facskit.evaluation.expression_reports import ExpressionReport
+from facskit.evaluation.expressions.predictions import ExpressionPredictions
+from facskit.evaluation.expressions.reports import ExpressionReport
+from facskit.experiments.analysis.weight_scores import evaluate
 from facskit.experiments.assemble import (
     assemble_folds,
     assemble_loader,
@@ -25,7 +26,6 @@ from facskit.experiments.assemble import (
 )
 from facskit.experiments.recipe import DataConfig, EvaluationConfig, Recipe
 from facskit.experiments.run import cross_validate, train
-from facskit.experiments.weight_scores import evaluate
 from facskit.faces.alignment import EyeSimilarityCrop, WholeImage
 from facskit.inference.recognizer import Recognizer
 from facskit.models.checkpoints import load_checkpoint

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import tyro
 
-from facskit.datasets.unlabelled import RandomResizedCrop
+from facskit.datasets.unlabelled.loader import RandomResizedCrop
 from facskit.errors import RecipeError
 from facskit.experiments.pretraining_recipe import PretrainingDataConfig, PretrainRecipe
 from facskit.experiments.recipe import Recipe

@@ -9,11 +9,11 @@ import torch
 from facskit.action_units import ActionUnitSet
 from facskit.datasets.augmentation import AugmentationConfig
 from facskit.datasets.folds import PublishedFolds
-from facskit.datasets.unlabelled import ResizeFlip
-from facskit.datasets.unlabelled_images import UnlabelledImages
+from facskit.datasets.unlabelled.loader import ResizeFlip
+from facskit.datasets.unlabelled.sources import UnlabelledImages
 from facskit.evaluation.published import published_f1
 from facskit.experiments.assemble import assemble_model
-from facskit.experiments.pretraining_parts import assemble_autoencoder, assemble_pretraining
+from facskit.experiments.pretraining.parts import assemble_autoencoder, assemble_pretraining
 from facskit.experiments.pretraining_recipe import PretrainRecipe
 from facskit.experiments.recipe import Recipe
 from facskit.experiments.recipe_files import find_recipes, format_recipe, read_recipe

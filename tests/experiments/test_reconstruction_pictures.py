@@ -7,12 +7,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from facskit.experiments.loss_figure import draw_losses, read_metrics
+from facskit.experiments.pretraining.loss_figure import draw_losses
 from facskit.experiments.reconstruction_pictures import PicturesConfig, reconstruct, reconstruction_picture
 from facskit.faces.images import read_image
 from facskit.faces.normalization import IMAGENET_MEAN, IMAGENET_STD
 from facskit.models.masked_autoencoder import AutoencoderConfig, MaskedAutoencoder, Reconstruction, patchify
 from facskit.models.vision_transformer import ViTConfig
+from facskit.training.metrics_file import read_metrics
 
 CONFIG = AutoencoderConfig(
     encoder=ViTConfig(image_size=32, patch_size=8, dim=16, depth=1, heads=2),

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from facskit.experiments.recipe_files import format_recipe
-from facskit.experiments.sweep_grid import change_recipe
+from facskit.experiments.sweep.grid import change_recipe
 from facskit.files import PART_PATTERN
 from tests.experiments.drawn_faces import write_drawn_faces
 from tests.experiments.sweeping import tiny_recipe

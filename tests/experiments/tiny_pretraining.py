@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from facskit.datasets.loaders import LoaderConfig
-from facskit.experiments.pretraining import pretrain
+from facskit.experiments.pretraining.pretrain import pretrain
 from facskit.experiments.pretraining_recipe import PretrainingDataConfig, PretrainRecipe
 from facskit.experiments.reconstruction_pictures import PicturesConfig
 from facskit.faces.alignment import WholeImage

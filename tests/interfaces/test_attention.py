@@ -9,7 +9,7 @@ from facskit.action_units import ActionUnitSet
 from facskit.datasets.manifest import Manifest, write_manifest
 from facskit.datasets.packed import packaged_faces
 from facskit.errors import CheckpointError, DatasetError, RecipeError
-from facskit.experiments.attention_check import (
+from facskit.experiments.analysis.attention_check import (
     check_attention,
     choose_rows,
     default_spread,

@@ -6,7 +6,7 @@ import pytest
 
 from facskit.errors import RecipeError
 from facskit.interfaces.bias import main
-from tests.evaluation.test_bias import wide
+from tests.evaluation.bias.test_numbers import wide
 
 
 def test_the_command_compares_two_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

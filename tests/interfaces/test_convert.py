@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from facskit.datasets.corpora.expression_trees import write_expression_tree, write_list_tree
-from facskit.datasets.corpora.lists_fmae import read_fmae_list
+from facskit.datasets.corpora.example_trees.expression_trees import write_expression_tree, write_list_tree
+from facskit.datasets.corpora.lists.fmae import read_fmae_list
 from facskit.datasets.manifest import read_manifest, write_manifest
 from facskit.datasets.packed import packaged_faces
 from facskit.errors import DatasetError, RecipeError
 from facskit.interfaces.convert import main
-from tests.datasets.corpora.test_foreign_tables import LIBREFACE, OPENFACE
+from tests.datasets.corpora.lists.test_foreign_tables import LIBREFACE, OPENFACE
 
 
 @pytest.fixture(scope="module")

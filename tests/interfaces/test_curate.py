@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from facskit.datasets.shards import ShardedImages
+from facskit.datasets.curation.shards import ShardedImages
 from facskit.errors import RecipeError
 from facskit.interfaces.curate import main
 from tests.datasets.source_builder import face, faces_by_name, write_folder

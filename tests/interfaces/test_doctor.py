@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from facskit.datasets.corpora.expression_trees import write_expression_tree
+from facskit.datasets.corpora.example_trees.expression_trees import write_expression_tree
 from facskit.interfaces.doctor import main
 from facskit.models.weight_files import packaged_weights
 

@@ -13,7 +13,7 @@ from facskit.datasets.corpora.index import CorpusIndex
 from facskit.datasets.manifest import read_manifest, write_manifest
 from facskit.datasets.origin import UNNAMED
 from facskit.datasets.packed import packaged_faces
-from facskit.datasets.preparation_config import PreparationConfig
+from facskit.datasets.preparation.config import PreparationConfig
 from facskit.errors import DatasetError, RecipeError
 from facskit.experiments.assemble import remaining_crop
 from facskit.experiments.recipe_files import read_recipe

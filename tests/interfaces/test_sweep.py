@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from facskit.errors import RecipeError
-from facskit.experiments.sweep import Sweep, plan_sweep
+from facskit.experiments.sweep.sweep import Sweep, plan_sweep
 from facskit.interfaces import compare, sweep
 from facskit.interfaces.recipe_command import RECIPES
 from tests.evaluation.builders import make_predictions

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from facskit.datasets.unlabelled import FaceImages
+from facskit.datasets.unlabelled.loader import FaceImages
 from facskit.faces.normalization import normalize
 from facskit.models.masked_autoencoder import AutoencoderConfig, MaskedAutoencoder
 from facskit.models.vision_transformer import ViTConfig

@@ -7,7 +7,7 @@ import pytest
 
 from facskit.errors import DatasetError
 from facskit.synthesis.head import MorphableHead, load_head, save_head
-from facskit.synthesis.head_import import LANDMARKS_68, PARTS, import_head, read_obj
+from facskit.synthesis.head_import import LANDMARKS_68, PARTS, find_head, import_head, read_obj
 
 POINTS = 26719
 
@@ -93,7 +93,7 @@ def test_an_archive_without_an_array_is_refused(tmp_path: Path) -> None:
 
 
 def test_import_keeps_the_parts_that_show(clone: Path) -> None:
-    head = load_head(clone)
+    head = find_head(clone)
     assert len(head.vertices) == sum(stop - start for start, stop in PARTS.values()) == 25959
     assert head.expression_names == ("browDown_L", "jawOpen")
     assert head.parts["eyelash_right"] == (25275, 25959)
@@ -120,7 +120,7 @@ def test_import_refuses_another_folder(tmp_path: Path) -> None:
     with pytest.raises(
         DatasetError, match=r"is no clone of ICT-FaceKit: it has no FaceXModel/generic_neutral_mesh\.obj"
     ):
-        load_head(tmp_path)
+        find_head(tmp_path)
 
 
 def test_import_refuses_a_folder_without_shapes(clone: Path) -> None:

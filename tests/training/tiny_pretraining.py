@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from facskit.datasets.unlabelled import FaceImages
+from facskit.datasets.unlabelled.loader import FaceImages
 from facskit.models.masked_autoencoder import AutoencoderConfig, MaskedAutoencoder
 from facskit.models.vision_transformer import ViTConfig
 from facskit.objectives.reconstruction import MaskedReconstruction, ReconstructionConfig

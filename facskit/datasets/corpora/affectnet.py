@@ -18,7 +18,8 @@ from facskit.datasets.corpora.affectnet_arrays import LANDMARKS, read_part
 from facskit.datasets.corpora.affectnet_lists import IMAGE_FOLDERS, is_list, read_list
 from facskit.datasets.corpora.decisions import Decisions
 from facskit.datasets.corpora.expression_folders import ExpressionRows, find_parts, read_class_folders, rows_to_tables
-from facskit.datasets.corpora.index import CorpusIndex, Finding, empty_dropped, stop_at_error
+from facskit.datasets.corpora.index import CorpusIndex, empty_dropped, stop_at_error
+from facskit.datasets.findings import Finding
 from facskit.errors import DatasetError
 from facskit.expressions import AFFECTNET_8
 

@@ -23,7 +23,8 @@ from rich.progress import track
 
 from facskit.columns import EXPRESSION, FRAME, RECORDING, SPLIT, SUBJECT
 from facskit.datasets.corpora.expression_folders import ExpressionRows, leading_number, short_reason, usable_name
-from facskit.datasets.corpora.index import MEDIA, Finding
+from facskit.datasets.corpora.index import MEDIA
+from facskit.datasets.findings import Finding
 from facskit.errors import DatasetError
 from facskit.expressions import AFFECTNET_8
 

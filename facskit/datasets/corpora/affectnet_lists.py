@@ -16,7 +16,8 @@ import polars as pl
 
 from facskit.columns import EXPRESSION, FRAME, LANDMARKS_X, LANDMARKS_Y, RECORDING, SPLIT, SUBJECT
 from facskit.datasets.corpora.expression_folders import short_reason
-from facskit.datasets.corpora.index import DROPPED_SCHEMA, MEDIA, MEDIA_FRAME, Finding
+from facskit.datasets.corpora.index import DROPPED_SCHEMA, MEDIA, MEDIA_FRAME
+from facskit.datasets.findings import Finding
 from facskit.errors import DatasetError
 from facskit.expressions import AFFECTNET_8
 

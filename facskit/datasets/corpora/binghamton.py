@@ -10,13 +10,6 @@ from jaxtyping import Float
 
 from facskit.action_units import ActionUnitSet
 from facskit.columns import FRAME, RECORDING, SUBJECT
-from facskit.datasets.corpora.assembly import (
-    FramePlaces,
-    add_landmarks,
-    decide_missing,
-    finish,
-    place_frames,
-)
 from facskit.datasets.corpora.binghamton_files import (
     check_tasks,
     find_corpus_folders,
@@ -27,12 +20,19 @@ from facskit.datasets.corpora.binghamton_files import (
     occurrence_files,
 )
 from facskit.datasets.corpora.decisions import CorpusName, Decisions
-from facskit.datasets.corpora.import_log import ImportLog
 from facskit.datasets.corpora.index import CorpusIndex
-from facskit.datasets.corpora.label_files import MISSING_CODE, LabelFile, read_code_lists, read_code_tables
-from facskit.datasets.corpora.landmark_files import read_fit_file
-from facskit.datasets.corpora.media_files import list_images, list_videos, one_per_recording
-from facskit.datasets.corpora.published_counts import check_counts
+from facskit.datasets.corpora.reading.assembly import (
+    FramePlaces,
+    add_landmarks,
+    decide_missing,
+    finish,
+    place_frames,
+)
+from facskit.datasets.corpora.reading.import_log import ImportLog
+from facskit.datasets.corpora.reading.label_files import MISSING_CODE, LabelFile, read_code_lists, read_code_tables
+from facskit.datasets.corpora.reading.landmark_files import read_fit_file
+from facskit.datasets.corpora.reading.media_files import list_images, list_videos, one_per_recording
+from facskit.datasets.corpora.reading.published_counts import check_counts
 from facskit.errors import DatasetError
 
 __all__ = ["Release", "guess_release", "read_release"]

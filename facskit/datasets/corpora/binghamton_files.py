@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Literal
 
 from facskit.action_units import parse_action_unit
-from facskit.datasets.corpora.import_log import ImportLog, some_of
-from facskit.datasets.corpora.index import counted
-from facskit.datasets.corpora.label_files import LabelFile
-from facskit.datasets.corpora.media_files import MediaUnit, entries
+from facskit.datasets.corpora.reading.import_log import ImportLog, some_of
+from facskit.datasets.corpora.reading.label_files import LabelFile
+from facskit.datasets.corpora.reading.media_files import MediaUnit, entries
+from facskit.datasets.findings import counted
 from facskit.faces.images import VIDEO_SUFFIXES
 
 __all__ = [

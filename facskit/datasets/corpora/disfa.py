@@ -20,14 +20,14 @@ from jaxtyping import Float
 
 from facskit.action_units import DISFA_12, ActionUnitSet, parse_action_unit
 from facskit.columns import LANDMARKS_X, LANDMARKS_Y
-from facskit.datasets.corpora.assembly import FramePlaces, add_landmarks, finish, place_frames
 from facskit.datasets.corpora.decisions import Decisions
-from facskit.datasets.corpora.import_log import ImportLog, some_of
 from facskit.datasets.corpora.index import CorpusIndex
-from facskit.datasets.corpora.label_files import LabelFile, read_code_lists
-from facskit.datasets.corpora.landmark_files import point_file_position, read_point_file
-from facskit.datasets.corpora.media_files import MediaUnit, entries, list_images, list_videos, one_per_recording
-from facskit.datasets.corpora.published_counts import check_counts
+from facskit.datasets.corpora.reading.assembly import FramePlaces, add_landmarks, finish, place_frames
+from facskit.datasets.corpora.reading.import_log import ImportLog, some_of
+from facskit.datasets.corpora.reading.label_files import LabelFile, read_code_lists
+from facskit.datasets.corpora.reading.landmark_files import point_file_position, read_point_file
+from facskit.datasets.corpora.reading.media_files import MediaUnit, entries, list_images, list_videos, one_per_recording
+from facskit.datasets.corpora.reading.published_counts import check_counts
 from facskit.errors import DatasetError
 from facskit.faces.images import VIDEO_SUFFIXES
 

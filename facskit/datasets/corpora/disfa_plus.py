@@ -13,14 +13,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from facskit.action_units import DISFA_12, ActionUnitSet, parse_action_unit
-from facskit.datasets.corpora.assembly import FramePlaces, finish, place_frames
 from facskit.datasets.corpora.decisions import Decisions
 from facskit.datasets.corpora.disfa import occurrence_of_levels
-from facskit.datasets.corpora.import_log import ImportLog, some_of
 from facskit.datasets.corpora.index import CorpusIndex
-from facskit.datasets.corpora.label_files import LabelFile, read_code_lists
-from facskit.datasets.corpora.media_files import MediaUnit, entries, list_images, list_videos
-from facskit.datasets.corpora.published_counts import check_counts
+from facskit.datasets.corpora.reading.assembly import FramePlaces, finish, place_frames
+from facskit.datasets.corpora.reading.import_log import ImportLog, some_of
+from facskit.datasets.corpora.reading.label_files import LabelFile, read_code_lists
+from facskit.datasets.corpora.reading.media_files import MediaUnit, entries, list_images, list_videos
+from facskit.datasets.corpora.reading.published_counts import check_counts
 from facskit.errors import DatasetError
 
 __all__ = ["find_disfa_plus_folders", "read_disfa_plus"]

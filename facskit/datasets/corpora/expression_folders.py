@@ -12,7 +12,8 @@ from pathlib import Path
 import polars as pl
 
 from facskit.columns import EXPRESSION, FRAME, RECORDING, SPLIT, SUBJECT
-from facskit.datasets.corpora.index import DROPPED_SCHEMA, MEDIA, MEDIA_FRAME, Finding
+from facskit.datasets.corpora.index import DROPPED_SCHEMA, MEDIA, MEDIA_FRAME
+from facskit.datasets.findings import Finding
 from facskit.expressions import EXPRESSION_SPELLINGS
 from facskit.faces.images import IMAGE_SUFFIXES
 

@@ -7,13 +7,13 @@ corpus's own names, and it keeps each frame that can't be used together with the
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 import polars as pl
 
 from facskit.action_units import ActionUnitSet
 from facskit.columns import FRAME, RECORDING, SUBJECT
 from facskit.datasets.corpora.decisions import OnError
+from facskit.datasets.findings import Finding, counted
 from facskit.errors import DatasetError
 
 __all__ = [
@@ -21,8 +21,6 @@ __all__ = [
     "MEDIA",
     "MEDIA_FRAME",
     "CorpusIndex",
-    "Finding",
-    "counted",
     "empty_dropped",
     "stop_at_error",
 ]
@@ -35,22 +33,6 @@ DROPPED_SCHEMA = pl.Schema(
     {SUBJECT: pl.String(), RECORDING: pl.String(), FRAME: pl.Int64(), "reason": pl.String(), "file": pl.String()}
 )
 """Columns of `CorpusIndex.dropped`; a null frame means the whole recording, a null recording the whole subject."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Finding:
-    """Something about a corpus that its user should know."""
-
-    severity: Literal["error", "warning", "note"]
-    """`error`: labels or pictures are damaged or missing; `warning`: looks wrong, usable; `note`: good to know."""
-    place: str
-    """File or folder it is about, with the line where there is one."""
-    sentence: str
-    """What was found, what was expected and what to do."""
-
-    def __str__(self) -> str:
-        """Return place and sentence, as errors print them."""
-        return f"{self.place}: {self.sentence}"
 
 
 def empty_dropped() -> pl.DataFrame:
@@ -101,16 +83,6 @@ class CorpusIndex:
         lines += [f"published: {count:,} {name}" for name, count in self.expected.items()]
         lines += [f"{reason}: {count:,}" for reason, count in self.dropped["reason"].value_counts(sort=True).rows()]
         return "\n".join(lines)
-
-
-def counted(number: int, noun: str) -> str:
-    """Say how many there are of something: `1 frame`, `1,200 frames`.
-
-    Args:
-        number: How many.
-        noun: One of them.
-    """
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def stop_at_error(findings: Iterable[Finding], on_error: OnError) -> None:

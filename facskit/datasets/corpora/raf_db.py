@@ -28,7 +28,8 @@ from facskit.datasets.corpora.expression_folders import (
     short_reason,
     usable_name,
 )
-from facskit.datasets.corpora.index import MEDIA, CorpusIndex, Finding, stop_at_error
+from facskit.datasets.corpora.index import MEDIA, CorpusIndex, stop_at_error
+from facskit.datasets.findings import Finding
 from facskit.errors import DatasetError
 from facskit.expressions import RAF_DB
 

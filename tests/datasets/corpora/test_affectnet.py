@@ -13,7 +13,7 @@ import pytest
 from facskit.datasets.corpora.affectnet import looks_like_affectnet, read_affectnet
 from facskit.datasets.corpora.affectnet_arrays import read_annotation
 from facskit.datasets.corpora.decisions import Decisions
-from facskit.datasets.corpora.expression_trees import write_expression_tree
+from facskit.datasets.corpora.example_trees.expression_trees import write_expression_tree
 from facskit.datasets.packed import packaged_faces
 from facskit.errors import DatasetError
 from facskit.expressions import AFFECTNET_8

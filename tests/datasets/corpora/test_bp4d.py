@@ -10,8 +10,8 @@ import pytest
 from facskit.action_units import BP4D
 from facskit.datasets.corpora.bp4d import read_bp4d
 from facskit.datasets.corpora.decisions import Decisions
+from facskit.datasets.corpora.example_trees.tree_files import write_fit_file
 from facskit.datasets.corpora.index import CorpusIndex
-from facskit.datasets.corpora.tree_files import write_fit_file
 from facskit.errors import DatasetError
 from tests.datasets.corpora.raw_folders import (
     MANY_COLUMNS,

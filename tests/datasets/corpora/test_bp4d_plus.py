@@ -9,7 +9,7 @@ from facskit.datasets.corpora.bp4d import read_bp4d
 from facskit.datasets.corpora.bp4d_plus import read_bp4d_plus
 from facskit.datasets.corpora.decisions import Decisions
 from facskit.datasets.corpora.index import CorpusIndex
-from facskit.datasets.corpora.media import read_media_bytes, split_media
+from facskit.datasets.corpora.reading.media import read_media_bytes, split_media
 from facskit.errors import DatasetError, MediaError
 from tests.datasets.corpora.raw_folders import touch_images, write_lines, write_table, write_video
 

@@ -9,8 +9,8 @@ from facskit.action_units import DISFA_8, DISFA_12
 from facskit.datasets.corpora.decisions import Decisions
 from facskit.datasets.corpora.disfa import read_disfa
 from facskit.datasets.corpora.disfa_plus import read_disfa_plus
+from facskit.datasets.corpora.example_trees.tree_files import write_point_file
 from facskit.datasets.corpora.index import CorpusIndex
-from facskit.datasets.corpora.tree_files import write_point_file
 from facskit.errors import DatasetError
 from tests.datasets.corpora.raw_folders import touch_images, write_disfa, write_lines, write_video
 

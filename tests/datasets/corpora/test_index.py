@@ -6,8 +6,9 @@ import polars as pl
 import pytest
 
 from facskit.action_units import ActionUnitSet
-from facskit.datasets.corpora.import_log import ImportLog, some_of
-from facskit.datasets.corpora.index import CorpusIndex, Finding, counted, empty_dropped, stop_at_error
+from facskit.datasets.corpora.index import CorpusIndex, empty_dropped, stop_at_error
+from facskit.datasets.corpora.reading.import_log import ImportLog, some_of
+from facskit.datasets.findings import Finding, counted
 from facskit.errors import DatasetError
 
 

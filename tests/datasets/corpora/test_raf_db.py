@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from facskit.datasets.corpora.decisions import Decisions
-from facskit.datasets.corpora.expression_trees import write_expression_tree
+from facskit.datasets.corpora.example_trees.expression_trees import write_expression_tree
 from facskit.datasets.corpora.raf_db import EXPECTED, looks_like_raf_db, read_raf_db
 from facskit.datasets.packed import packaged_faces
 from facskit.errors import DatasetError

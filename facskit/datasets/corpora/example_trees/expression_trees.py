@@ -1,0 +1,259 @@
+"""Small folders in the exact layouts of RAF-DB, AffectNet and other people's lists, made of rendered faces.
+
+They are for tests, for trying things out, and for showing a layout to somebody without a licence. The faces' classes
+come from a simple rule on their action units (`expression_of`), so they are no ground truth for emotions.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import polars as pl
+
+from facskit.action_units import BP4D, DISFA_8
+from facskit.columns import FRAME, IMAGE, IMAGE_BYTES, LANDMARKS_X, RECORDING, SUBJECT
+from facskit.datasets.corpora.affectnet_lists import COLUMNS
+from facskit.datasets.corpora.lists.fmae import write_fmae_list
+from facskit.datasets.corpora.lists.jaa import write_jaa_parts
+from facskit.datasets.corpora.lists.label_lists import AUTHORS_PARTS
+from facskit.datasets.corpora.lists.me_graphau import write_me_graphau_folds
+from facskit.datasets.manifest import Manifest
+from facskit.datasets.packed import packaged_faces
+from facskit.errors import DatasetError
+from facskit.expressions import AFFECTNET_8, RAF_DB, ExpressionName
+from facskit.faces.images import encode_jpeg
+from facskit.files import is_vacant, write_text
+
+__all__ = ["ExpressionForm", "expression_of", "write_expression_tree", "write_list_tree"]
+
+ExpressionForm = Literal["release", "lists", "folders"]
+"""`release` (RAF-DB's, or AffectNet's of eight classes), `lists` (AffectNet's full release), `folders` (web copies)."""
+_RULES: tuple[tuple[ExpressionName, tuple[str, ...]], ...] = (
+    ("fear", ("AU01", "AU04", "AU20")),
+    ("surprise", ("AU01", "AU02", "AU26")),
+    ("sadness", ("AU01", "AU04", "AU15")),
+    ("sadness", ("AU04", "AU15")),
+    ("fear", ("AU01", "AU04", "AU25")),
+    ("surprise", ("AU01", "AU02")),
+    ("disgust", ("AU09",)),
+    ("happiness", ("AU12",)),
+    ("anger", ("AU04",)),
+    ("contempt", ("AU14",)),
+)
+_EVERY = 4
+"""One picture in so many is in the test part."""
+
+
+def expression_of(present: frozenset[str]) -> ExpressionName:
+    """Name the expression that a face with these action units is taken for: the first rule that fits, else neutral.
+
+    Args:
+        present: Codes such as `AU12`.
+    """
+    return next((name for name, needed in _RULES if present.issuperset(needed)), "neutral")
+
+
+def write_expression_tree(
+    corpus: Literal["raf-db", "affectnet"],
+    out: Path,
+    faces: Manifest | None = None,
+    *,
+    images: int = 32,
+    form: ExpressionForm = "release",
+) -> Path:
+    """Write a small complete corpus of expressions, quirks included.
+
+    Args:
+        corpus: Whose layout.
+        out: An empty or missing folder.
+        faces: Pictures with AU labels; the packaged ones by default.
+        images: How many pictures, taken from all classes in turn.
+        form: Which of the corpus's forms.
+
+    Returns:
+        The folder.
+
+    Raises:
+        DatasetError: The folder isn't empty, or the corpus has no such form.
+    """
+    out = Path(out)
+    if not is_vacant(out):
+        raise DatasetError(f"{out}: found files there, expected an empty or missing folder")
+    faces = packaged_faces() if faces is None else faces
+    chosen = _chosen(faces, images, contempt=corpus == "affectnet")
+    match corpus, form:
+        case "raf-db", "release":
+            _raf_db(out / "basic", faces, chosen)
+        case "affectnet", "release":
+            _affectnet_arrays(out, faces, chosen)
+        case "affectnet", "lists":
+            _affectnet_lists(out, faces, chosen)
+        case _, "folders":
+            _folders(out, faces, chosen, 1 if corpus == "raf-db" else 0)
+        case _:
+            raise DatasetError(f"{corpus} has no form {form!r}; expected release or folders")
+    return out
+
+
+def write_list_tree(kind: Literal["fmae-iat", "jaa", "me-graphau"], out: Path, corpus: str = "bp4d") -> Path:
+    """Write lists as their authors keep them, with pictures of two invented people in each published part.
+
+    Args:
+        kind: Whose lists.
+        out: An empty or missing folder.
+        corpus: `bp4d` or `disfa`, whose names the people get.
+
+    Returns:
+        The list, for jaa and me-graphau the folder of the lists.
+
+    Raises:
+        DatasetError: The folder isn't empty.
+    """
+    out = Path(out)
+    if not is_vacant(out):
+        raise DatasetError(f"{out}: found files there, expected an empty or missing folder")
+    faces = packaged_faces()
+    people = [name for part in AUTHORS_PARTS[corpus] for name in part.split()[:2]]
+    rows = [row for code in range(len(people)) for row in _liveliest(faces, code)]
+    owners = [people[code] for code in range(len(people)) for _ in range(8)]
+    paths = [_list_path(kind, owner, place % 8) for place, owner in enumerate(owners)]
+    units = BP4D if corpus == "bp4d" else DISFA_8
+    table = faces.table[rows].drop(IMAGE, SUBJECT, RECORDING, FRAME, IMAGE_BYTES)
+    columns = {IMAGE: paths, SUBJECT: owners, RECORDING: [f"T{place % 8 // 4 + 1}" for place in range(len(rows))]}
+    table = table.with_columns(**{name: pl.Series(values) for name, values in columns.items()})
+    table = table.with_columns(
+        pl.Series(FRAME, [place % 4 for place in range(len(rows))]), pl.col(SUBJECT).cast(pl.Categorical)
+    )
+    if corpus == "bp4d":  # a code 9 in each person's fourth picture
+        odd = pl.int_range(pl.len()) % 8 == 3
+        table = table.with_columns(pl.when(odd).then(None).otherwise(pl.col("AU10")).alias("AU10"))
+    root = {"fmae-iat": out, "jaa": out / "imgs", "me-graphau": out / corpus.upper() / "img"}[kind]
+    for row, path in zip(rows, paths, strict=True):
+        _copy(faces, row, root / path)
+    manifest = replace(faces, table=table, root=root, action_units=units, name=f"rendered {corpus}")
+    match kind:
+        case "fmae-iat":
+            write_fmae_list(manifest, out / f"{corpus.upper()}_all.json")
+            return out / f"{corpus.upper()}_all.json"
+        case "jaa":
+            write_jaa_parts(manifest, out / "list", corpus)
+            return out / "list"
+        case "me-graphau":
+            write_me_graphau_folds(manifest, root.parent / "list", corpus)
+            return root.parent / "list"
+
+
+def _liveliest(faces: Manifest, code: int) -> list[int]:
+    """Return the eight pictures of somebody in which most AUs are present."""
+    rows = np.flatnonzero(faces.subject_indices == code)
+    order = np.argsort(-(faces.labels[rows] == 1).sum(axis=1), kind="stable")
+    return sorted(int(row) for row in rows[order[:8]])
+
+
+def _list_path(kind: str, owner: str, place: int) -> str:
+    """Name a picture as the authors do; the last digits of the number are the frame."""
+    task, frame = f"T{place // 4 + 1}", place % 4
+    disfa = owner.startswith("SN")
+    if kind == "fmae-iat":
+        video = f"RightVideo{owner}" if disfa else f"2{owner[0]}{owner[2:]}_{task}"
+        return f"{video}/frame_{place + 1 if disfa else frame + 1}.jpg"
+    if kind == "jaa":
+        return f"DISFA/{owner}/{place}.jpg" if disfa else f"BP4D/{owner}/{task}/{2440 + frame:04d}.jpg"
+    return f"{owner}/{place}.png" if disfa else f"{owner}/{task}/{2440 + frame}.jpg"
+
+
+def _chosen(faces: Manifest, images: int, *, contempt: bool) -> list[tuple[int, ExpressionName]]:
+    """Pick rows of all classes in turn."""
+    by_class: dict[ExpressionName, list[int]] = {name: [] for name in AFFECTNET_8 if contempt or name != "contempt"}
+    codes = np.array(faces.action_units.codes)
+    for row, labels in enumerate(faces.labels):
+        name = expression_of(frozenset(codes[labels == 1]))
+        if name in by_class:
+            by_class[name].append(row)
+    pools = {name: rows for name, rows in by_class.items() if rows}
+    names = list(pools)
+    picked = [(pools[name][turn], name) for turn in range(images) for name in names if turn < len(pools[name])]
+    return picked[:images]
+
+
+def _copy(faces: Manifest, row: int, path: Path) -> None:
+    data = faces.table[IMAGE_BYTES][row] if faces.is_packed else encode_jpeg(faces.image(row), 92)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+
+
+def _parts(chosen: Sequence[tuple[int, ExpressionName]]) -> list[tuple[bool, int, int, ExpressionName]]:
+    """Return for each picture whether it is a test picture, its number in its part, its row and its class."""
+    counts = {False: 0, True: 0}
+    parts = []
+    for place, (row, name) in enumerate(chosen):
+        # By rounds of all classes, so that both parts have each of them.
+        is_test = (place // len({name for _, name in chosen})) % _EVERY == _EVERY - 1
+        counts[is_test] += 1
+        parts.append((is_test, counts[is_test], row, name))
+    return parts
+
+
+def _raf_db(base: Path, faces: Manifest, chosen: Sequence[tuple[int, ExpressionName]]) -> None:
+    lines = []
+    for is_test, number, row, name in _parts(chosen):
+        stem = f"test_{number:04d}" if is_test else f"train_{number:05d}"
+        lines.append(f"{stem}.jpg {RAF_DB.index(name) + 1}\n")
+        _copy(faces, row, base / "Image" / "aligned" / f"{stem}_aligned.jpg")
+        _copy(faces, row, base / "Image" / "original" / f"{stem}.jpg")
+        points = _points(faces, row)[[36, 45, 30, 48, 54]]
+        five = "".join(f"{x:.3f}\t{y:.3f}\n" for x, y in points)
+        attributes = f"{five}{row % 3}\n{row % 3}\n{row % 5}\n"
+        folder = base / "Annotation" / "manual"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{stem}_manu_attri.txt").write_text(attributes, encoding="utf-8")
+    write_text(base / "EmoLabel" / "list_patition_label.txt", "".join(sorted(lines)))
+
+
+def _points(faces: Manifest, row: int) -> np.ndarray:
+    points = faces.landmarks(row)
+    return np.zeros((len(LANDMARKS_X), 2), np.float32) if points is None else points
+
+
+def _affectnet_arrays(out: Path, faces: Manifest, chosen: Sequence[tuple[int, ExpressionName]]) -> None:
+    for is_test, number, row, name in _parts(chosen):
+        folder = out / ("val_set" if is_test else "train_set")
+        _copy(faces, row, folder / "images" / f"{number}.jpg")
+        (folder / "annotations").mkdir(exist_ok=True)
+        code = AFFECTNET_8.index(name)
+        values = {
+            # The release writes text; copies that people converted write numbers.
+            "exp": np.array(str(code)) if number % 2 else np.array(code),
+            "val": np.array("-2" if number == 1 else f"{(code - 4) / 5:.6f}"),
+            "aro": np.array("-2" if number == 1 else f"{(4 - code) / 5:.6f}"),
+            "lnd": _points(faces, row).astype(np.float64).reshape(-1),
+        }
+        for kind, value in values.items():
+            np.save(folder / "annotations" / f"{number}_{kind}.npy", value, allow_pickle=False)
+
+
+def _affectnet_lists(out: Path, faces: Manifest, chosen: Sequence[tuple[int, ExpressionName]]) -> None:
+    lines: dict[bool, list[str]] = {False: [], True: []}
+    for is_test, number, row, name in _parts(chosen):
+        folder = f"{number % 3 + 1}/{hashlib.sha224(f'{row} {is_test}'.encode()).hexdigest()}.jpg"
+        _copy(faces, row, out / "Manually_Annotated_Images" / folder)
+        points = ";".join(f"{value:.2f}" for value in _points(faces, row).reshape(-1))
+        code = AFFECTNET_8.index(name)
+        # Codes 8, 9 and 10 stand for pictures without a class.
+        code = 7 + number if number in {1, 2, 3} and not is_test else code
+        affect = "-2,-2" if code > 7 else f"{(code - 4) / 5:.6f},{(4 - code) / 5:.6f}"
+        lines[is_test].append(f"{folder},12,11,100,102,{points},{code},{affect}\n")
+    lists = out / "Manually_Annotated_file_lists"
+    write_text(lists / "training.csv", ",".join(COLUMNS) + "\n" + "".join(lines[False]))
+    write_text(lists / "validation.csv", "".join(lines[True]))  # without a header, as in some copies
+
+
+def _folders(out: Path, faces: Manifest, chosen: Sequence[tuple[int, ExpressionName]], first: int) -> None:
+    order = RAF_DB if first else AFFECTNET_8
+    for is_test, number, row, name in _parts(chosen):
+        part = "test" if is_test else "train"
+        stem = f"{part}_{number:05d}_aligned" if first else f"image{number:07d}"
+        _copy(faces, row, out / part / str(order.index(name) + first) / f"{stem}.jpg")

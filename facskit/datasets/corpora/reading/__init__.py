@@ -1,0 +1,1 @@
+"""Reading of raw corpus files: labels, landmarks, media, numbers in names."""

@@ -1,0 +1,100 @@
+"""What an importer notes while it reads: findings for people, and the frames it leaves out."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Literal
+
+import polars as pl
+
+from facskit.columns import FRAME, RECORDING, SUBJECT
+from facskit.datasets.corpora.decisions import OnError
+from facskit.datasets.corpora.index import DROPPED_SCHEMA, empty_dropped, stop_at_error
+from facskit.datasets.findings import Finding
+
+__all__ = ["ImportLog", "some_of"]
+
+_RANK = {"error": 0, "warning": 1, "note": 2}
+
+
+class ImportLog:
+    """Collects findings and dropped frames; with `stop`, the first error raises at once.
+
+    Args:
+        root: The corpus's folder; places are named relative to it.
+        on_error: What the user wants to happen at an error.
+    """
+
+    def __init__(self, root: Path, on_error: OnError) -> None:
+        self.root = root
+        self._on_error = on_error
+        self._findings: list[Finding] = []
+        self._dropped: list[pl.DataFrame] = []
+
+    def error(self, place: str | Path, sentence: str) -> None:
+        """Note damage or loss.
+
+        Args:
+            place: The file or folder.
+            sentence: What was found, what was expected, what to do.
+
+        Raises:
+            DatasetError: The user wants to stop at errors.
+        """
+        self._add("error", place, sentence)
+
+    def warning(self, place: str | Path, sentence: str) -> None:
+        """Note something that looks wrong but can be used."""
+        self._add("warning", place, sentence)
+
+    def note(self, place: str | Path, sentence: str) -> None:
+        """Note something that is good to know."""
+        self._add("note", place, sentence)
+
+    def drop(self, frames: pl.DataFrame, reason: str, file: str | None = None) -> None:
+        """Keep frames that are left out, with the reason.
+
+        Args:
+            frames: Has the column `subject`; `recording`, `frame` and `file` where they are known.
+            reason: A short phrase, the same for the same fault.
+            file: Where the fault is, if `frames` doesn't say.
+        """
+        if frames.is_empty():
+            return
+        known = [pl.col(name).cast(DROPPED_SCHEMA[name]) for name in DROPPED_SCHEMA if name in frames.columns]
+        rows = frames.select(known).with_columns(pl.lit(reason).alias("reason"))
+        if "file" not in rows.columns:
+            rows = rows.with_columns(pl.lit(file, dtype=pl.String).alias("file"))
+        self._dropped.append(rows)
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What was noted, worst first."""
+        return tuple(sorted(self._findings, key=lambda finding: _RANK[finding.severity]))
+
+    @property
+    def dropped(self) -> pl.DataFrame:
+        """What was left out, sorted."""
+        rows = pl.concat([empty_dropped(), *self._dropped], how="diagonal")
+        return rows.unique(maintain_order=True).sort(SUBJECT, RECORDING, FRAME, maintain_order=True)
+
+    def relative(self, place: str | Path) -> str:
+        """Name a place relative to the corpus's folder where it lies in it."""
+        path = Path(place)
+        return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else str(place)
+
+    def _add(self, severity: Literal["error", "warning", "note"], place: str | Path, sentence: str) -> None:
+        finding = Finding(severity=severity, place=str(place), sentence=sentence)
+        self._findings.append(finding)
+        stop_at_error([finding], self._on_error)
+
+
+def some_of(names: Iterable[str], limit: int = 3) -> str:
+    """List a few names and count the rest.
+
+    Args:
+        names: What to list.
+        limit: How many to name.
+    """
+    every: Sequence[str] = list(names)
+    rest = f" and {len(every) - limit} more" if len(every) > limit else ""
+    return ", ".join(every[:limit]) + rest

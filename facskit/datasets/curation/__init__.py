@@ -1,0 +1,1 @@
+"""Curation of raw image collections: decode, filter, crop, deduplicate, pack."""

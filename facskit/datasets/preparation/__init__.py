@@ -1,0 +1,1 @@
+"""Preparation of a corpus: frames found, faces cropped, one manifest and a report."""

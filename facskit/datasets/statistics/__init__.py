@@ -1,0 +1,1 @@
+"""Statistics of a manifest: occurrence, co-occurrence, durations; report and figures."""

@@ -1,0 +1,1 @@
+"""Faces without labels for pre-training: their sources, cache of crops, loader."""

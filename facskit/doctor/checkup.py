@@ -1,0 +1,71 @@
+"""What a check of something on disk says: what it is, what was found, and what to type next."""
+
+import shlex
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from facskit.datasets.findings import Finding
+from facskit.errors import FacskitError
+
+__all__ = ["Checkup", "finding_of", "quoted", "some_names"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkup:
+    """The result of looking at one thing."""
+
+    kind: str
+    """What it is, in a word that programs can compare: `corpus`, `manifest`, `prepared`, `run`, `weights`, ..."""
+    what: str
+    """What it is, in a sentence's first half: `BP4D's release`."""
+    place: Path
+    """Where it is."""
+    facts: tuple[str, ...] = ()
+    """What it holds, line by line."""
+    findings: tuple[Finding, ...] = ()
+    """What is wrong with it, in no order."""
+    steps: tuple[str, ...] = ()
+    """Commands to type next."""
+    complete: bool = True
+    """Whether as much is there as was published."""
+
+    def only(self, severity: str) -> tuple[Finding, ...]:
+        """Return the findings of one severity.
+
+        Args:
+            severity: `error`, `warning` or `note`.
+        """
+        return tuple(finding for finding in self.findings if finding.severity == severity)
+
+
+def finding_of(error: FacskitError, place: Path) -> Finding:
+    """Turn an error into a finding.
+
+    Args:
+        error: What reading something raised.
+        place: What was read; left out of the sentence where it begins with it.
+    """
+    sentence = str(error).removeprefix(f"{place}: ").removeprefix(f"{place} ")
+    return Finding(severity="error", place=str(place), sentence=sentence)
+
+
+def quoted(path: Path) -> str:
+    """Return a path as it's typed in a command.
+
+    Args:
+        path: The file or folder.
+    """
+    return shlex.quote(str(path))
+
+
+def some_names(names: Iterable[object], limit: int = 5) -> str:
+    """List a few names and count the rest.
+
+    Args:
+        names: What to list.
+        limit: How many to name.
+    """
+    every = [str(name) for name in names]
+    more = f" and {len(every) - limit:,} more" if len(every) > limit else ""
+    return ", ".join(every[:limit]) + more

@@ -1,0 +1,141 @@
+"""What `facskit doctor` says of weight files and of the folders of training runs."""
+
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from facskit.datasets.findings import Finding
+from facskit.doctor.checkup import Checkup, finding_of, quoted
+from facskit.doctor.folders import leftovers
+from facskit.errors import CheckpointError
+from facskit.models.checkpoints import EncoderInfo, read_weight_info
+
+__all__ = ["check_run", "check_weights", "is_run"]
+
+_WEIGHTS = ("weights.safetensors", "encoder.safetensors")
+
+
+def check_weights(path: Path) -> Checkup:
+    """Look a weight file over.
+
+    Args:
+        path: A `.safetensors` file.
+    """
+    try:
+        info = read_weight_info(path)
+    except CheckpointError as error:
+        elsewhere = (f"facskit weights import {quoted(path)}, if somebody else published it",)
+        return Checkup(
+            kind="weights", what="a weight file", place=path, findings=(finding_of(error, path),), steps=elsewhere
+        )
+    facts = [f"network: {info.model.kind}", f"licence: {info.licence}"]
+    people = info.provenance.get("training_subjects")
+    if isinstance(people, list):
+        facts.append(f"trained on {len(people):,} subjects")
+    if isinstance(info, EncoderInfo):
+        what = "a pre-trained autoencoder that facskit wrote: a start for training, it recognises nothing yet"
+        steps = (f"facskit weights info {quoted(path)}", f"facskit train RECIPE.yaml --initial-weights {quoted(path)}")
+        return Checkup(kind="weights", what=what, place=path, facts=tuple(facts), steps=steps)
+    labels = [f"{len(info.action_units)} AUs ({info.action_units})"] * bool(info.action_units)
+    labels += [f"{len(info.expressions or ())} expressions"] * bool(info.expressions)
+    what = f"a recogniser that facskit wrote, of {' and '.join(labels)}"
+    uses = (f"facskit recognize PHOTO.jpg --weights {quoted(path)}", f"facskit evaluate {quoted(path)} MANIFEST")
+    return Checkup(kind="weights", what=what, place=path, facts=tuple(facts), steps=uses)
+
+
+def is_run(folder: Path) -> bool:
+    """Tell whether a folder is that of a training run or of a cross-validation.
+
+    Args:
+        folder: The folder.
+    """
+    marks = ("metrics.jsonl", "environment.json", "checkpoints", *_WEIGHTS)
+    begun = any((folder / mark).exists() for mark in marks) or bool(_runs(folder))
+    return (folder / "recipe.yaml").is_file() and begun
+
+
+def check_run(folder: Path) -> Checkup:
+    """Look over the folder of a run or of a cross-validation.
+
+    Args:
+        folder: The folder.
+    """
+    runs = _runs(folder)
+    return _check_cross_validation(folder, runs) if runs else _check_one_run(folder)
+
+
+def _runs(folder: Path) -> list[Path]:
+    return sorted(entry for entry in folder.glob("fold-*-seed-*") if entry.is_dir())
+
+
+def _check_one_run(folder: Path) -> Checkup:
+    run = Checkup(kind="run", what="a training run", place=folder)
+    weights = next((folder / name for name in _WEIGHTS if (folder / name).is_file()), None)
+    findings = [*_losses(folder), *leftovers(folder)]
+    epochs = sum(1 for record in _records(folder) if "epoch" in record)
+    facts = [f"{epochs:,} lines about epochs in metrics.jsonl"] if epochs else []
+    pretraining = "\n  decoder_dim:" in _text(folder / "recipe.yaml")
+    command = "pretrain" if pretraining else "train"
+    go_on = f"facskit {command} {quoted(folder / 'recipe.yaml')} --out {quoted(folder)}"
+    if weights is None:
+        snapshots = sorted((folder / "checkpoints").glob("step-*.pt"))
+        kept = f"its last snapshot is of step {int(snapshots[-1].stem[5:]):,}" if snapshots else "it has no snapshot"
+        sentence = f"the run isn't finished: {kept}; it was stopped or still goes on; the same command continues it"
+        findings.append(Finding(severity="warning", place=str(folder), sentence=sentence))
+        return replace(run, what="a training run", facts=tuple(facts), findings=tuple(findings), steps=(go_on,))
+    inner = check_weights(weights)
+    findings += inner.findings
+    if command == "train" and not (folder / "results.md").is_file():
+        sentence = "there is no results.md: the recipe tests nobody, or scoring was stopped; run it again to score"
+        findings.append(Finding(severity="note", place=str(folder), sentence=sentence))
+        inner = Checkup(kind="weights", what=inner.what, place=weights, facts=inner.facts, steps=(go_on, *inner.steps))
+    return replace(
+        run,
+        what=f"a finished training run; {weights.name} is {inner.what}",
+        facts=(*facts, *inner.facts),
+        findings=tuple(findings),
+        steps=inner.steps,
+    )
+
+
+def _check_cross_validation(folder: Path, runs: list[Path]) -> Checkup:
+    findings = [finding for run in runs for finding in _check_one_run(run).findings if finding.severity != "note"]
+    done = sum((run / _WEIGHTS[0]).is_file() for run in runs)
+    again = f"facskit cross-validate {quoted(folder / 'recipe.yaml')} --out {quoted(folder)}"
+    if not (folder / "results.md").is_file():
+        sentence = f"{done} of {len(runs)} runs begun are finished, without results.md; the same command goes on"
+        findings.append(Finding(severity="warning", place=str(folder), sentence=sentence))
+    step = f"less {quoted(folder / 'results.md')}" if (folder / "results.md").is_file() else again
+    facts = (f"{done} of {len(runs)} runs finished",)
+    run = Checkup(kind="run", what="a cross-validation", place=folder, facts=facts)
+    return replace(run, findings=tuple(findings), steps=(step,))
+
+
+def _losses(folder: Path) -> Iterator[Finding]:
+    for number, record in enumerate(_records(folder), start=1):
+        loss = record.get("loss")
+        if isinstance(loss, float) and not math.isfinite(loss):
+            sentence = f"line {number}: the loss is {loss}; lower the learning rate, or look at the labels"
+            yield Finding(severity="error", place=str(folder / "metrics.jsonl"), sentence=sentence)
+            return
+
+
+def _records(folder: Path) -> list[dict[str, object]]:
+    records = []
+    for line in _text(folder / "metrics.jsonl").splitlines():
+        try:
+            found = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(found, dict):
+            records.append(found)
+    return records
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""

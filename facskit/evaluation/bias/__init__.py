@@ -1,0 +1,1 @@
+"""Bias between frequent and rare action units: numbers, tables, figures, report."""

@@ -1,0 +1,1 @@
+"""Scores of facial expressions: predictions, metrics, published rows, reports."""

@@ -1,0 +1,121 @@
+"""Identity left in features over the epochs of training, for several runs in one figure (FMAE-IAT, figure 3)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from facskit.evaluation.bootstrap import Interval
+from facskit.evaluation.identity.scores import ProbeMethod
+from facskit.evaluation.identity.splits import SplitName
+from facskit.files import atomic_path
+
+__all__ = ["CurvePoint", "ProbeCurve", "draw_probe_curves"]
+
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#555555")
+"""Okabe and Ito's palette, which colour-blind people can tell apart."""
+_MARKERS = "osD^vPX"
+_INK, _FAINT = "#222222", "#dddddd"
+_TITLES: dict[tuple[ProbeMethod, SplitName], tuple[str, str]] = {
+    ("converged", "random-frames"): ("Random frames", "the probe knows other frames of the same recordings"),
+    ("converged", "other-recordings"): ("Other recordings", "the probe knows other recordings of the same people"),
+    ("paper", "random-frames"): ("The paper's probe, random frames", "20 epochs, far from converged; best on test"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class CurvePoint:
+    """One network's score."""
+
+    epoch: int | None
+    """Epochs of training done; None where nobody knows, which is drawn as a line across."""
+    accuracy: Interval
+    """Accuracy of the probe, with its interval over subjects."""
+    chance: float
+    """Accuracy of guessing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProbeCurve:
+    """The scores of one run, or of the runs of a cross-validation together."""
+
+    label: str
+    """What the legend calls it."""
+    split: SplitName
+    """Which frames it was tested on; with the method this says which panel the curve is in."""
+    method: ProbeMethod = "converged"
+    """How the probe was fitted."""
+    points: tuple[CurvePoint, ...]
+    """Scores by rising epoch."""
+
+
+def draw_probe_curves(curves: Sequence[ProbeCurve], picture: Path) -> None:
+    """Draw accuracy over epochs, a panel for each method and kind of split, with intervals and the level of guessing.
+
+    Args:
+        curves: What to draw; a run has the same colour in every panel.
+        picture: Where to write the figure; the ending says in which format.
+    """
+    panels = [panel for panel in _TITLES if any(_panel(curve) == panel for curve in curves)]
+    labels = list(dict.fromkeys(curve.label for curve in curves))
+    figure = Figure(figsize=(1.2 + 3.9 * len(panels), 4.2), facecolor="white")
+    figure.set_layout_engine("constrained", h_pad=0.08, w_pad=0.08)
+    grid = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
+    for axes, panel in zip(grid, panels, strict=True):
+        shown = [curve for curve in curves if _panel(curve) == panel]
+        for curve in shown:
+            _draw_curve(axes, curve, labels.index(curve.label))
+        _draw_chance(axes, shown)
+        _dress(axes, *_TITLES[panel], labelled=axes is grid[0])
+    grid[0].legend(fontsize=9, frameon=False, loc="best")
+    with atomic_path(picture) as part:
+        figure.savefig(part, dpi=130, format=picture.suffix.lstrip("."))
+
+
+def _panel(curve: ProbeCurve) -> tuple[ProbeMethod, SplitName]:
+    return curve.method, curve.split
+
+
+def _draw_curve(axes: Axes, curve: ProbeCurve, place: int) -> None:
+    colour, marker = _COLOURS[place % len(_COLOURS)], _MARKERS[place % len(_MARKERS)]
+    known = [(point.epoch, point.accuracy) for point in curve.points if point.epoch is not None]
+    if not known:
+        accuracy = curve.points[-1].accuracy
+        axes.axhline(accuracy.estimate, color=colour, lw=1.6, label=curve.label)
+        axes.axhspan(accuracy.low, accuracy.high, color=colour, alpha=0.13, lw=0)
+        return
+    epochs = [epoch for epoch, _ in known]
+    estimates = [accuracy.estimate for _, accuracy in known]
+    low, high = ([getattr(accuracy, end) for _, accuracy in known] for end in ("low", "high"))
+    axes.plot(epochs, estimates, color=colour, lw=1.8, marker=marker, ms=5, label=curve.label)
+    if len(known) > 1:
+        axes.fill_between(epochs, low, high, color=colour, alpha=0.13, lw=0)
+    else:
+        axes.vlines(epochs, low, high, color=colour, lw=1.4, alpha=0.6)
+
+
+def _draw_chance(axes: Axes, curves: Sequence[ProbeCurve]) -> None:
+    levels = sorted({round(point.chance, 4) for curve in curves for point in curve.points})
+    for level in levels:
+        axes.axhline(level, color="#777777", lw=1, ls="--", label="guessing" if level == levels[0] else None, zorder=1)
+
+
+def _dress(axes: Axes, title: str, below: str, *, labelled: bool) -> None:
+    axes.set_title(title, loc="left", size=10.5, weight="bold", color=_INK, pad=18)
+    axes.text(0, 1.02, below, transform=axes.transAxes, size=8, color="#555555", va="bottom")
+    axes.set_ylim(0, 1.02)
+    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_xlabel("epochs of training (0: before)", size=9)
+    if labelled:
+        axes.set_ylabel("subjects named rightly", size=9)
+    axes.grid(axis="y", color=_FAINT, lw=0.6)
+    axes.set_axisbelow(True)
+    axes.tick_params(labelsize=8, length=2, color="#888888")
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    for side in ("left", "bottom"):
+        axes.spines[side].set_color("#888888")

@@ -1,0 +1,1 @@
+"""Stages of causal intervention: teachers first, then the unbiased network."""

@@ -1,0 +1,1 @@
+"""Pre-training run: its parts, its loss figure."""

@@ -1,0 +1,169 @@
+"""What the command `pretrain` does: a masked autoencoder learns from unlabelled faces, in a folder that can be resumed.
+
+```text
+run/
+  recipe.yaml, environment.json, metrics.jsonl, checkpoints/    as in every run
+  encoder.safetensors     the result, decoder included; where it is, the run is finished
+  encoders/epoch-010.safetensors    encoders kept on the way, if the recipe asks for them
+  pictures/epoch-010.png  faces as original, visible patches and reconstruction, always the same under the same masks
+  loss.png                the losses over the epochs
+```
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from lightning_fabric import Fabric
+from torch import nn
+
+from facskit.datasets.unlabelled.sources import UnlabelledImages
+from facskit.experiments.initial_weights import describe_start
+from facskit.experiments.pretraining.loss_figure import draw_losses
+from facskit.experiments.pretraining.parts import PretrainingParts, assemble_pretraining
+from facskit.experiments.pretraining_recipe import PretrainRecipe
+from facskit.experiments.recipe_files import describe_difference, format_recipe
+from facskit.experiments.session import device_name, say
+from facskit.faces.alignment import recipe_to_dict
+from facskit.faces.images import write_image
+from facskit.models.checkpoints import EncoderInfo, save_encoder
+from facskit.models.masked_autoencoder import MaskedAutoencoder
+from facskit.training.loop import EpochEnd, TrainingPlan, fit
+from facskit.training.metrics_file import read_metrics
+from facskit.training.run_directory import RunDirectory
+from facskit.training.runtime import start_runtime
+
+__all__ = ["PretrainingDirectory", "pretrain"]
+
+
+class PretrainingDirectory(RunDirectory):
+    """The files of one pre-training.
+
+    Args:
+        path: The folder.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.weights = path / "encoder.safetensors"
+        self.losses = path / "loss.png"
+
+    def picture(self, epoch: int) -> Path:
+        """Return where the reconstructions after an epoch, from 1, are drawn."""
+        return self.path / "pictures" / f"epoch-{epoch:03d}.png"
+
+    def kept_encoder(self, epoch: int) -> Path:
+        """Return where the encoder after an epoch, from 1, is kept."""
+        return self.path / "encoders" / f"epoch-{epoch:03d}.safetensors"
+
+
+def pretrain(recipe: PretrainRecipe, out: Path) -> Path:
+    """Pre-train an autoencoder; a run that broke off goes on and ends with the same weights.
+
+    Args:
+        recipe: The whole pre-training.
+        out: Folder of the run.
+
+    Returns:
+        The weight file.
+
+    Raises:
+        CheckpointError: The initial weights are missing or belong to another network.
+        DatasetError: The images are missing or wrong, or too few.
+        RecipeError: The folder belongs to another recipe, or the machine isn't what the recipe asks for.
+        FacskitError: The loss is no longer a number, or somebody asked the run to stop.
+    """
+    source = UnlabelledImages.open(recipe.data.images)
+    fabric, run = start_runtime(recipe.runtime), PretrainingDirectory(out)
+    # Nothing is written before everything is built.
+    parts = None if run.finished else assemble_pretraining(recipe, source, fabric)
+    if fabric.is_global_zero:
+        PretrainingDirectory.open(
+            out, format_recipe(recipe), device=device_name(fabric), difference=describe_difference
+        )
+    fabric.barrier()
+    if parts is None or run.finished:
+        say(fabric, f"{out}: this run is finished; its encoder is in {run.weights.name}")
+        return run.weights
+    _introduce(recipe, source, parts, fabric)
+    plan = TrainingPlan(
+        training=recipe.training,
+        optimizer=recipe.optimizer,
+        batch_size=recipe.data.loader.batch_size,
+        runtime=recipe.runtime,
+    )
+    describe = _describer(recipe, source, parts)
+    fit(parts.objective, parts.loader, plan, run=run, fabric=fabric, on_epoch_end=_watch(recipe, parts, run, describe))
+    if fabric.is_global_zero:
+        draw_losses(run.metrics, run.losses)
+        save_encoder(run.weights, parts.model, describe(recipe.training.epochs, _last_losses(run)))
+        run.drop_snapshots()
+    fabric.barrier()
+    return run.weights
+
+
+Describe = Callable[[int, dict[str, float]], EncoderInfo]
+"""From an epoch and its losses to what goes with the weights."""
+
+
+def _describer(recipe: PretrainRecipe, source: UnlabelledImages, parts: PretrainingParts) -> Describe:
+    start = describe_start(recipe.initial_weights)
+
+    def describe(epoch: int, losses: dict[str, float]) -> EncoderInfo:
+        provenance: dict[str, Any] = {
+            "recipe": recipe.name,
+            "paper": recipe.about.paper,
+            "images": recipe.data.images,
+            "data": "" if source.origin is None else source.origin.stamp(),
+            "training_images": len(parts.loader.faces),
+            "training_subjects": source.subject_names(parts.loader.faces.rows),
+            "crop": recipe_to_dict(recipe.data.crop),
+            "augmentation": recipe.data.augmentation.kind,
+            "norm_pixels": recipe.objective.norm_pixels,
+            "effective_batch": recipe.effective_batch,
+            "seed": recipe.runtime.seed,
+            "epoch": epoch,
+            "epochs": recipe.training.epochs,
+            **start,
+            **losses,
+        }
+        return EncoderInfo(model=recipe.model, normalization="imagenet", licence=recipe.licence, provenance=provenance)
+
+    return describe
+
+
+def _watch(recipe: PretrainRecipe, parts: PretrainingParts, run: PretrainingDirectory, describe: Describe) -> EpochEnd:
+    """Return what measures, draws and keeps after each epoch."""
+
+    def watch(epoch: int, model: nn.Module) -> dict[str, float]:
+        assert isinstance(model, MaskedAutoencoder)
+        values = {} if parts.held_out is None else {"validation_loss": parts.held_out.loss(model)}
+        if recipe.keep_every and epoch % recipe.keep_every == 0:
+            save_encoder(run.kept_encoder(epoch), model, describe(epoch, values))
+        every, last = recipe.pictures.every, epoch == recipe.training.epochs
+        if parts.shown is not None and (last or (every and epoch % every == 0)):
+            write_image(run.picture(epoch), parts.shown.picture(model))
+            draw_losses(run.metrics, run.losses)
+        return values
+
+    return watch
+
+
+def _last_losses(run: PretrainingDirectory) -> dict[str, float]:
+    epochs = [record for record in read_metrics(run.metrics) if record["kind"] == "epoch"]
+    return {name: epochs[-1][name] for name in ("loss", "validation_loss") if name in epochs[-1]}
+
+
+def _introduce(recipe: PretrainRecipe, source: UnlabelledImages, parts: PretrainingParts, fabric: Fabric) -> None:
+    """Say what is about to be trained, with the numbers that follow from the recipe."""
+    encoder = recipe.model.encoder
+    size = sum(parameter.numel() for parameter in parts.model.parameters()) / 1e6
+    trained = len(parts.loader.faces)
+    say(
+        fabric,
+        f"{recipe.name}: {trained} of {len(source)} images to learn from, {len(source) - trained} set aside; "
+        f"masked autoencoder of {size:.1f} M parameters, {recipe.model.visible} of {recipe.model.patches} patches of "
+        f"{encoder.patch_size} px visible, on {device_name(fabric)} ({recipe.runtime.precision}); "
+        f"{recipe.training.epochs} epochs of {parts.loader.steps_per_epoch // recipe.training.accumulate} updates; "
+        f"{recipe.optimizer.describe_rate(recipe.effective_batch)}",
+    )

@@ -1,0 +1,1 @@
+"""Experiment of the identity probe: whose features, which faces, the report."""

@@ -1,0 +1,145 @@
+"""The faces that networks are probed on: a manifest, or a part of one, with the frames that probes need of it."""
+
+import hashlib
+import json
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import polars as pl
+from jaxtyping import Int64
+
+from facskit.columns import IMAGE_BYTES, RECORDING
+from facskit.datasets.manifest import Manifest, read_manifest
+from facskit.datasets.packed import packaged_faces
+from facskit.errors import DatasetError
+from facskit.evaluation.identity.splits import ProbeSplit, SplitConfig, other_recordings, random_frames
+from facskit.experiments.assemble import assemble_folds, assemble_manifest
+from facskit.experiments.probe.sources import Source, SourceRun
+from facskit.experiments.recipe import Recipe
+
+__all__ = ["FacePart", "ProbedFaces", "faces_of_sources"]
+
+FacePart = Literal["all", "train", "test"]
+"""All faces, or those of the people the run was trained on, or tested on."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ProbedFaces:
+    """Faces, and how they are divided for probes."""
+
+    manifest: Manifest
+    """The faces."""
+    splits: tuple[ProbeSplit, ...]
+    """The divisions of their frames that the data allow."""
+    describe: str
+    """Which faces they are, in words."""
+    notes: tuple[str, ...]
+    """Divisions that the data don't allow, and who is left out."""
+
+    @cached_property
+    def rows(self) -> Int64[np.ndarray, "rows"]:
+        """Rows that any division needs, rising."""
+        return np.unique(np.concatenate([split.rows for split in self.splits]))
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Text that is another for other faces, people or divisions."""
+        faces, digest = self.manifest.select(self.rows), hashlib.sha256()
+        named = [self.manifest.image_name(int(row)) for row in self.rows]
+        digest.update(json.dumps([named, faces.subjects.tolist()]).encode())
+        digest.update(faces.labels.tobytes())
+        for split in self.splits:
+            digest.update(split.name.encode())
+            for rows in (split.train, split.test, split.tuning):
+                digest.update(rows.tobytes())
+        if faces.is_packed:
+            for image in faces.table[IMAGE_BYTES].to_list():
+                digest.update(hashlib.sha256(image).digest())
+        else:
+            stats = [Path(name).stat() for name in named]
+            digest.update(json.dumps([(stat.st_size, stat.st_mtime_ns) for stat in stats]).encode())
+        return digest.hexdigest()
+
+
+def faces_of_sources(
+    sources: list[Source], manifest: str, part: FacePart, config: SplitConfig
+) -> dict[SourceRun, ProbedFaces]:
+    """Choose the faces of every run.
+
+    Args:
+        sources: What is probed.
+        manifest: Path of a manifest, or `packaged`; empty for the faces of each run's recipe. Weights without a
+            recipe take those of the first run that has one.
+        part: Which of a run's faces.
+        config: How many frames of each subject.
+
+    Returns:
+        Faces by run; runs on the same faces share one object.
+
+    Raises:
+        DatasetError: Faces are missing or wrong, or it isn't known which are meant.
+    """
+    runs = [run for source in sources for run in source.runs]
+    named = manifest or next((run.images for run in runs if run.images), "")
+    first = next((run for run in runs if run.recipe is not None), None)
+    opened: dict[tuple[str, ...], ProbedFaces] = {}
+    chosen = {}
+    for run in runs:
+        owner = run if run.recipe is not None else first
+        own = None if manifest or owner is None else owner.recipe
+        key: tuple[str, ...]
+        if own is not None:
+            where = "" if part == "all" else str((own.data.folds, own.data.fold))
+            key = (own.data.manifest, own.data.action_units, own.data.expressions, where)
+        elif named:
+            key = (named,)
+        else:
+            raise DatasetError("weights alone don't say which faces to probe them on; name a manifest with --manifest")
+        if key not in opened:
+            faces = _faces_of_run(own, part) if own is not None else _faces_of_manifest(named, part)
+            opened[key] = _divide(*faces, config)
+        chosen[run] = opened[key]
+    return chosen
+
+
+def _faces_of_manifest(name: str, part: FacePart) -> tuple[Manifest, str]:
+    if part != "all":
+        raise DatasetError(
+            f"--part {part} is about the faces of a run's own recipe; leave out --manifest, or take --part all"
+        )
+    faces = replace(packaged_faces(), name="the packaged faces") if name == "packaged" else read_manifest(Path(name))
+    return faces, f"all faces of {faces.name}"
+
+
+def _faces_of_run(recipe: Recipe, part: FacePart) -> tuple[Manifest, str]:
+    faces = assemble_manifest(recipe.data)
+    if part == "all":
+        return faces, f"all faces of {faces.name}, those of the run's recipe"
+    fold = assemble_folds(recipe.data, faces)[recipe.data.fold - 1]
+    rows = fold.train if part == "train" else fold.test
+    if not len(rows):
+        raise DatasetError(f"{recipe.name}: fold {fold.index} has no {part} people to probe; take --part all")
+    return faces.select(rows), f"{part} people of {faces.name}, fold {fold.index}"
+
+
+def _divide(faces: Manifest, describe: str, config: SplitConfig) -> ProbedFaces:
+    splits, notes = [random_frames(faces.subjects, config)], []
+    try:
+        splits.append(other_recordings(faces.subjects, _recordings(faces), config))
+    except DatasetError as error:
+        notes.append(f"{faces.name}: not tested on other recordings: {error}")
+    notes += [
+        f"{faces.name}: {split.left_out} subjects have too few frames or recordings for {split.name}, so aren't in it"
+        for split in splits
+        if split.left_out
+    ]
+    return ProbedFaces(manifest=faces, splits=tuple(splits), describe=describe, notes=tuple(notes))
+
+
+def _recordings(faces: Manifest) -> list[str | None]:
+    if RECORDING not in faces.table.columns:
+        raise DatasetError(f"there is no column {RECORDING}")
+    return faces.table[RECORDING].cast(pl.String).to_list()

@@ -1,0 +1,1 @@
+"""Sweep over values of a recipe: grid, parallel runs, results, report."""
