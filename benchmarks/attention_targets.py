@@ -44,7 +44,6 @@ def looped_targets(landmarks: Tensor, units: ActionUnitSet, image_size: int) -> 
 
     Args:
         landmarks: 68 points of each face, in pixels.
-        units: Which action units.
         image_size: Side of the crop in pixels.
     """
     size = image_size // 4
@@ -64,7 +63,6 @@ def tabled_targets(landmarks: Tensor, units: ActionUnitSet, image_size: int) -> 
 
     Args:
         landmarks: 68 points of each face, in pixels.
-        units: Which action units.
         image_size: Side of the crop in pixels.
     """
     rows, columns = np.mgrid[: image_size // 4, : image_size // 4].astype(np.float32)
@@ -83,8 +81,6 @@ def seconds(compute: Callable[[], Tensor], device: torch.device, repeats: int) -
     """Return the shortest time of one call.
 
     Args:
-        compute: What to time.
-        device: Where it computes.
         repeats: Timed calls, after one that isn't.
     """
     times = []
@@ -128,7 +124,6 @@ def faces(count: int, size: int) -> Tensor:
     """Return the landmarks of packaged faces, in pixels of a crop.
 
     Args:
-        count: How many.
         size: Side of the crop in pixels.
     """
     table = packaged_faces().table[:count]

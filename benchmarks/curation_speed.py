@@ -44,9 +44,7 @@ def seconds_per_image(folder: Path, out: Path, config: CurationConfig) -> float:
     """Examine a folder in this process.
 
     Args:
-        folder: Images.
         out: A new folder.
-        config: What to do.
 
     Returns:
         Processor time per image, in seconds; other programs count little.

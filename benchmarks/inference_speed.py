@@ -22,7 +22,6 @@ def milliseconds_per_face(config: ModelConfig, repeats: int = 50) -> float:
     """Time one face at a time through a network with fresh weights.
 
     Args:
-        config: Which network.
         repeats: Timed passes, after ten that aren't timed.
 
     Returns:

@@ -18,13 +18,7 @@ __all__ = ["LoopedAttentionNetwork", "LoopedPatches", "LoopedRegionLayer", "loop
 
 
 class LoopedPatches(nn.Module):
-    """Patch by patch: batch norm, ReLU, convolution, and the results joined as they come.
-
-    Args:
-        inputs: Channels in.
-        outputs: Channels out.
-        grid: Patches along a side.
-    """
+    """Patch by patch: batch norm, ReLU, convolution, and the results joined as they come."""
 
     def __init__(self, inputs: int, outputs: int, grid: int) -> None:
         super().__init__()
@@ -50,7 +44,6 @@ class LoopedRegionLayer(nn.Module):
     """A region layer of looped patches.
 
     Args:
-        inputs: Channels in.
         width: c', a quarter of the channels out.
     """
 
@@ -121,7 +114,6 @@ def looped_state(model: AttentionNetwork, gradients: bool = False) -> dict[str, 
     """Return a network's parameters and statistics, arranged for the looped one.
 
     Args:
-        model: The network.
         gradients: Return the gradients of its parameters instead.
     """
     if gradients:

@@ -28,7 +28,6 @@ class PlainFaces(Dataset[Tensor]):
     """One image at a time from file to normalised floats.
 
     Args:
-        files: The images.
         size: Side that they are resized to, in pixels.
     """
 
@@ -51,13 +50,7 @@ class PlainFaces(Dataset[Tensor]):
 
 
 def plain_loader(faces: PlainFaces, batch_size: int, workers: int) -> "DataLoader[Tensor]":
-    """Return shuffled, complete batches from worker processes, pinned where there is a CUDA device.
-
-    Args:
-        faces: The images.
-        batch_size: Images per batch.
-        workers: Worker processes.
-    """
+    """Return shuffled, complete batches from worker processes, pinned where there is a CUDA device."""
     return DataLoader(
         faces,
         batch_size,
@@ -123,11 +116,7 @@ class _Patches(nn.Module):
 
 
 class PlainAutoencoder(nn.Module):
-    """A masked autoencoder whose forward pass is its loss, with the parameter names of the published checkpoints.
-
-    Args:
-        config: Shape of the network.
-    """
+    """A masked autoencoder whose forward pass is its loss, with the parameter names of the published checkpoints."""
 
     def __init__(self, config: AutoencoderConfig) -> None:
         super().__init__()
@@ -206,7 +195,6 @@ def plain_rate(model: PlainAutoencoder, batches: Iterator[Tensor], run: PlainRun
     Args:
         model: The autoencoder, moved to the device.
         batches: Endless normalised batches.
-        run: What is measured.
     """
     model.to(run.device).train()
     trained = [(name, value) for name, value in model.named_parameters() if value.requires_grad]

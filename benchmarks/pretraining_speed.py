@@ -82,8 +82,6 @@ def write_images(folder: Path, count: int, size: int) -> Path:
     """Write packaged faces, enlarged where needed, as JPEG files with a manifest.
 
     Args:
-        folder: Where to.
-        count: How many.
         size: Their side in pixels.
 
     Returns:
@@ -100,12 +98,7 @@ def write_images(folder: Path, count: int, size: int) -> Path:
 
 
 class Endless:
-    """An epoch of any length, of batches from as many epochs as it takes.
-
-    Args:
-        loader: Where batches come from.
-        steps: Batches in the epoch.
-    """
+    """An epoch of any length, of batches from as many epochs as it takes."""
 
     def __init__(self, loader: UnlabelledLoader, steps: int) -> None:
         self.loader, self.steps_per_epoch = loader, steps

@@ -53,9 +53,6 @@ class Setting:
 def largest_differences(setting: Setting) -> tuple[float, float]:
     """Compare ours with the loop in training mode, in 64-bit floats: what differs then is no rounding.
 
-    Args:
-        setting: What both are given.
-
     Returns:
         Largest difference of logits and attention, and largest relative difference of the gradients: Euclidean norm of
         the difference over that of the gradient, per tensor of at least a thousandth of the largest norm.
@@ -86,7 +83,6 @@ def step_times(forward: Callable[[], tuple[Tensor, ...]], setting: Setting, bflo
 
     Args:
         forward: Computes the outputs from images that are already there.
-        setting: How often, and where.
         bfloat16: Whether to compute in bfloat16 where that is safe.
 
     Returns:

@@ -96,9 +96,6 @@ _SPELLING = re.compile(r"(?:au[\s_-]*)?0*(\d{1,3})", re.IGNORECASE)
 def parse_action_unit(text: str | int) -> ActionUnit:
     """Read an action unit however people write it: `AU01`, `AU1`, `au_1`, `1` or the number 1.
 
-    Args:
-        text: The spelling to read.
-
     Returns:
         The action unit.
 

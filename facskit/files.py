@@ -59,7 +59,6 @@ def write_text(path: Path, text: str) -> None:
 
     Args:
         path: The file to write or replace.
-        text: Its new content.
     """
     with atomic_path(path) as part:
         part.write_text(text, encoding="utf-8")

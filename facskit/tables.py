@@ -36,11 +36,7 @@ class TextTable:
                 raise ValueError(f"a row has {len(row)} cells; expected {len(self.header)}, like the header: {row}")
 
     def to_markdown(self, heading: str = "##") -> str:
-        """Return the table as Markdown that reads well as plain text too.
-
-        Args:
-            heading: Sign before the title.
-        """
+        """Return the table as Markdown that reads well as plain text too."""
         rows = [
             tuple(f"**{cell}**" if index in self.strong_rows and cell else cell for cell in row)
             for index, row in enumerate(self.rows)

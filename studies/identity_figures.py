@@ -14,12 +14,7 @@ _COLOURS = ("#4c72b0", "#dd8452", "#55a868", "#c44e52", "#8172b3", "#937860")
 
 
 def draw_study(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
-    """Draw F1, identity probe and identity loss over the number of people, one line per arm.
-
-    Args:
-        rows: One training each.
-        path: The PNG file.
-    """
+    """Draw F1, identity probe and identity loss over the number of people, one line per arm."""
     figure = Figure(figsize=(13, 3.8), layout="constrained")
     axes = figure.subplots(1, 4)
     panels = (

@@ -21,7 +21,6 @@ def sample_generator(seed: int, epoch: int, row: int) -> np.random.Generator:
     Args:
         seed: Seed of the run.
         epoch: Counted from zero.
-        row: Row of the manifest.
 
     Returns:
         A fresh generator.
@@ -37,10 +36,8 @@ def augment_matrix(
     RandAugment's geometric operations come last; see `random_operations` for how they differ from the original.
 
     Args:
-        config: How much.
         matrix: Source pixels to crop pixels.
         size: Side of the crop in pixels.
-        rng: Source of random numbers.
 
     Returns:
         Source pixels to augmented crop pixels.
@@ -76,7 +73,6 @@ def augment_pixels(
     """Change tones, light, colours and camera of a crop at random, and cover parts of it.
 
     Args:
-        config: How much.
         crop: The crop after its only resampling.
         rng: Source of random numbers, the one that `augment_matrix` had: RandAugment's operations are drawn once.
 

@@ -18,9 +18,6 @@ _NOWHERE = "\x1f"
 def check_csv_header(path: Path) -> None:
     """Refuse a header that polars would repair silently, or that isn't separated by commas.
 
-    Args:
-        path: The file.
-
     Raises:
         DatasetError: A column stands there twice, or semicolons separate the columns.
     """
@@ -33,12 +30,7 @@ def check_csv_header(path: Path) -> None:
 
 
 def has_uneven_lines(path: Path, width: int) -> bool:
-    """Say quickly whether some line may have too few or too many cells; only `check_csv_lines` knows for sure.
-
-    Args:
-        path: The file.
-        width: Number of columns.
-    """
+    """Say quickly whether some line may have too few or too many cells; only `check_csv_lines` knows for sure."""
     lines = pl.scan_csv(
         path,
         has_header=False,
@@ -56,9 +48,6 @@ def has_uneven_lines(path: Path, width: int) -> bool:
 
 def check_csv_lines(path: Path) -> None:
     """Count every line's cells, one by one; empty lines are left to the checks of the cells.
-
-    Args:
-        path: The file.
 
     Raises:
         DatasetError: The first line with too few or too many cells.

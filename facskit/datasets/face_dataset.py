@@ -66,7 +66,6 @@ class FaceDataset(Dataset[PreparedArrays | FacskitError]):
         """Take what is needed from the manifest.
 
         Args:
-            manifest: The labelled images.
             preparation: How an image becomes an input.
             rows: Which rows, for example `fold.train`; by default all.
             train_subjects: Names that subject indices count in; anyone else is -1.
@@ -190,8 +189,6 @@ def needed_landmarks(
     """Return the rows' landmarks, having checked that those the crop needs are there.
 
     Args:
-        manifest: The images.
-        rows: Which of them.
         recipe: The crop that is to be cut out.
 
     Returns:

@@ -23,10 +23,5 @@ class Finding:
 
 
 def counted(number: int, noun: str) -> str:
-    """Say how many there are of something: `1 frame`, `1,200 frames`.
-
-    Args:
-        number: How many.
-        noun: One of them.
-    """
+    """Say how many there are of something: `1 frame`, `1,200 frames`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -51,7 +51,6 @@ def make_folds(
     present AUs: a rare AU may otherwise be missing from a part.
 
     Args:
-        config: How to divide.
         subjects: Name of each row's subject.
         labels: `LabelState` values, to spread rare AUs evenly.
         splits: What the column `split` says of each row, for `GivenSplit`; None without such a column.

@@ -32,7 +32,6 @@ class ImageStore:
         """Take what is needed from the manifest, and decode images ahead if there is a cache.
 
         Args:
-            manifest: Where the images are.
             rows: The rows that will be asked for.
             cache_gib: How many GiB of decoded pixels to keep in this store; images beyond that are decoded each time.
                 Decoding ahead needs no more memory than that, beside the one image in hand.

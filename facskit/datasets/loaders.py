@@ -36,8 +36,6 @@ class EpochLoader:
         """Join a data set and a way to batch it.
 
         Args:
-            dataset: The prepared samples.
-            config: How batches are made.
             train: Whether rows are shuffled each epoch and an incomplete last batch is left out.
             rank: Number of this process among those that train together.
             world_size: How many processes train together; each gets its share of every global batch.

@@ -234,7 +234,6 @@ def write_manifest(manifest: Manifest, path: Path) -> Path:
     """Write a manifest in the format that the file name asks for; the images stay where they are.
 
     Args:
-        manifest: What to write.
         path: A name ending in `.parquet`, `.csv` or `.jsonl`. Image paths are written relative to its folder.
 
     Returns:

@@ -42,9 +42,6 @@ class ManifestLayout:
     def typed(self, source: pl.LazyFrame) -> pl.LazyFrame:
         """Give labels, landmarks and names their types, AU columns their usual spelling, and keep all other columns.
 
-        Args:
-            source: The file.
-
         Returns:
             The table to read; cells that are wrong hold a marker that `check_table` finds.
         """
@@ -70,7 +67,6 @@ def find_layout(path: Path, header: pl.DataFrame) -> ManifestLayout:
     """Find the columns of a manifest by their names.
 
     Args:
-        path: The file, for messages.
         header: Its columns and types, without rows.
 
     Returns:
@@ -101,10 +97,8 @@ def check_table(path: Path, source: pl.LazyFrame, table: pl.DataFrame, layout: M
     """Check every cell that facskit reads.
 
     Args:
-        path: The file, for messages.
         source: The file as it is, to quote a wrong cell.
         table: The file as `ManifestLayout.typed` reads it.
-        layout: What its columns mean.
 
     Raises:
         DatasetError: The first wrong cell, by row and column.
@@ -135,7 +129,6 @@ def check_images_exist(path: Path, images: pl.Series) -> None:
 
     Args:
         path: The manifest, in whose folder relative paths start.
-        images: The paths.
 
     Raises:
         DatasetError: The first missing file, by row.

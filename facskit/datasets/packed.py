@@ -37,7 +37,6 @@ def pack_manifest(manifest: Manifest, out: Path, *, recipe: CropRecipe = _PACKAG
     pose columns keep the angles of the original picture.
 
     Args:
-        manifest: What to pack.
         out: A name ending in `.parquet`.
         recipe: The crop; its size is the side of the packed images in pixels.
         quality: JPEG quality, 1 to 100.
@@ -101,8 +100,6 @@ def recipe_matrix(
     """Return the crop matrix of a labelled image; the box of a box crop is the one around its landmarks.
 
     Args:
-        recipe: The crop.
-        image: The picture.
         landmarks: Its 68 iBUG points, or None.
         name: What to call the picture in messages.
 

@@ -51,10 +51,6 @@ def person_key(corpus: str, subject: str) -> str:
 def shared_people(a: People, b: People) -> tuple[tuple[str, str], ...]:
     """Find who is in both of two groups.
 
-    Args:
-        a: One group.
-        b: The other group.
-
     Returns:
         Pairs of names, the one in `a` and the one in `b`, sorted. If a group's corpus isn't known, names are compared
         as they are, so a pair may be two people who happen to have one name.

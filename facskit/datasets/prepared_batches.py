@@ -68,8 +68,6 @@ class PreparedBatches(Generic[PreparedT]):
     Args:
         dataset: Returns what a `BatchKey` asks for, or an error, which a worker process must not raise lest it be
             wrapped in a traceback.
-        config: How batches are made.
-        order: Which samples come when.
 
     Raises:
         DatasetError: There are fewer samples to train with than one global batch needs.
@@ -157,7 +155,6 @@ def epoch_batches(
 
     Args:
         size: How many samples there are.
-        batch_size: Samples per batch.
         seed: Seed of the run.
         epoch: Counted from zero.
         drop_last: Whether an incomplete last batch is left out.

@@ -105,7 +105,6 @@ def operations_matrix(operations: Sequence[RandomOperation], size: int) -> Float
     pixels per pixel; a movement is 0.45 of the side.
 
     Args:
-        operations: In the order drawn.
         size: Side of the crop in pixels.
 
     Returns:
@@ -147,7 +146,6 @@ def change_tones(
     `contrast`, `brightness` and `sharpness` are 1 - 0.09 or 1 + 0.09 times the magnitude.
 
     Args:
-        operations: In the order drawn.
         crop: The crop after its only resampling.
 
     Returns:

@@ -55,7 +55,6 @@ def unknown_landmarks(count: int, device: torch.device | None = None) -> Float32
     """Return landmarks of faces whose landmarks nobody knows: NaN.
 
     Args:
-        count: How many faces.
         device: Where the tensor should be; by default on the CPU.
     """
     return torch.full((count, 68, 2), torch.nan, dtype=torch.float32, device=device)

@@ -78,7 +78,6 @@ def raw_cell(table: pl.LazyFrame, row: int, column: str) -> object:
     Args:
         table: The table as `scan_table` opened it.
         row: Counted from zero.
-        column: Its name.
 
     Returns:
         The value.
@@ -90,9 +89,7 @@ def cell_place(path: Path, row: int, column: str) -> str:
     """Say where a cell is: file, data row counted from 1 (and line, in a CSV file) and column.
 
     Args:
-        path: The table's file.
         row: Counted from zero.
-        column: Its name.
 
     Returns:
         For example `faces.csv: row 2 (line 3), column AU06`.
@@ -105,7 +102,6 @@ def write_table(table: pl.DataFrame, path: Path, metadata: Mapping[str, str] | N
     """Write a table in the format that the file name asks for; a reader never sees half a file.
 
     Args:
-        table: What to write.
         path: A name ending in `.parquet`, `.csv` or `.jsonl`; its folder is created.
         metadata: Texts that a Parquet file keeps beside the rows; the other formats have no place for them.
 

@@ -43,7 +43,6 @@ def finding_of(error: FacskitError, place: Path) -> Finding:
     """Turn an error into a finding.
 
     Args:
-        error: What reading something raised.
         place: What was read; left out of the sentence where it begins with it.
     """
     sentence = str(error).removeprefix(f"{place}: ").removeprefix(f"{place} ")
@@ -51,21 +50,12 @@ def finding_of(error: FacskitError, place: Path) -> Finding:
 
 
 def quoted(path: Path) -> str:
-    """Return a path as it's typed in a command.
-
-    Args:
-        path: The file or folder.
-    """
+    """Return a path as it's typed in a command."""
     return shlex.quote(str(path))
 
 
 def some_names(names: Iterable[object], limit: int = 5) -> str:
-    """List a few names and count the rest.
-
-    Args:
-        names: What to list.
-        limit: How many to name.
-    """
+    """List a few names and count the rest."""
     every = [str(name) for name in names]
     more = f" and {len(every) - limit:,} more" if len(every) > limit else ""
     return ", ".join(every[:limit]) + more

@@ -67,10 +67,6 @@ def _is_corpus_folder(parent: Path, inside: Path) -> bool:
 def check_corpus(corpus: CorpusName, path: Path) -> Checkup:
     """Read a corpus, go on after errors, and look for more.
 
-    Args:
-        corpus: Which it is.
-        path: Its folder.
-
     Returns:
         Everything that was found.
     """

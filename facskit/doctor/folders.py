@@ -30,9 +30,6 @@ _WHAT = {
 def made_by(folder: Path) -> MadeBy | None:
     """Tell which command made a folder.
 
-    Args:
-        folder: The folder.
-
     Returns:
         The command, or None for a folder that none of them made.
     """
@@ -49,10 +46,6 @@ def made_by(folder: Path) -> MadeBy | None:
 
 def check_made_folder(folder: Path, command: MadeBy) -> Checkup:
     """Check that everything is there, and what it holds.
-
-    Args:
-        folder: The folder.
-        command: What made it.
 
     Returns:
         Everything that was found.

@@ -24,9 +24,6 @@ _RARE = 0.001
 def check_manifest(path: Path) -> Checkup:
     """Read a manifest and look at its columns, its people and its images.
 
-    Args:
-        path: The table's file.
-
     Returns:
         Everything that was found.
     """

@@ -46,22 +46,14 @@ def check_weights(path: Path) -> Checkup:
 
 
 def is_run(folder: Path) -> bool:
-    """Tell whether a folder is that of a training run or of a cross-validation.
-
-    Args:
-        folder: The folder.
-    """
+    """Tell whether a folder is that of a training run or of a cross-validation."""
     marks = ("metrics.jsonl", "environment.json", "checkpoints", *_WEIGHTS)
     begun = any((folder / mark).exists() for mark in marks) or bool(_runs(folder))
     return (folder / "recipe.yaml").is_file() and begun
 
 
 def check_run(folder: Path) -> Checkup:
-    """Look over the folder of a run or of a cross-validation.
-
-    Args:
-        folder: The folder.
-    """
+    """Look over the folder of a run or of a cross-validation."""
     runs = _runs(folder)
     return _check_cross_validation(folder, runs) if runs else _check_one_run(folder)
 

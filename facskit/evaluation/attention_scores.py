@@ -97,12 +97,7 @@ class AttentionTally:
 
 
 def attention_table(scores: AttentionScores, title: str) -> TextTable:
-    """Return the numbers as a table, their means in the last row.
-
-    Args:
-        scores: The numbers.
-        title: Heading.
-    """
+    """Return the numbers as a table, their means in the last row."""
     columns = (scores.mass, scores.area, scores.fixed, scores.perfect, scores.pointing)
     rows = [
         (unit.code, unit.name, f"{scores.num_faces[place]:,}", *_cells([column[place] for column in columns]))

@@ -73,7 +73,6 @@ class Interval:
         Args:
             draws: The score; the first draw is the data themselves. NaN draws are left out.
             level: Share of resamples between the ends.
-            num_subjects: Subjects that were resampled.
 
         Returns:
             The interval; its ends are NaN where the data's own score or all draws are.
@@ -150,7 +149,6 @@ def draw_subjects(folds: dict[int, list[str]], config: BootstrapConfig) -> dict[
     """Return how often each subject of each fold is drawn; the first draw is the data themselves.
 
     Args:
-        folds: Subjects of each fold.
         config: How to resample; the same folds and config give the same draws.
 
     Raises:
@@ -257,7 +255,6 @@ def check_same_labels(first: Predictions, second: Predictions) -> None:
     """Refuse to compare models that weren't scored on the same images, subjects and labels in the same folds.
 
     Args:
-        first: Predictions of one model.
         second: Predictions of the other; seeds may differ.
 
     Raises:

@@ -147,9 +147,6 @@ class CrossValidationResult:
     def training_rate(self, fold: int) -> Float[np.ndarray, "aus"] | None:
         """Return the share of present labels per AU in the other folds' test parts, on which a fold's model is trained.
 
-        Args:
-            fold: Number of the fold.
-
         Returns:
             The rates; None where there is no other fold.
         """

@@ -37,9 +37,6 @@ class Features:
     def of(self, rows: Int64[np.ndarray, "wanted"]) -> Float32[np.ndarray, "wanted dim"]:
         """Return the vectors of some rows, in the order asked for.
 
-        Args:
-            rows: Rows of the manifest.
-
         Raises:
             ValueError: The features of a row aren't here.
         """

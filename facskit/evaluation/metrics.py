@@ -79,7 +79,6 @@ def calibration_error_per_au(labels: Labels, probabilities: Probabilities, bins:
     and share of present labels in a bin, averaged over bins by their number of labels.
 
     Args:
-        labels: Label states.
         probabilities: Probability that each AU is present.
         bins: Number of bins between 0 and 1.
     """
@@ -193,9 +192,7 @@ def score(
     """Compute every score of a set of predictions.
 
     Args:
-        labels: Label states.
         probabilities: Probability that each AU is present.
-        action_units: What the columns mean.
         thresholds: At or above which an AU is predicted present: one for all, one per AU, or one per row and AU.
         undefined_f1: F1 of an AU that is neither present nor predicted: NaN leaves it out, 0.0 is what papers that
             use scikit-learn's default report.

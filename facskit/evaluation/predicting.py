@@ -59,7 +59,6 @@ def predict(
 
     Args:
         model: Maps images to one logit per action unit.
-        batches: Labelled images, each once.
         source: Where the rows and the model come from.
         precision: Number format of the model's arithmetic.
         description: Text of a progress bar on the error stream, shown when the work takes longer than two seconds;

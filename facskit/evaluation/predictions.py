@@ -237,8 +237,6 @@ def apply_protocol(predictions: Predictions, protocol: Protocol, validation: Pre
     """Return the predictions with the thresholds that a protocol's rule chooses, for each fold and seed by itself.
 
     Args:
-        predictions: Test predictions.
-        protocol: How thresholds are chosen.
         validation: Predictions of the same models (same folds and seeds) on validation subjects, for the rules that
             need them.
 

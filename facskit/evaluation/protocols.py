@@ -78,7 +78,6 @@ def choose_thresholds(
     """Return the decision threshold of each AU that a protocol's rule chooses.
 
     Args:
-        protocol: The rule.
         labels: Label states of the subjects the rule may look at: validation subjects, or for `test-shared` the test
             subjects; `fixed` looks at nothing.
         probabilities: Their probabilities.

@@ -76,7 +76,6 @@ def sweep_thresholds(
     Args:
         labels: Label states; UNKNOWN enters nothing.
         probabilities: Probability that each AU is present.
-        thresholds: The grid.
 
     Paper:
         FMAE-IAT's evaluation takes the shared threshold with the highest macro F1 on the test fold: an optimistic

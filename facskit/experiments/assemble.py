@@ -63,9 +63,6 @@ Part = Literal["train", "validation", "test"]
 def assemble_manifest(data: DataConfig) -> Manifest:
     """Open a recipe's faces with the action units or expressions it wants.
 
-    Args:
-        data: The recipe's section.
-
     Returns:
         The manifest.
 
@@ -89,10 +86,6 @@ def assemble_manifest(data: DataConfig) -> Manifest:
 
 def assemble_folds(data: DataConfig, manifest: Manifest) -> list[Fold]:
     """Divide the manifest's subjects as the recipe says.
-
-    Args:
-        data: The recipe's section.
-        manifest: The labelled faces.
 
     Returns:
         All folds, in order; each one's rows are known to belong to its subjects.
@@ -123,12 +116,7 @@ def _labels_to_spread(data: DataConfig, manifest: Manifest) -> Int8[np.ndarray, 
 
 
 def describe_folds(config: FoldsConfig, count: int) -> str:
-    """Say in words how test subjects were held out, for the stamp on every score.
-
-    Args:
-        config: How subjects were divided.
-        count: Number of folds.
-    """
+    """Say in words how test subjects were held out, for the stamp on every score."""
     match config:
         case SubjectFolds():
             return f"{count} subject-exclusive folds, seed {config.seed}"
@@ -143,13 +131,7 @@ def describe_folds(config: FoldsConfig, count: int) -> str:
 
 
 def head_subjects(data: DataConfig, manifest: Manifest, fold: Fold) -> tuple[str, ...]:
-    """Return whose identities an identity objective knows, in the order of its outputs.
-
-    Args:
-        data: The recipe's section.
-        manifest: The labelled faces.
-        fold: The fold trained on.
-    """
+    """Return whose identities an identity objective knows, in the order of its outputs."""
     match data.subjects_in_head:
         case "training":
             return fold.train_subjects
@@ -161,7 +143,6 @@ def remaining_crop(manifest: Manifest, wanted: CropRecipe) -> CropRecipe:
     """Return what is left to crop of a manifest's images, which may have been prepared already.
 
     Args:
-        manifest: The faces.
         wanted: The crop that the network is to see.
 
     Raises:
@@ -176,10 +157,6 @@ def assemble_loader(
     """Return the batches of one part of a fold: varied and shuffled for training, plain and in order otherwise.
 
     Args:
-        recipe: The whole recipe.
-        manifest: The labelled faces.
-        fold: The fold.
-        part: Which part of it.
         fabric: The runtime; training batches are divided among its processes.
         plain: Whether even training images come as they are, in order and undivided, to look at them once.
 
@@ -212,9 +189,6 @@ def assemble_loader(
 def assemble_model(recipe: Recipe) -> FaceNetwork:
     """Build the recipe's network, with its initial weights if it names some.
 
-    Args:
-        recipe: The whole recipe.
-
     Raises:
         CheckpointError: The initial weights are missing or belong to another network.
     """
@@ -235,10 +209,6 @@ def assemble_objective(
     """Join model and loss; class weights and subjects come from the training part alone.
 
     Args:
-        recipe: The whole recipe.
-        model: The network.
-        manifest: The labelled faces.
-        fold: The fold trained on.
         teachers: The networks that causal intervention learns from.
 
     Raises:

@@ -31,10 +31,6 @@ _FREE = ("image_size", "attention_bias")
 def branch_sources(units: ActionUnitSet, given: ActionUnitSet) -> dict[str, str]:
     """Choose which branch of a file starts which branch of a network.
 
-    Args:
-        units: The network's action units.
-        given: The file's.
-
     Returns:
         Code of a unit -> code of the file's unit: the same one, else its substitute. Units with neither are left out.
     """

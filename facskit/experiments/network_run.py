@@ -56,7 +56,6 @@ def train_network(
 
     Args:
         recipe: The recipe of this run.
-        out: Its folder.
         session: The faces and the runtime.
         claim: What to call before the folder is made.
         before: What comes from networks trained before.
@@ -100,9 +99,6 @@ def open_run(recipe: Recipe, out: Path, session: Session, claim: Callable[[], No
 
     Args:
         recipe: The recipe of this run.
-        out: Its folder.
-        session: The runtime.
-        claim: What to call before.
 
     Raises:
         RecipeError: The folder belongs to another recipe, or another process trains there.
@@ -122,8 +118,6 @@ def refuse_known_people(recipe: Recipe, session: Session, fold: Fold) -> None:
 
     Args:
         recipe: The recipe of a run.
-        session: Its faces.
-        fold: Its fold.
 
     Raises:
         DatasetError: People to test on are among those.

@@ -232,11 +232,7 @@ class Recipe:
 
 
 def taught_attention(objective: ObjectiveConfig) -> AttentionRegressionConfig | None:
-    """Return what an objective teaches a network's attention; None for one that never does.
-
-    Args:
-        objective: The recipe's section.
-    """
+    """Return what an objective teaches a network's attention; None for one that never does."""
     match objective:
         case OccurrenceConfig() | CausalInterventionConfig():
             return objective.attention

@@ -63,7 +63,6 @@ def read_recipe(path: Path, wanted: type[Any] = Recipe) -> Any:
     """Read a recipe; a key that means nothing is an error, never a silent default.
 
     Args:
-        path: The YAML file.
         wanted: The kind of recipe: `Recipe` to train a recogniser, or `PretrainRecipe`.
 
     Returns:
@@ -89,12 +88,7 @@ def read_recipe(path: Path, wanted: type[Any] = Recipe) -> Any:
 
 
 def find_recipes(folder: Path, wanted: type[Recipe] | type[PretrainRecipe]) -> list[Path]:
-    """List the recipes of one kind in a folder and those below it, by name; files that can't be read are left out.
-
-    Args:
-        folder: Where to look.
-        wanted: The kind of recipe.
-    """
+    """List the recipes of one kind in a folder and those below it, by name; files that can't be read are left out."""
     found = []
     for path in sorted(folder.rglob("*.yaml")):
         with contextlib.suppress(RecipeError):
@@ -122,11 +116,7 @@ def _kind(content: Any) -> type[Any] | None:  # noqa: ANN401 - whatever the file
 
 
 def format_recipe(recipe: Recipe | PretrainRecipe) -> str:
-    """Return a recipe as YAML with every value in it, which `read_recipe` reads back.
-
-    Args:
-        recipe: The resolved recipe.
-    """
+    """Return a recipe as YAML with every value in it, which `read_recipe` reads back."""
     return yaml.safe_dump(_plain(dataclasses.asdict(recipe)), sort_keys=False, allow_unicode=True, width=120)
 
 

@@ -57,7 +57,6 @@ def reconstruct(
     """Return what the network saw of some faces and what it made of that, from 0 to 1.
 
     Args:
-        model: The autoencoder.
         images: Faces normalised with the statistics of ImageNet.
         noise: Numbers whose order decides which patches stay.
         norm_pixels: Whether the network predicts patches normalised by their own statistics.
@@ -87,7 +86,6 @@ def reconstruction_picture(
     """Draw faces in rows, each as original, visible patches and reconstruction.
 
     Args:
-        model: The autoencoder.
         images: Faces normalised with the statistics of ImageNet.
         noise: Numbers whose order decides which patches stay.
         norm_pixels: Whether the network predicts patches normalised by their own statistics.

@@ -24,10 +24,6 @@ __all__ = ["cross_validate", "evaluate", "train"]
 def train(recipe: Recipe, out: Path) -> tuple[Path, Report | ExpressionReport | None]:
     """Train the recipe's fold and test it on the subjects left out; a run that broke off goes on.
 
-    Args:
-        recipe: The whole experiment.
-        out: Folder of the run.
-
     Returns:
         The weight file and the report, which is also written to `results.md` and `results.json`; there is no report if
         the recipe leaves nobody out.

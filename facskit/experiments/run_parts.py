@@ -47,7 +47,6 @@ def assemble_run(
     Args:
         recipe: The recipe of this run.
         session: The faces and the runtime.
-        fold: The fold trained on.
         teachers: The networks that causal intervention learns from.
         feeds: Batches of this fold and seed that are open already.
 

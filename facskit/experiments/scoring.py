@@ -48,7 +48,6 @@ class RunScoring(ABC):
 
         Args:
             model: The network as it would ship.
-            loader: The validation subjects.
         """
 
     @abstractmethod
@@ -56,9 +55,7 @@ class RunScoring(ABC):
         """Predict the test subjects, once, write the predictions, and return the thresholds that go with the weights.
 
         Args:
-            model: The trained network.
             scored: The parts of the fold that are used; without a test part nothing is written.
-            folder: Folder of the run.
         """
 
     @abstractmethod
@@ -67,7 +64,6 @@ class RunScoring(ABC):
 
         Args:
             runs: Folders of the runs; predictions of several are joined in `out`.
-            out: Folder for the results.
 
         Raises:
             DatasetError: The predictions of a run are missing or damaged.
@@ -131,9 +127,7 @@ class ExpressionScoring(RunScoring):
     """Scores recipes that learn expressions.
 
     Args:
-        recipe: The recipe.
         session: The faces and the runtime.
-        expressions: The recipe's expressions.
     """
 
     def __init__(self, recipe: Recipe, session: Session, expressions: ExpressionSet) -> None:
@@ -174,12 +168,7 @@ class ExpressionScoring(RunScoring):
 
 
 def scoring_of(recipe: Recipe, session: Session) -> RunScoring:
-    """Return what scores a recipe's runs.
-
-    Args:
-        recipe: The recipe.
-        session: Its faces and runtime.
-    """
+    """Return what scores a recipe's runs."""
     expressions = recipe.data.expression_set
     return (
         ActionUnitScoring(recipe, session) if expressions is None else ExpressionScoring(recipe, session, expressions)

@@ -57,11 +57,7 @@ class Session:
         return device_name(self.fabric)
 
     def say(self, text: str) -> None:
-        """Tell the person at the terminal, once for all processes.
-
-        Args:
-            text: One line.
-        """
+        """Tell the person at the terminal, once for all processes."""
         say(self.fabric, text)
 
     def introduce(self, recipe: Recipe, fold: Fold, model: FaceNetwork) -> None:
@@ -69,8 +65,6 @@ class Session:
 
         Args:
             recipe: The recipe of this run.
-            fold: The fold trained on.
-            model: The network.
         """
         size = sum(parameter.numel() for parameter in model.parameters()) / 1e6
         expressions = recipe.data.expression_set
@@ -84,21 +78,12 @@ class Session:
 
 
 def device_name(fabric: Fabric) -> str:
-    """Return the name of what computes, for the record.
-
-    Args:
-        fabric: The launched runtime.
-    """
+    """Return the name of what computes, for the record."""
     device = fabric.device
     return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
 
 def say(fabric: Fabric, text: str) -> None:
-    """Tell the person at the terminal, once for all processes.
-
-    Args:
-        fabric: The launched runtime.
-        text: One line.
-    """
+    """Tell the person at the terminal, once for all processes."""
     if fabric.is_global_zero:
         Console(stderr=True).print(text, highlight=False, markup=False, soft_wrap=True)

@@ -58,7 +58,6 @@ def crop_matrix(
     """Return the map from picture pixels to crop pixels.
 
     Args:
-        recipe: The crop recipe.
         landmarks: The five points, in the order of `detection.Face.landmarks`; both similarity recipes need them.
         box: Left, top, right, bottom; the box recipe needs it.
         image_size: Width and height of the picture; the whole-image recipe needs it.
@@ -109,9 +108,6 @@ def detection_matrix(
     are.
 
     Args:
-        recipe: The crop recipe.
-        landmarks: The detector's five points.
-        box: The detector's box.
         image_size: Width and height of the picture.
 
     Raises:

@@ -28,7 +28,6 @@ def text_width(text: str, size: Number) -> float:
     """Return how wide a line of text is, in pixels.
 
     Args:
-        text: The line.
         size: Height of the font in pixels.
     """
     return float(_font(max(1, round(size))).getlength(text))
@@ -56,7 +55,6 @@ class Canvas:
         """Put a picture onto the canvas.
 
         Args:
-            image: The picture.
             size: Width and height to resize it to; its own when left out.
             corner: Where its top left corner goes.
         """
@@ -83,11 +81,7 @@ class Canvas:
         """Write one line of text.
 
         Args:
-            x: Left edge.
             middle: Vertical middle of the line.
-            text: The line.
-            size: Height of the font.
-            colour: Its colour.
         """
         font = _font(max(1, round(size)))
         anchor = "lm" if isinstance(font, ImageFont.FreeTypeFont) else None

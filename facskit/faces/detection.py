@@ -95,9 +95,6 @@ class CenterFace:
 
     One instance may be used from several threads: onnxruntime sessions allow concurrent runs.
 
-    Args:
-        config: How to look.
-
     Paper:
         Xu et al., *CenterFace: Joint Face Detection and Alignment Using Face as Point* (arXiv 1911.03599).
     """
@@ -115,9 +112,6 @@ class CenterFace:
 
     def detect(self, image: UInt8[np.ndarray, "height width 3"]) -> list[Face]:
         """Find the faces in an image.
-
-        Args:
-            image: The picture.
 
         Returns:
             The faces, largest first; an empty list when there is none.

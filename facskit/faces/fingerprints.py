@@ -22,9 +22,6 @@ def pixel_digest(image: UInt8[np.ndarray, "height width 3"]) -> tuple[int, int]:
     Pixels and not bytes of the file are looked at, so that a copy with other metadata, or packed without loss in
     another format, is recognised; files with equal bytes have equal pixels anyway.
 
-    Args:
-        image: The decoded picture, upright.
-
     Returns:
         The first 16 bytes of SHA-256 over height, width and pixels, as two integers below 2^64. Among 9 million
         different pictures the chance that any two share them is about 1e-25.
@@ -40,9 +37,6 @@ def perceptual_hashes(image: UInt8[np.ndarray, "height width 3"]) -> UInt64[np.n
 
     Faces look much alike: among 1,440 rendered faces, five of their aligned crops lie within 4 of 64 bits of another
     one, which would be thousands of false copies among millions. So 64 bits find candidates and 256 bits confirm them.
-
-    Args:
-        image: The picture.
 
     Returns:
         The coarse hash of 64 bits as one word, then the fine one of 256 bits as four. How many bits differ says how

@@ -43,9 +43,6 @@ class FaceFollower:
     def find(self, image: UInt8[np.ndarray, "height width 3"]) -> Face | None:
         """Find the face in the next frame.
 
-        Args:
-            image: The frame.
-
         Returns:
             The face in pixels of the frame, or None if there is none.
         """

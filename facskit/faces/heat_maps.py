@@ -25,7 +25,6 @@ def blend_heat_map(
     """Lay a coarse map over a picture, enlarged by bicubic interpolation.
 
     Args:
-        image: The picture.
         values: The map, from 0 to 1, over the whole picture.
         alpha: Share of the colours in the result; the rest is the picture.
 

@@ -61,9 +61,6 @@ _DECODER_FAULTS = (OSError, OverflowError, MemoryError, Image.DecompressionBombE
 def read_image(path: Path) -> UInt8[np.ndarray, "height width 3"]:
     """Read a photograph as it should be seen: upright, RGB, 8 bits, transparency on white.
 
-    Args:
-        path: The file.
-
     Returns:
         The picture.
 
@@ -83,7 +80,6 @@ def decode_image(data: bytes, name: str) -> UInt8[np.ndarray, "height width 3"]:
     """Decode a photograph from memory; see `read_image`.
 
     Args:
-        data: The encoded file.
         name: What to call it in errors.
 
     Returns:
@@ -158,7 +154,6 @@ def encode_jpeg(image: UInt8[np.ndarray, "height width 3"], quality: int = 92) -
     """Encode an image as JPEG.
 
     Args:
-        image: The picture.
         quality: JPEG quality, 1 to 100.
 
     Returns:
@@ -178,7 +173,6 @@ def write_image(path: Path, image: UInt8[np.ndarray, "height width 3"]) -> None:
 
     Args:
         path: Where to write; its folder is made when missing.
-        image: The picture.
 
     Raises:
         MediaError: The ending is no writable image format, or the file can't be written.
@@ -204,7 +198,6 @@ def warp(
     """Resample an image through an affine map, averaging over source pixels when it shrinks.
 
     Args:
-        image: The source picture.
         matrix: Maps source pixel positions (x, y, 1) to output pixel positions.
         size: Output side, or (width, height), in pixels.
         fill: Grey level of output pixels outside the source.

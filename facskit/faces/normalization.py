@@ -21,7 +21,6 @@ def normalize(crop: UInt8[np.ndarray, "height width 3"], kind: Normalization) ->
     """Scale a crop and put its colours first.
 
     Args:
-        crop: The aligned crop.
         kind: Which statistics to use. A crop of one single colour becomes zeros under `per-image`.
 
     Returns:

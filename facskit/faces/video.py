@@ -75,9 +75,6 @@ def _open(path: Path) -> Iterator[tuple[av.container.InputContainer, av.video.st
 def video_info(path: Path) -> VideoInfo:
     """Read a video's header and, for its rotation, its first frame.
 
-    Args:
-        path: The video.
-
     Returns:
         Size, frame rate and length.
 
@@ -108,7 +105,6 @@ def frames(path: Path, every: int = 1) -> Iterator[Frame]:
     """Decode a video frame by frame; only one frame is in memory at a time.
 
     Args:
-        path: The video.
         every: Give every n-th frame, starting with the first.
 
     Yields:

@@ -34,9 +34,6 @@ class AttentionFolder:
     def write(self, frame: RecognizedFrame) -> None:
         """Draw and write every face of a photograph or video frame.
 
-        Args:
-            frame: Its recognitions, with attention.
-
         Raises:
             MediaError: A picture can't be written.
             ValueError: A face has no attention maps.

@@ -62,7 +62,6 @@ def attentive(model: nn.Module, info: CheckpointInfo) -> AttentiveNetwork:
     """Return the network, which is known to have attention maps.
 
     Args:
-        model: The network.
         info: What its weight file says about it.
 
     Raises:
@@ -113,9 +112,6 @@ def draw_attention(face: AttendedFace) -> UInt8[np.ndarray, "height width 3"]:
     """Draw one face: the crop, and a panel per action unit with its map, code, name and probability.
 
     Predefined maps, if there are any, stand below the predicted ones. Colours go from 0 (blue) to 1 (red), always.
-
-    Args:
-        face: The face.
     """
     count = len(face.action_units)
     columns = math.ceil(count / (1 if count <= 4 else 2 if count <= 14 else 3))

@@ -102,9 +102,7 @@ def draw(
     """Draw recognitions: each face framed, its labels in a strip added on the right, or below a wide picture.
 
     Args:
-        image: The picture.
         recognitions: Its faces, in the order the panels should have.
-        config: How it looks.
 
     Returns:
         The picture with the strip, enlarged when it was small; the picture alone when there is nothing to show.

@@ -24,7 +24,6 @@ class OverlayFolder:
     Args:
         folder: Where the files go; made with the first file.
         action_units: Action units that the recogniser recognises.
-        expressions: Expressions that it recognises.
 
     Raises:
         RecipeError: There is a file in the folder's place, or the folder can't be written to.
@@ -42,7 +41,6 @@ class OverlayFolder:
 
         Args:
             file: The photograph, for the name.
-            frame: Its recognitions.
 
         Raises:
             MediaError: The overlay can't be written.

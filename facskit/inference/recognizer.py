@@ -56,7 +56,6 @@ class Recognizer:
         model: Network from normalised crops (batch, 3, size, size) to logits (batch, outputs), action units first.
         info: What the weight file says about it: outputs, crop recipe, normalisation, thresholds.
         config: How pictures and videos are looked at.
-        device: Where the network runs.
         detector: Finds the faces, in photographs and videos; CenterFace as in `config` when left out.
 
     Raises:
@@ -101,7 +100,6 @@ class Recognizer:
         Args:
             weights: `packaged`, the name of other installed weights, or the path of a weight file or a finished run's
                 folder.
-            device: Where the network runs.
             config: How pictures and videos are looked at.
 
         Returns:
@@ -137,7 +135,6 @@ class Recognizer:
         """Recognise the faces of a video frame by frame, in memory that doesn't grow with its length.
 
         Args:
-            path: The video.
             every: Look at every n-th frame.
 
         Yields:
@@ -154,7 +151,6 @@ class Recognizer:
         """Recognise a photograph or a video, told apart by the file's ending, and keep the pictures.
 
         Args:
-            path: The file.
             every: Look at every n-th frame of a video.
 
         Yields:

@@ -85,8 +85,6 @@ def rows_of(frame: RecognizedFrame, action_units: ActionUnitSet, expressions: Ex
 
     Args:
         frame: The frame; without faces it still gives one row.
-        action_units: Action units to write.
-        expressions: Expressions to write.
 
     Returns:
         One row per face, each with every column.
@@ -124,8 +122,6 @@ class TableWriter:
 
     Args:
         path: The table; its ending says the format: `.csv`, `.jsonl` or `.parquet`.
-        action_units: Action units to write.
-        expressions: Expressions to write.
 
     Raises:
         RecipeError: The ending is none of these, or the folder can't be written to.

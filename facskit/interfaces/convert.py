@@ -81,9 +81,6 @@ class ConvertCommand:
 def main(words: Sequence[str]) -> int:
     """Parse the words after `facskit convert` and convert.
 
-    Args:
-        words: The words.
-
     Returns:
         The exit code.
     """

@@ -33,9 +33,6 @@ Examples:
 def main(arguments: Sequence[str]) -> int:
     """Parse the words after `facskit curate` and do it.
 
-    Args:
-        arguments: The words.
-
     Returns:
         The exit code.
     """
@@ -64,7 +61,6 @@ def _run(  # noqa: PLR0913 (one parameter per option on the command line)
     Args:
         sources: Folders, archives (.zip, .tar, .tar.gz, .tgz, .tar.bz2, .tar.xz) and LMDBs whose values are encoded
             images. Of two equal images the one of the earlier source stays.
-        out: Folder for the result.
         size: Height and width of the stored images in pixels; without a crop, images are stretched to it.
         max_aspect: Drop images whose longer side is more than this many times the shorter one; 0 keeps all.
         min_side: Drop images whose shorter side has fewer pixels; 0 keeps all.
@@ -76,7 +72,6 @@ def _run(  # noqa: PLR0913 (one parameter per option on the command line)
         quality: JPEG quality of the stored images. A JPEG that has the wanted size already is stored as it is.
         shuffle: Mix the images of all sources.
         seed: Same seed, same order.
-        shard_images: Images per tar file.
         workers: Processes; 0 for one per processor core.
         engine: processes of this machine, or ray for the machines of a Ray cluster that share a file system.
     """

@@ -81,9 +81,6 @@ def main(words: Sequence[str]) -> int:
 def look_at(path: Path) -> list[Checkup]:
     """Find out what something is and check it.
 
-    Args:
-        path: A file or folder.
-
     Returns:
         What was found; several where a folder holds several corpora.
     """

@@ -32,9 +32,6 @@ _SHOWN = 40
 def main(arguments: Sequence[str]) -> int:
     """Parse the words after `facskit example-tree` and write the tree.
 
-    Args:
-        arguments: The words.
-
     Returns:
         The exit code.
     """
@@ -50,7 +47,6 @@ def _run(
     """Write the tree.
 
     Args:
-        corpus: Whose layout.
         out: A new folder.
         quirks: With the oddities that releases have (digits that vary, codes 9, frames without landmarks).
     """

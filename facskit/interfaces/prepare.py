@@ -147,9 +147,6 @@ def _crop_of_kind(kind: CropKind | None, usual: CropRecipe | None) -> CropRecipe
 def main(arguments: Sequence[str]) -> int:
     """Parse the words after `facskit prepare` and prepare a corpus.
 
-    Args:
-        arguments: The words.
-
     Returns:
         The exit code.
     """
@@ -203,13 +200,7 @@ def _print_result(console: Console, index: CorpusIndex, manifest: Path) -> None:
 
 
 def next_command(index: CorpusIndex, config: PreparationConfig, manifest: Path) -> str:
-    """Return a command that can be typed next with what was prepared.
-
-    Args:
-        index: The corpus.
-        config: How it was prepared.
-        manifest: Where it is.
-    """
+    """Return a command that can be typed next with what was prepared."""
     expressions = {"raf-db": "raf_db_fmae", "affectnet": "affectnet8_fmae"}
     if index.corpus in expressions:
         return f"facskit train recipes/expression/{expressions[index.corpus]}.yaml --data.manifest {manifest}"

@@ -72,7 +72,6 @@ def recognize(config: RecognizeConfig, recognizer: Recognizer | None = None) -> 
     """Recognise every input, write what was asked for, and print a summary.
 
     Args:
-        config: What to do.
         recognizer: Does it; loaded from the configured weights when left out.
 
     Returns:

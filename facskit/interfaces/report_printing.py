@@ -17,7 +17,6 @@ def print_report(report: Report | ExpressionReport, folder: Path) -> None:
     """Print the table and where the results are.
 
     Args:
-        report: What to print.
         folder: Where `results.md` and the files beside it are.
     """
     console = table_console()

@@ -30,9 +30,6 @@ Examples:
 def main(arguments: Sequence[str]) -> int:
     """Parse the words after `facskit synthesize` and render.
 
-    Args:
-        arguments: The words.
-
     Returns:
         The exit code.
     """
@@ -55,8 +52,6 @@ def _run(  # noqa: PLR0913 (one parameter per option on the command line)
 
     Args:
         out: Folder for the pictures and the manifest.
-        subjects: Number of invented people.
-        frames: Pictures of each.
         seed: Same seed, same corpus, whatever the number of workers.
         profile: How often action units act: disfa as in a corpus of spontaneous expressions, disfa-people the same with
             people who differ as much as its subjects, bp4d with BP4D's rates, balanced all about alike, mixed half of

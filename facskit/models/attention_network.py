@@ -61,7 +61,6 @@ class AttentionNetwork(AttentiveNetwork):
     unit's share of the weights can be cut out.
 
     Args:
-        config: Shape of the network.
         num_outputs: Action units, each with a branch of its own.
 
     Paper:

@@ -48,9 +48,6 @@ def config_to_dict(config: ModelConfig | AutoencoderConfig) -> dict[str, object]
 def config_from_dict(values: Mapping[str, object]) -> ModelConfig | AutoencoderConfig:
     """Read back what `config_to_dict` wrote; every field must be there, with its type, and nothing else.
 
-    Args:
-        values: Field name -> value.
-
     Raises:
         ValueError: The kind is unknown, a field is missing, unknown, of another type or out of range.
     """

@@ -69,7 +69,6 @@ def save_encoder(
 
     Args:
         path: The file to write, by convention ending in `.safetensors`; missing folders are made.
-        model: The autoencoder.
         info: What goes with the weights.
         storage: As for `save_checkpoint`.
 

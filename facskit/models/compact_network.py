@@ -66,7 +66,6 @@ class CompactNetwork(FaceNetwork):
     """Residual stages, located pooling, layer norm and a linear head.
 
     Args:
-        config: Shape of the network.
         num_outputs: Logits to return, one per action unit.
     """
 
@@ -123,8 +122,6 @@ class ResidualBlock(nn.Module):
     """Two normalised 3 x 3 convolutions beside a shortcut.
 
     Args:
-        inputs: Channels in.
-        outputs: Channels out.
         stride: 2 to halve the resolution, else 1.
     """
 
@@ -154,9 +151,7 @@ class LocatedPooling(nn.Module):
     of the features is averaged under that map. Faces are aligned, so a place means the same spot on every face.
 
     Args:
-        channels: Channels in.
         grid: Side of the feature map.
-        places: Number of places.
         place_dim: Numbers kept from each place.
     """
 

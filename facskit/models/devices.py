@@ -17,7 +17,6 @@ def choose_device(wanted: Device, preferred: Sequence[DeviceName] = ("cuda", "mp
     """Choose a device that this machine has.
 
     Args:
-        wanted: What is asked for.
         preferred: What `auto` tries, in this order; it ends with a device that every machine has.
 
     Returns:

@@ -128,7 +128,6 @@ class PatchEmbedding(nn.Module):
 
     Args:
         patch_size: Side of a patch in pixels.
-        dim: Length of a token.
     """
 
     def __init__(self, patch_size: int, dim: int) -> None:
@@ -165,7 +164,6 @@ class Attention(nn.Module):
     """Multi-head self-attention with a bias on queries, keys and values.
 
     Args:
-        dim: Length of a token.
         heads: Number of heads; divides `dim`.
     """
 
@@ -186,12 +184,7 @@ class Attention(nn.Module):
 
 
 class MLP(nn.Module):
-    """Two linear layers with an exact GELU between them, applied to each token.
-
-    Args:
-        dim: Length of a token.
-        hidden: Width between the layers.
-    """
+    """Two linear layers with an exact GELU between them, applied to each token."""
 
     def __init__(self, dim: int, hidden: int) -> None:
         super().__init__()
@@ -232,8 +225,6 @@ class Block(nn.Module):
     """One pre-norm transformer block: attention, then MLP, each on a residual branch with drop path.
 
     Args:
-        dim: Length of a token.
-        heads: Number of attention heads.
         mlp_ratio: Hidden width of the MLP as a multiple of `dim`.
         drop_path: Probability of dropping a branch.
     """

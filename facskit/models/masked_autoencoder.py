@@ -78,9 +78,6 @@ class Reconstruction:
 class MaskedAutoencoder(Network):
     """Encodes a random quarter of the patches and predicts the pixels of the others.
 
-    Args:
-        config: Shape of the network.
-
     Paper:
         FMAE section 3.1, after MAE: the encoder is a Vision Transformer over the visible patches and a class token; a
         learned mask token stands for each removed patch in the decoder; positions are fixed sine-cosine values.

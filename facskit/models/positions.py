@@ -19,7 +19,6 @@ def sincos_positions(dim: int, grid: int, class_token: bool) -> Float[Tensor, "1
 
     Args:
         dim: Length of a token; a multiple of 4.
-        grid: Patches along one side.
         class_token: Whether a row of zeros for the class token comes first.
 
     Returns:

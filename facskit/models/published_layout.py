@@ -61,7 +61,6 @@ def read_layout(name: str, shapes: Shapes) -> PublishedLayout:
     """Tell the network from its parameters.
 
     Args:
-        name: The file, for messages.
         shapes: Every parameter of the file, without the `module.` of distributed training.
 
     Raises:

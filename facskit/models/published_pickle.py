@@ -85,9 +85,6 @@ _ALLOWED: list[Any] = [
 def read_published(path: Path) -> PublishedFile:
     """Read a `.pth` file of the published training code, a bare state dict, or a safetensors file.
 
-    Args:
-        path: The file.
-
     Returns:
         Its parameters, without the `module.` of distributed training, and what it says about their training.
 

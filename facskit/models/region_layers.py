@@ -27,7 +27,6 @@ def split_patches(maps: Float[Tensor, "batch channels height width"], grid: int)
 
     Args:
         maps: Maps whose sides are multiples of `grid`.
-        grid: Patches along a side.
     """
     batch, channels, height, width = maps.shape
     # Channels come last in memory, here and in the result: convolutions and norms of many channels want them so.
@@ -37,12 +36,7 @@ def split_patches(maps: Float[Tensor, "batch channels height width"], grid: int)
 
 
 def join_patches(patches: Float[Tensor, "batch all height width"], grid: int) -> Float[Tensor, "batch channels _ _"]:
-    """Put patches together again: the reverse of `split_patches`.
-
-    Args:
-        patches: The patches as channels.
-        grid: Patches along a side.
-    """
+    """Put patches together again: the reverse of `split_patches`."""
     batch, _, height, width = patches.shape
     cut = patches.permute(0, 2, 3, 1).reshape(batch, height, width, grid, grid, -1)
     joined = cut.permute(0, 3, 1, 4, 2, 5).reshape(batch, grid * height, grid * width, -1)
@@ -95,9 +89,6 @@ class PatchConvolution(nn.Module):
     Rows of the parameters belong to the patches in turn, `inputs` (norm) or `outputs` (convolution) rows to each.
 
     Args:
-        inputs: Channels in.
-        outputs: Channels out.
-        grid: Patches along a side.
         patch_norm: `patch`: statistics, scale and shift of each patch by itself. `map`: of the whole map.
     """
 
@@ -125,7 +116,6 @@ class RegionLayer(nn.Module):
     """A convolution refined by patch convolutions on three grids, from fine to coarse.
 
     Args:
-        inputs: Channels in.
         width: c', a quarter of the channels out.
         patch_norm: As for `PatchConvolution`.
 

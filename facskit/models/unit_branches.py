@@ -57,9 +57,7 @@ class UnitBranches(nn.Module):
     """The attentive branches of all action units, side by side.
 
     Args:
-        config: Shape of a branch.
         inputs: Channels in, seen by every branch.
-        units: Number of action units.
 
     Paper:
         CIU section 3: three convolutions; one of a single channel, whose output is the attention; a fourth beside it,
@@ -134,11 +132,6 @@ class MeanConvolution(nn.Conv2d):
 
     Both are linear, so the mean may come first: each of the nine taps of the filter sees the map but for the row or the
     column that the padding pushes out, and the filter is applied once, to the nine means.
-
-    Args:
-        units: Number of groups.
-        inputs: Channels in, per unit.
-        outputs: Channels out, per unit.
     """
 
     def __init__(self, units: int, inputs: int, outputs: int) -> None:
@@ -159,7 +152,6 @@ class UnitHeads(nn.Module):
     """One linear answer per action unit, from that unit's part of the features alone.
 
     Args:
-        units: Number of action units.
         length: Length of a unit's feature.
     """
 

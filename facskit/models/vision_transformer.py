@@ -82,7 +82,6 @@ class VisionTransformer(FaceNetwork):
     """Vision Transformer encoder with a linear head.
 
     Args:
-        config: Shape of the network.
         num_outputs: Logits to return, one per action unit.
 
     Paper:
@@ -164,7 +163,6 @@ def encoder_layer(name: str, depth: int) -> int:
 
     Args:
         name: Its name in the state dict.
-        depth: Blocks of the encoder.
 
     Returns:
         0 for class token, positions and patch projection, i + 1 for block i, `depth` + 1 for everything after it.

@@ -124,10 +124,6 @@ def header_to_dict(info: CheckpointInfo | EncoderInfo) -> dict[str, Any]:
 def header_from_dict(path: Path, values: object) -> CheckpointInfo | EncoderInfo:
     """Read back what `header_to_dict` returned; nothing may be missing, unknown or of another type.
 
-    Args:
-        path: The file, for messages.
-        values: What its metadata holds.
-
     Raises:
         CheckpointError: The description is of another version or kind, or wrong.
     """

@@ -60,7 +60,6 @@ def attention_loss(
     A map whose target holds a NaN, because a landmark is unknown, changes neither value nor gradient.
 
     Args:
-        attention: The network's maps.
         targets: The predefined ones, in (0, 1].
 
     Returns:

@@ -92,11 +92,7 @@ class CausalInterventionConfig:
         return ("imbalanced", "balanced") if self.balanced_teacher == "trained" else ("imbalanced",)
 
     def stage(self, name: StageName) -> OccurrenceConfig:
-        """Return what a teacher is trained with.
-
-        Args:
-            name: Which teacher.
-        """
+        """Return what a teacher is trained with."""
         balance: Literal["none", "inverse-rate"] = "inverse-rate" if name == "balanced" else "none"
         return OccurrenceConfig(balance=balance, reduction=self.reduction, attention=self.attention)
 
@@ -124,10 +120,8 @@ class CausalIntervention(Objective[Batch]):
     network may learn or teach, as long as all give the same answers; the attention loss needs an attentive one.
 
     Args:
-        model: The network to train.
         config: How it learns from its teachers.
         teachers: The finished networks; they are frozen in place.
-        units: The network's action units.
         training_labels: Labels of the training fold; needed for a post-compensated teacher.
         subject_counts: Training samples of each training subject; needed when `config.identity` has a strength.
 

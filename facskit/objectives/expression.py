@@ -54,7 +54,6 @@ def expression_loss(
     the loss zero with a zero gradient.
 
     Args:
-        logits: The model's answers.
         expressions: Position of each image's expression; -1 is unknown.
         weights: Weight of each expression's images; 1 if left out. The mean stays one over images, so that an image's
             weight doesn't depend on its batch.

@@ -41,8 +41,6 @@ class IdentityAdversarial(Objective[Batch]):
     `strength` acts on the network alone, through the reversal.
 
     Args:
-        model: The network to train.
-        config: How identity is fought.
         subject_counts: Training samples of each training subject, in the order of the batch's subject indices.
         training_labels: Labels of the training fold; needed when `config.occurrence.balance` is not `none`.
         units: The network's action units; needed when `config.occurrence.attention` has a weight.

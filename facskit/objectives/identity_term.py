@@ -103,7 +103,6 @@ def reversal_strength(config: IdentityReversalConfig, progress: float) -> float:
     """Return the strength at a moment of the training.
 
     Args:
-        config: Full strength and schedule.
         progress: Share of the training done, from 0 to 1.
 
     Raises:
@@ -147,7 +146,6 @@ def identity_loss(
     """How badly the subject head names the subjects.
 
     Args:
-        logits: The subject head's answers.
         subjects: Index of each sample's subject; -1 is ignored, in value and gradient.
         kind: Which reading of the paper.
 
@@ -178,7 +176,6 @@ def constant_predictor_loss(counts: Sequence[int], kind: IdentityLoss) -> float:
 
     Args:
         counts: Training samples of each subject.
-        kind: Which identity loss.
 
     Returns:
         The entropy of the subjects' shares: binary entropies averaged over the subjects, or the joint one.
@@ -204,7 +201,6 @@ class IdentityTerm(nn.Module):
     the same activations.
 
     Args:
-        config: How identity is fought.
         dim: Length of the feature vector.
         subject_counts: Training samples of each training subject, in the order of the batch's subject indices.
 

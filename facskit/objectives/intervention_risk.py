@@ -45,7 +45,6 @@ def teacher_losses(
     """Return how wrong a teacher is: plain binary cross-entropies, without any weight of labels.
 
     Args:
-        logits: The teacher's answers.
         labels: `LabelState` values.
         granularity: `sample` gives the mean over an image's known labels, one column; `unit` each label's own loss.
 
@@ -93,7 +92,6 @@ def risk_terms(
     """Return the weighted cross-entropies against the labels and against the balanced teacher's answers.
 
     Args:
-        logits: The network's answers.
         labels: `LabelState` values.
         intervention: Weights and answers of the teachers.
 
@@ -117,7 +115,6 @@ def mixed_risk(
     """Return the sum of both `risk_terms` as one cross-entropy with mixed targets.
 
     Args:
-        logits: The network's answers.
         labels: `LabelState` values.
         intervention: Weights and answers of the teachers.
 

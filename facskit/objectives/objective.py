@@ -48,9 +48,6 @@ class Objective(nn.Module, ABC, Generic[BatchT]):
 
     The loop knows nothing else: it sets `progress`, calls the objective on a batch and steps on `loss`. Only `model` is
     saved as a weight file and shipped; whatever else an objective learns, such as a subject head, stays behind.
-
-    Args:
-        model: The network to train.
     """
 
     model: Network

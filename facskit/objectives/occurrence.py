@@ -86,7 +86,6 @@ def occurrence_loss(
     with a zero gradient.
 
     Args:
-        logits: The model's answers.
         labels: `LabelState` values.
         weights: Weight of each AU's positive labels; 1 if left out.
         label_smoothing: Pulls targets towards a half.
@@ -219,19 +218,13 @@ class OccurrenceTerm(nn.Module):
         self.register_buffer("unit_weights", None if weights is None else weights.unit)
 
     def observe(self, model: FaceNetwork, batch: Batch) -> Observation:
-        """Answer a batch; see `AttentionRegression.observe`.
-
-        Args:
-            model: The network.
-            batch: Training samples.
-        """
+        """Answer a batch; see `AttentionRegression.observe`."""
         return self.attention.observe(model, batch)
 
     def forward(self, logits: Float[Tensor, "batch aus"], labels: Int8[Tensor, "batch aus"]) -> Float[Tensor, ""]:
         """Return the occurrence loss.
 
         Args:
-            logits: The network's answers.
             labels: `LabelState` values.
 
         Paper:
@@ -246,7 +239,6 @@ class Occurrence(Objective[Batch]):
     """Learn which AUs occur, each on its own (FMAE; CIU's imbalanced and balanced networks).
 
     Args:
-        model: The network to train.
         config: How to weigh the labels, and where to look.
         training_labels: Labels of the training fold; needed when `config.balance` is not `none`.
         units: The network's action units; needed when `config.attention` has a weight.

@@ -64,7 +64,6 @@ class MaskedReconstruction(Objective[FaceImages]):
     Pixels travel as bytes and are normalised with the statistics of ImageNet where the model computes.
 
     Args:
-        model: The autoencoder to train.
         config: What the prediction is compared with.
     """
 

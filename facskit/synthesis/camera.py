@@ -77,7 +77,6 @@ def head_matrix(rotation: Float[np.ndarray, "3 3"], shift: Float[np.ndarray, "2"
     """Return the transformation that turns the head about its pivot and moves its face to the picture's centre.
 
     Args:
-        rotation: The head's rotation.
         shift: Additional movement to the right and up, centimetres.
     """
     matrix = np.eye(4)

@@ -82,7 +82,6 @@ def synthesize(config: SynthesisConfig, out: Path) -> Path:
     """Render a corpus, or finish one that was stopped.
 
     Args:
-        config: What to render.
         out: Folder for the pictures, the manifest and `dataset.json`.
 
     Returns:
@@ -126,7 +125,6 @@ def subject_name(subject: int, subjects: int) -> str:
 
     Args:
         subject: Number from 0.
-        subjects: How many there are.
     """
     return f"S{subject + 1:0{max(3, len(str(subjects)))}d}"
 
@@ -135,9 +133,6 @@ def render_subject(config: SynthesisConfig, out: Path, subject: int, studio: "St
     """Render all pictures of one subject and write its part of the manifest.
 
     Args:
-        config: What to render.
-        out: Folder of the corpus.
-        subject: Number of the subject.
         studio: Where to render; nobody need be seated.
 
     Returns:
@@ -187,11 +182,7 @@ def render_subject(config: SynthesisConfig, out: Path, subject: int, studio: "St
 
 
 def label_cells(sampled: SampledAction) -> dict[str, int | float]:
-    """Return the manifest's cells for occurrence, intensity and level of each action unit.
-
-    Args:
-        sampled: The labels.
-    """
+    """Return the manifest's cells for occurrence, intensity and level of each action unit."""
     cells: dict[str, int | float] = {}
     for row, unit in enumerate(RENDERED):
         cells[columns.occurrence(unit)] = int(sampled.occurrences[row])

@@ -66,9 +66,6 @@ def subject_creases(looks: Looks, size: int = _TABLE_SIZE) -> dict[str, Relief]:
 def resting_intensities(looks: Looks) -> dict[str, float]:
     """Say how much of each fold stays when nothing moves: the wrinkles of age.
 
-    Args:
-        looks: Whose face.
-
     Returns:
         Intensity per key of `subject_creases`, weak and different for each group of folds.
     """

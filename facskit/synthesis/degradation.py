@@ -18,7 +18,6 @@ def background(scene: Scene, size: int, rng: np.random.Generator) -> UInt8[np.nd
     Args:
         scene: Gives kind, colours and softness.
         size: Height and width in pixels.
-        rng: Places the details.
 
     Returns:
         An RGB picture.
@@ -51,7 +50,6 @@ def degrade(
     Args:
         image: RGB pixels.
         scene: Gives the strengths; see `Degradation`.
-        rng: Draws the noise.
 
     Returns:
         A picture of the same size.

@@ -112,11 +112,7 @@ class Animator:
         self._contact_shapes = self.head.expression[:, self._contacts, 1]
 
     def shape_weights(self, action: "FacialAction") -> Float[np.ndarray, " shapes"]:
-        """Return the weight of each shape, before the lips' contact.
-
-        Args:
-            action: What the muscles do.
-        """
+        """Return the weight of each shape, before the lips' contact."""
         weights = action.left @ self._sides[0] + action.right @ self._sides[1]
         self._drop_jaw(weights, action)
         self._move_lids(weights, action)
@@ -132,7 +128,6 @@ class Animator:
 
         Args:
             neutral: The person's expressionless head, centimetres.
-            action: What the muscles do.
 
         Returns:
             Vertex positions in centimetres.

@@ -20,8 +20,6 @@ def brow_mask(looks: Looks, atlas: UVAtlas, rng: np.random.Generator) -> Float[n
 
     Args:
         looks: Shape and density of the brows.
-        atlas: Where the landmarks lie.
-        rng: Places the strokes.
 
     Returns:
         How much of each texel is hair.
@@ -46,10 +44,6 @@ def brow_mask(looks: Looks, atlas: UVAtlas, rng: np.random.Generator) -> Float[n
 def lash_line_mask(looks: Looks, atlas: UVAtlas) -> Float[np.ndarray, "512 512"]:
     """Darkens the rims of the lids: lashes on everyone, eyeliner on some.
 
-    Args:
-        looks: How much eyeliner.
-        atlas: Where the lids lie.
-
     Returns:
         How much of each texel is lash or liner.
     """
@@ -65,9 +59,7 @@ def beard_mask(looks: Looks, atlas: UVAtlas, rng: np.random.Generator) -> Float[
     """Shades cheeks, chin and upper lip with stubble, and draws moustache and goatee.
 
     Args:
-        looks: Strength of each.
         atlas: Gives the shape of the face.
-        rng: Places the hairs.
 
     Returns:
         How much of each texel is hair.

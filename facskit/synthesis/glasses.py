@@ -20,7 +20,6 @@ def build_glasses(
     """Put glasses on a head.
 
     Args:
-        looks: Shape and colours.
         vertices: The person's head without expression, centimetres.
         landmarks: Vertex of each of the 68 landmarks.
 

@@ -56,7 +56,6 @@ def build_hair(
     """Put hair (or a cap, or a headscarf) on a head.
 
     Args:
-        looks: Style, colour and cut.
         vertices: The person's head without expression, centimetres.
         landmarks: Vertex of each of the 68 landmarks.
 

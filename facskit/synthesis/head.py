@@ -159,7 +159,6 @@ def save_head(head: MorphableHead, path: Path) -> None:
     """Write a head as an asset file: offsets as 16-bit integers with one scale per mode.
 
     Args:
-        head: The head to store.
         path: The `.npz` file to write.
     """
     identity, identity_scale = _quantise(head.identity)

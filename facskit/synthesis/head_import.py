@@ -105,9 +105,6 @@ def import_head(folder: Path) -> MorphableHead:
 def read_obj(path: Path) -> ObjMesh:
     """Read vertices, texture coordinates and faces of a Wavefront file; faces with more corners become triangles.
 
-    Args:
-        path: The file.
-
     Raises:
         DatasetError: The file can't be read or a line makes no sense.
     """

@@ -168,7 +168,6 @@ def paint_eyeball(looks: Looks, angles: Float[np.ndarray, "points"]) -> UInt8[np
     """Colours an eyeball.
 
     Args:
-        looks: Whose eye.
         angles: Degrees between each point and the direction of gaze, seen from the eyeball's centre.
 
     Returns:

@@ -96,7 +96,6 @@ class Renderer:
 
         Args:
             vertices: The head with identity and expression, centimetres.
-            texture: The painted skin.
             scene: Lights, camera, pose and gaze.
             background: What shows beside the head, RGB.
 

@@ -120,7 +120,6 @@ class ExpressionSampler:
         """Draw the person's habits.
 
         Args:
-            profile: Which frequencies to follow.
             rng: The only source of chance.
 
         Raises:

@@ -30,7 +30,6 @@ class SkinPainter:
         """Paint the resting face.
 
         Args:
-            looks: Whose skin.
             atlas: Where the face lies on the texture.
         """
         self._reliefs = subject_creases(looks)

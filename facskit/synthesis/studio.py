@@ -59,9 +59,6 @@ def stream(seed: int, subject: int, kind: int, frame: int = 0) -> np.random.Gene
 
     Args:
         seed: Seed of the corpus.
-        subject: Number of the person.
-        kind: What it is for.
-        frame: Number of the picture.
     """
     return np.random.default_rng([seed, subject, kind, frame])
 
@@ -71,7 +68,6 @@ def invent_person(seed: int, subject: int, profile: Profile, num_modes: int) -> 
 
     Args:
         seed: Seed of the corpus.
-        subject: Number of the person.
         profile: Which frequencies of expression to follow.
         num_modes: Number of the head's identity modes.
     """
@@ -87,10 +83,7 @@ def sample_picture(person: Person, seed: int, subject: int, frame: int) -> tuple
     """Draw what a picture shows and, from another source of chance, how it is taken.
 
     Args:
-        person: Who is on it.
         seed: Seed of the corpus.
-        subject: Number of the person.
-        frame: Number of the picture.
     """
     action = person.sampler.sample(stream(seed, subject, _Stream.ACTION, frame))
     return action, sample_scene(stream(seed, subject, _Stream.SCENE, frame))
@@ -103,7 +96,6 @@ class Studio:
         """Set up head, texture and renderer.
 
         Args:
-            head: The head as loaded.
             size: Height and width of the pictures in pixels.
         """
         self.size = size
@@ -118,7 +110,6 @@ class Studio:
         """Prepare a person: face shape, skin, hair and glasses.
 
         Args:
-            looks: The person's looks.
             identity: Coefficient of each identity mode.
         """
         self._neutral = self.head.neutral(identity)
@@ -133,9 +124,7 @@ class Studio:
         """Take a picture of the seated person.
 
         Args:
-            action: What the muscles do.
             scene: How the picture is taken.
-            rng: Draws background and noise.
             room: Draws the background instead, the same one from the same state.
 
         Returns:
@@ -164,9 +153,7 @@ class Studio:
         """Take a picture of the seated person with sampled labels; the scene says where the eyes look.
 
         Args:
-            sampled: Labels.
             scene: How the picture is taken.
-            rng: Draws background and noise.
             room: Draws the background instead; see `photograph`.
         """
         action = FacialAction(left=sampled.left, right=sampled.right, gaze=scene.gaze, lid_lowering=scene.lid_lowering)
@@ -193,7 +180,6 @@ def in_room(scene: Scene, seed: int, subject: int) -> Scene:
     Args:
         scene: How the picture would be taken elsewhere.
         seed: Seed of the corpus.
-        subject: Number of the person.
 
     Returns:
         The scene with the background of that room.

@@ -139,7 +139,6 @@ class Surface:
 
         Args:
             strength: 0 for matt to 1.
-            power: Larger for smaller highlights.
         """
         self.actor.GetProperty().SetSpecular(strength)
         self.actor.GetProperty().SetSpecularPower(power)
@@ -185,7 +184,6 @@ class Stage:
 
         Args:
             view: The camera and the head's place.
-            lights: Lights at infinity.
             ambient: Light from everywhere, 0 to 1.
         """
         matrix = vtkMatrix4x4()
@@ -218,7 +216,6 @@ def faces_of(head: MorphableHead, parts: Iterable[str]) -> Int[np.ndarray, " fac
     """Return the rows of the triangles that lie within the named parts of a head.
 
     Args:
-        head: The head.
         parts: Names of its parts; those it lacks are skipped.
     """
     inside = np.zeros(len(head.vertices), dtype=bool)
@@ -234,7 +231,6 @@ def vertex_normals(
     """Return the unit normal of each vertex: the mean over its triangles, weighted by their area.
 
     Args:
-        vertices: Positions.
         triangles: Vertex indices of each triangle, counterclockwise seen from outside.
     """
     first = vertices[triangles[:, 0]]

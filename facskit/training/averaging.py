@@ -60,11 +60,7 @@ class AveragedWeights:
         return {"updates": self.updates, "weights": self.weights}
 
     def load_state_dict(self, state: dict[str, object]) -> None:
-        """Continue from what `state_dict` returned.
-
-        Args:
-            state: Average and age.
-        """
+        """Continue from what `state_dict` returned."""
         updates, weights = state["updates"], state["weights"]
         assert isinstance(updates, int)
         assert isinstance(weights, dict)

@@ -82,7 +82,6 @@ def peak_flops(device: torch.device, config: RuntimeConfig) -> float | None:
     """Return the peak of one device of a run.
 
     Args:
-        device: What computes.
         config: Its `peak_tflops` comes first; its `precision` chooses the matrix units.
 
     Returns:

@@ -59,11 +59,8 @@ def fit(
     """Train an objective, or go on where the run in the folder stopped; `objective.model` ends with the final weights.
 
     Args:
-        objective: Model and loss.
-        source: Training batches.
         plan: Length of the run, and how parameters are updated.
         run: Where snapshots and the log go.
-        fabric: The launched runtime.
         on_epoch_end: Called on the main process after each epoch.
 
     Raises:

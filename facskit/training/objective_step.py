@@ -21,22 +21,14 @@ class SealedBatch(Generic[BatchT]):
 
 
 class ObjectiveStep(nn.Module, Generic[BatchT]):
-    """Calls an objective and returns plain tensors.
-
-    Args:
-        objective: Model and loss.
-    """
+    """Calls an objective and returns plain tensors."""
 
     def __init__(self, objective: Objective[BatchT]) -> None:
         super().__init__()
         self.objective = objective
 
     def forward(self, sealed: SealedBatch[BatchT]) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return the loss to minimise, and everything to log, detached.
-
-        Args:
-            sealed: The batch.
-        """
+        """Return the loss to minimise, and everything to log, detached."""
         output = self.objective(sealed.batch)
         terms = {name: term.detach() for name, term in output.terms.items()}
         return output.loss, {"loss": output.loss.detach(), **terms}

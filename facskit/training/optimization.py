@@ -101,11 +101,7 @@ class OptimizerConfig:
         return max(peak * self.step_factor**steps, self.min_lr)
 
     def describe_rate(self, effective_batch: int) -> str:
-        """Say how high the rate is and where it comes from, for the person at the terminal.
-
-        Args:
-            effective_batch: Images per update.
-        """
+        """Say how high the rate is and where it comes from, for the person at the terminal."""
         origin = f" = {self.base_lr:g} x {effective_batch} / {_BATCH_OF_BASE_RATE}"
         return f"learning rate {self.peak_rate(effective_batch):.3g}{origin if self.scaling == 'linear-256' else ''}"
 
@@ -159,7 +155,6 @@ def parameter_groups(objective: Objective[Any], *, weight_decay: float, layer_de
     factor.
 
     Args:
-        objective: The objective to train.
         weight_decay: Decay of matrices and convolution kernels.
         layer_decay: Factor from a layer to the one below it.
 
@@ -188,7 +183,6 @@ def build_optimizer(
     """Build the optimiser for an objective on its device; `set_rates` sets its rates before each update.
 
     Args:
-        objective: The objective to train.
         config: Update rule and its numbers.
         allow_fused: Whether one fused kernel may update all parameters; it is faster, but it also undoes the loss
             scaling of 16-bit floats itself, which gradient clipping can't be combined with.

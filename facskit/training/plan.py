@@ -60,10 +60,6 @@ class TrainingPlan:
     """How it computes: the loop reads `compile`, `precision` and `peak_tflops`."""
 
     def schedule(self, world_size: int) -> Callable[[float], float]:
-        """Return the learning rate as a function of the fractional epoch.
-
-        Args:
-            world_size: Processes that train together.
-        """
+        """Return the learning rate as a function of the fractional epoch."""
         peak = self.optimizer.peak_rate(self.batch_size * self.training.accumulate * world_size)
         return partial(self.optimizer.rate, peak=peak, epochs=float(self.training.epochs))

@@ -13,8 +13,6 @@ class TrainingProgress:
     """The progress bar of a run.
 
     Args:
-        epochs: Epochs of the run.
-        steps: Updates in an epoch.
         shown: Whether this process shows anything; one of several should.
     """
 
@@ -55,10 +53,8 @@ class TrainingProgress:
         """Show where the run is.
 
         Args:
-            epoch: Epochs done.
             step: Updates done within the present one.
             loss: Mean loss since the last call.
-            rate: Learning rate.
             pace: `images_per_second` and, where it is known, `flops_utilisation`, the share of the device's peak.
         """
         numbers = "" if loss is None else f"loss {loss:.4f}"
@@ -73,7 +69,6 @@ class TrainingProgress:
         """Print an epoch's means on a line that stays.
 
         Args:
-            epoch: Epochs done before it.
             means: Name -> mean over the epoch.
         """
         if self._shown:

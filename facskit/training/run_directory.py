@@ -41,11 +41,7 @@ _PACKAGES = ("facskit", "torch", "lightning-fabric", "numpy", "polars", "opencv-
 
 
 class RunDirectory:
-    """The files of one run and the rules by which they are written, continued and refused.
-
-    Args:
-        path: The folder.
-    """
+    """The files of one run and the rules by which they are written, continued and refused."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -94,11 +90,7 @@ class RunDirectory:
         return self.weights.exists()
 
     def append_metrics(self, record: Mapping[str, Any]) -> None:
-        """Add one line to `metrics.jsonl`.
-
-        Args:
-            record: JSON-able names and values.
-        """
+        """Add one line to `metrics.jsonl`."""
         with self.metrics.open("a", encoding="utf-8") as file:
             file.write(json.dumps(record) + "\n")
 
@@ -106,7 +98,6 @@ class RunDirectory:
         """Write a snapshot of a run in progress and drop all but the last two.
 
         Args:
-            step: Updates done so far.
             state: Tensors, numbers, strings and containers of them.
 
         Returns:
@@ -155,7 +146,6 @@ def claim_folder(path: Path, recipe: str, difference: Callable[[str, str], str] 
     """Make a folder the home of a recipe: create it, or check that it already is.
 
     Args:
-        path: The folder.
         recipe: Text of the resolved recipe, which is written to `recipe.yaml` in it.
         difference: Says in words how the text in the folder and this one differ.
 

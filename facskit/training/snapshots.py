@@ -45,7 +45,6 @@ class TrainedParts:
         """Write a snapshot; every process takes part, the main one writes.
 
         Args:
-            run: The run's folder.
             number: Updates done since the start.
             position: How far the run is.
         """
@@ -68,9 +67,6 @@ class TrainedParts:
 
     def restore(self, run: RunDirectory) -> Position:
         """Take over the newest snapshot, if there is one.
-
-        Args:
-            run: The run's folder.
 
         Returns:
             How far the run is; the beginning if there is no snapshot.

@@ -63,9 +63,6 @@ class Release:
 def guess_release(base: Path) -> CorpusName | None:
     """Tell the two apart: only BP4D has tasks T2 to T5 coded, only BP4D+ has more than 23 women or 18 men.
 
-    Args:
-        base: A corpus's folder.
-
     Returns:
         The corpus, or None if the folder has no occurrence files.
     """
@@ -99,7 +96,6 @@ def read_release(root: Path, decisions: Decisions, release: Release) -> CorpusIn
     Args:
         root: Its folder, the one above it, or its `AUCoding`.
         decisions: How to read labels, frames and media.
-        release: Which of the two.
 
     Raises:
         DatasetError: The folder holds something else, or something is wrong and errors should stop.

@@ -42,11 +42,7 @@ def _subject(match: re.Match[str]) -> str:
 
 
 def find_corpus_folders(path: Path) -> list[Path]:
-    """Find the corpora at a path: itself, above it if it is a label folder, or directly below it.
-
-    Args:
-        path: A folder.
-    """
+    """Find the corpora at a path: itself, above it if it is a label folder, or directly below it."""
     while path.name.lower() in _CLIMB and path != path.parent:
         path = path.parent
     if label_folder(path) is not None:
@@ -55,11 +51,7 @@ def find_corpus_folders(path: Path) -> list[Path]:
 
 
 def label_folder(base: Path) -> Path | None:
-    """Find the folder of a corpus's occurrence files; None if it has none.
-
-    Args:
-        base: The corpus's folder.
-    """
+    """Find the folder of a corpus's occurrence files; None if it has none."""
     for name in _LABEL_FOLDERS:
         folder = base / name
         if any(_OCCURRENCE.fullmatch(entry.name) for entry in entries(folder)):
@@ -83,7 +75,6 @@ def intensity_files(base: Path, tasks: Sequence[int], notes: ImportLog) -> list[
     """List the intensity files, one per subject, task and AU; none if the corpus's folder has none.
 
     Args:
-        base: The corpus's folder.
         tasks: The tasks that were coded.
         notes: Takes other files and repeated recordings.
     """
@@ -132,7 +123,6 @@ def check_tasks(files: Sequence[LabelFile], tasks: Sequence[int], notes: ImportL
     Args:
         files: From `occurrence_files`.
         tasks: The tasks that everybody did.
-        notes: Takes the warning.
     """
     missing = [
         f"{subject} {', '.join(lacking)}"
@@ -200,9 +190,6 @@ def _unit_of_file(file: Path) -> Iterator[MediaUnit]:
 
 def find_fit_files(base: Path) -> dict[tuple[str, str], Path]:
     """Find the landmark files.
-
-    Args:
-        base: The corpus's folder.
 
     Returns:
         Files by subject and task.

@@ -59,7 +59,6 @@ class Decisions:
         Args:
             paper: `fmae-iat`: code 9 is a negative, DISFA's right camera. `ciu`: frames with landmarks (the lists of
                 JAA-Net that it inherits), DISFA's left camera. `me-graphau`: all coded frames, DISFA's left camera.
-            corpus: The corpus to read.
 
         Raises:
             RecipeError: The paper doesn't use that corpus.
@@ -70,18 +69,11 @@ class Decisions:
         return choices[corpus]
 
     def units(self, usual: ActionUnitSet) -> ActionUnitSet:
-        """Return the AUs to read.
-
-        Args:
-            usual: The corpus's own set.
-        """
+        """Return the AUs to read."""
         return ActionUnitSet.parse(self.action_units) if self.action_units else usual
 
     def describe(self, corpus: CorpusName) -> dict[str, str]:
         """Name the choices that matter for a corpus.
-
-        Args:
-            corpus: Which corpus is read.
 
         Returns:
             Values by option name, in a fixed order.

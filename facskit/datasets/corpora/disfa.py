@@ -93,11 +93,7 @@ def read_disfa(root: Path, decisions: Decisions) -> CorpusIndex:
 
 
 def find_disfa_folders(path: Path) -> list[Path]:
-    """Find DISFA at a path: itself, above it if it is the label folder, or directly below it.
-
-    Args:
-        path: A folder.
-    """
+    """Find DISFA at a path: itself, above it if it is the label folder, or directly below it."""
     if path.name.lower() == _LABELS.lower():
         path = path.parent
     return [folder for folder in (path, *entries(path)) if folder.is_dir() and (folder / _LABELS).is_dir()]

@@ -77,11 +77,7 @@ def read_disfa_plus(root: Path, decisions: Decisions) -> CorpusIndex:
 
 
 def find_disfa_plus_folders(path: Path) -> list[Path]:
-    """Find DISFA+ at a path: itself, above it if it is the label folder, or directly below it.
-
-    Args:
-        path: A folder.
-    """
+    """Find DISFA+ at a path: itself, above it if it is the label folder, or directly below it."""
     if path.name == "Labels":
         path = path.parent
     places = (path, *entries(path))

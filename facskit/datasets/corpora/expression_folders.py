@@ -124,9 +124,7 @@ def rows_to_tables(
     """Turn rows into the tables of a `CorpusIndex`.
 
     Args:
-        found: The rows.
         texts: Columns of text that only this corpus has; rows may lack them.
-        numbers: The same for numbers.
 
     Returns:
         The table of usable pictures, sorted, and the table of dropped ones.

@@ -24,9 +24,6 @@ _MOST_PAIRS = 200_000_000
 def first_equals(digests: UInt64[np.ndarray, "rows words"]) -> Int64[np.ndarray, "rows"]:
     """Find for every row the first row with the same digest.
 
-    Args:
-        digests: One digest per row.
-
     Returns:
         Position of the first row that equals it; a row's own position if it is the first.
     """

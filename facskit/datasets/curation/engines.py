@@ -23,9 +23,7 @@ def run_units(
     """Do units of work in any order, many at a time.
 
     Args:
-        engine: Who does them.
         work: Does the unit of a number; it can be pickled.
-        numbers: The units.
         workers: How many at a time; 0 for one per core of the machine or the cluster.
 
     Yields:
@@ -46,9 +44,6 @@ def run_units(
 
 def check_engine(engine: EngineName) -> None:
     """Say early if an engine can't be had.
-
-    Args:
-        engine: The engine.
 
     Raises:
         FacskitError: Ray isn't installed.

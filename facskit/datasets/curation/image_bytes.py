@@ -27,7 +27,6 @@ def open_source(kind: SourceKind, place: Path) -> Iterator[ReadEntry]:
     """Open a source for reading.
 
     Args:
-        kind: How it is read.
         place: The folder, the archive (the plain one of a compressed tar), or the LMDB.
 
     Yields:

@@ -54,9 +54,6 @@ class Entry(NamedTuple):
 def source_kind(path: Path) -> SourceKind:
     """Tell how a source is to be read.
 
-    Args:
-        path: A folder or file.
-
     Raises:
         DatasetError: There is nothing at the path, or a file of an unknown kind.
     """

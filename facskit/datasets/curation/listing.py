@@ -50,7 +50,6 @@ def list_sources(place: Workplace, say: Callable[[str], None]) -> Listing:
     """List all sources and write one list per chunk, or check that they still are what was listed before.
 
     Args:
-        place: Where, and which sources.
         say: Told what is going on, in a few words.
 
     Returns:

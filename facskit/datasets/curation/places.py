@@ -35,7 +35,6 @@ def settle(place: Workplace, listing: Listing) -> Settled:
 
     Args:
         place: Where the chunks' tables are.
-        listing: What was found.
 
     Returns:
         Accepted and rejected files; together they are what was found.

@@ -37,9 +37,6 @@ def describe(place: Workplace, listing: Listing, settled: Settled, seconds: floa
     """Count everything.
 
     Args:
-        place: The collection.
-        listing: What was found.
-        settled: What became of it.
         seconds: How long this run took.
 
     Returns:
@@ -73,7 +70,6 @@ def write_report(out: Path, report: Report) -> None:
     """Write `report.json`, and `report.md` for people.
 
     Args:
-        out: Folder of the collection.
         report: What `describe` returned.
     """
     write_text(out / REPORT, json.dumps(report, indent=2, ensure_ascii=False) + "\n")
@@ -82,9 +78,6 @@ def write_report(out: Path, report: Report) -> None:
 
 def read_report(out: Path) -> Report:
     """Read `report.json`.
-
-    Args:
-        out: Folder of the collection.
 
     Raises:
         DatasetError: There is none, or it is damaged.
@@ -136,7 +129,6 @@ def write_contact_sheet(place: Workplace, accepted: pl.DataFrame) -> None:
 
     Args:
         place: The collection; its shards are there.
-        accepted: Where the images lie.
     """
     count = min(_COLUMNS * _ROWS, accepted.height)
     rows = accepted[np.linspace(0, accepted.height - 1, count).round().astype(np.int64)]

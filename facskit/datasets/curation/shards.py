@@ -62,7 +62,6 @@ class ShardWriter:
 
         Args:
             name: Its name in the archive, at most 100 ASCII characters; up to the first dot it names the sample.
-            data: Its content.
 
         Returns:
             Where the content begins in the tar file, in bytes.

@@ -33,7 +33,6 @@ def unpack(source: ImageSource, out: Path) -> None:
     """Unpack a compressed tar archive into a plain one, unless that was done before.
 
     Args:
-        source: The archive.
         out: The plain archive; it appears complete or not at all.
 
     Raises:
@@ -66,7 +65,6 @@ def list_entries(source: ImageSource, place: Path) -> Iterator[Entry]:
     """List every file of a source, sorted by folder and name; images and what is refused unopened.
 
     Args:
-        source: The collection.
         place: Where its bytes are: the source's path, or what `unpack` wrote.
 
     Yields:

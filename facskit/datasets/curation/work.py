@@ -109,7 +109,6 @@ def examine_chunk(place: Workplace, number: int) -> int:
 
     Args:
         place: What to do, and where.
-        number: Number of the chunk.
 
     Returns:
         How many entries the list has.
@@ -136,7 +135,6 @@ def write_shard(place: Workplace, number: int) -> int:
 
     Args:
         place: What to do, and where.
-        number: Number of the shard.
 
     Returns:
         How many images it has.

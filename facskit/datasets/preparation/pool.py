@@ -26,19 +26,12 @@ def part_file(out: Path, unit: Unit) -> Path:
 
     Args:
         out: Folder of the prepared images.
-        unit: The unit.
     """
     return out / _PARTS / f"{unit.number:06d}.parquet"
 
 
 def run_units(units: Sequence[Unit], root: Path, out: Path, config: PreparationConfig) -> None:
     """Do the units that have no table yet.
-
-    Args:
-        units: All of them.
-        root: The corpus's folder.
-        out: Where to write.
-        config: How to crop.
 
     Raises:
         DatasetError: A process died, or an image can't be written.

@@ -47,7 +47,6 @@ def prepare(index: CorpusIndex, config: PreparationConfig, out: Path) -> Path:
 
     Args:
         index: The corpus, from `facskit.datasets.corpora.importers.read_corpus`.
-        config: How to crop.
         out: A new folder outside the corpus, or that of a run with the same corpus and configuration.
 
     Returns:
@@ -78,10 +77,6 @@ def prepare(index: CorpusIndex, config: PreparationConfig, out: Path) -> Path:
 def refuse_inside(out: Path, root: Path) -> None:
     """Refuse to write into a corpus.
 
-    Args:
-        out: Where to write.
-        root: The corpus's folder.
-
     Raises:
         DatasetError: `out` is the folder or lies in it.
     """
@@ -91,9 +86,6 @@ def refuse_inside(out: Path, root: Path) -> None:
 
 def units_of(index: CorpusIndex) -> list[Unit]:
     """Cut a corpus into the pieces that are worked on: recordings, or 500 pictures where it has none.
-
-    Args:
-        index: The corpus.
 
     Returns:
         The units; the image of each row is named in the column `image`.

@@ -76,11 +76,8 @@ def prepare_unit(
     """Write the images of a unit.
 
     Args:
-        unit: Which rows.
         root: The corpus's folder; nothing is written there.
         out: Folder that the image paths are relative to.
-        config: How to crop.
-        tick: Called after each row.
 
     Returns:
         The rows with landmarks moved into the images, `face_score`, and `reason` and `file` for those without image.

@@ -63,11 +63,7 @@ class Runs:
     """How many recordings the frames are from."""
 
     def quantiles(self, unit: int) -> Float[np.ndarray, "5"] | None:
-        """Return the shortest, the quartiles and the longest run of an AU in frames; None if it has none.
-
-        Args:
-            unit: Position of the AU.
-        """
+        """Return the shortest, the quartiles and the longest run of an AU in frames; None if it has none."""
         lengths = self.lengths[unit]
         return np.quantile(lengths, (0, 0.25, 0.5, 0.75, 1)) if len(lengths) else None
 
@@ -153,8 +149,6 @@ def describe_manifest(
     """Count everything.
 
     Args:
-        manifest: The labelled faces.
-        name: What tables call it.
         folds: A division of its rows; each fold's test part is counted.
         fps: Frames per second of its recordings; None takes the corpus's, where it's known.
 
@@ -188,9 +182,6 @@ def count_runs(manifest: Manifest) -> Runs | None:
 
     Frames of a recording are taken in the order of their numbers. A number that is left out or stands twice ends a
     run, and so does an unknown label.
-
-    Args:
-        manifest: The labelled faces.
 
     Returns:
         The lengths; None without columns `recording` and `frame`, if cells in them are empty, or if every row is a

@@ -54,11 +54,7 @@ class TextTable:
 
 
 def units_of_all(parts: Sequence[ManifestStatistics]) -> tuple[ActionUnit, ...]:
-    """Return every AU that one of the manifests has, ascending.
-
-    Args:
-        parts: Statistics of the manifests.
-    """
+    """Return every AU that one of the manifests has, ascending."""
     return tuple(sorted({unit for part in parts for unit in part.action_units}, key=lambda unit: unit.number))
 
 

@@ -26,18 +26,13 @@ class CropCache:
         self._known: UInt8[np.ndarray, "kept"] = _shared(self._kept)
 
     def get(self, position: int) -> UInt8[np.ndarray, "size size 3"] | None:
-        """Return a crop, not to be written into, or None if nobody has put it there.
-
-        Args:
-            position: Which crop.
-        """
+        """Return a crop, not to be written into, or None if nobody has put it there."""
         return self._crops[position] if position < self._kept and self._known[position] else None
 
     def put(self, position: int, crop: UInt8[np.ndarray, "size size 3"]) -> None:
         """Keep a crop if there is room for it.
 
         Args:
-            position: Which crop.
             crop: Its pixels.
         """
         if position < self._kept:

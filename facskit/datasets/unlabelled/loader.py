@@ -52,11 +52,7 @@ class FaceImages:
         return len(self.images)
 
     def to(self, device: torch.device | str) -> "FaceImages":
-        """Return the batch on a device; from pinned memory the copy runs beside other work.
-
-        Args:
-            device: Where to.
-        """
+        """Return the batch on a device; from pinned memory the copy runs beside other work."""
         return FaceImages(
             images=self.images.to(device, non_blocking=True), indices=self.indices.to(device, non_blocking=True)
         )
@@ -124,9 +120,7 @@ class UnlabelledFaces(Dataset[tuple[Tensor, Tensor] | FacskitError]):
     """Cropped and varied 8-bit faces, keyed by epoch and position, so that workers keep no state.
 
     Args:
-        source: Where the images are.
         preparation: How an image becomes what the model sees.
-        rows: Which images.
         cache_gib: How many GiB of finished crops to keep in memory; for random windows, of decoded images of a
             manifest.
 
@@ -215,8 +209,6 @@ class UnlabelledLoader:
     """Batches of one process, epoch by epoch, from any step on; one iteration at a time.
 
     Args:
-        faces: The prepared faces.
-        config: How batches are made.
         train: Whether the order is random in each epoch and an incomplete last batch is left out.
         rank: Number of this process among those that train together.
         world_size: How many processes train together; each gets its share of every global batch.

@@ -43,7 +43,6 @@ class UnlabelledImages:
 
     Args:
         name: What messages call the source.
-        source: Its images.
         origin: What they were made from; None if nobody knows.
     """
 
@@ -90,11 +89,7 @@ class UnlabelledImages:
         return np.arange(len(self))
 
     def subject_names(self, rows: Int64[np.ndarray, "rows"]) -> list[str]:
-        """Return who is in some images, sorted by name; nobody where nobody is named.
-
-        Args:
-            rows: Which images.
-        """
+        """Return who is in some images, sorted by name; nobody where nobody is named."""
         return sorted(set(self._source.subjects[rows])) if isinstance(self._source, Manifest) else []
 
     def remaining_crop(self, wanted: CropRecipe) -> CropRecipe:
@@ -116,10 +111,6 @@ class UnlabelledImages:
 
     def landmarks(self, rows: Int64[np.ndarray, "rows"], recipe: CropRecipe) -> Float32[np.ndarray, "rows 68 2"]:
         """Return the landmarks that a crop of some images needs.
-
-        Args:
-            rows: Which images.
-            recipe: The crop.
 
         Raises:
             DatasetError: The source has no landmarks, or not of all these images.

@@ -41,7 +41,6 @@ def draw_bias(report: BiasReport, picture: Path) -> None:
     """Draw the page.
 
     Args:
-        report: What to show.
         picture: Where to write the figure; the ending says in which format.
     """
     order = np.argsort(-np.nan_to_num(report.frequencies.known, nan=-1.0), kind="stable")

@@ -155,7 +155,6 @@ def groups_by_frequency(units: ActionUnitSet, frequencies: PerAU, source: str = 
     """Call the most frequent third of the AUs head and the least frequent third tail (4 each of 12, 3 each of 8).
 
     Args:
-        units: The AUs.
         frequencies: How often each is present; AUs whose frequency is NaN are in neither group.
         source: What the frequencies are of, in words, for example "training labels".
     """
@@ -177,8 +176,6 @@ def bias_numbers(
     Args:
         predictions: One run or a cross-validation; every seed must have every fold.
         frequencies: How often each AU is present in training, or in the test data.
-        head: The frequent AUs.
-        tail: The rare AUs.
         bootstrap: How subjects are resampled; None for no intervals.
 
     Raises:
@@ -207,9 +204,6 @@ def bias_difference(
         first: Predictions of the network to compare with.
         second: Predictions of the other, on the same images in the same folds; seeds may differ.
         frequencies: How often each AU is present in training, or in the test data.
-        head: The frequent AUs.
-        tail: The rare AUs.
-        bootstrap: How subjects are resampled.
 
     Raises:
         DatasetError: The two don't score the same labels, or a fold has fewer than two subjects.

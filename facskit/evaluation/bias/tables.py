@@ -32,11 +32,7 @@ _NUMBERS = {
 
 
 def bias_tables(report: BiasReport) -> list[Table]:
-    """Return the tables for the terminal, the footnotes as the last one's caption.
-
-    Args:
-        report: What to show.
-    """
+    """Return the tables for the terminal, the footnotes as the last one's caption."""
     summary = Table(title=report.title)
     summary.add_column("Network", overflow="fold")
     for heading, _, _ in _NUMBERS.values():
@@ -57,11 +53,7 @@ def bias_tables(report: BiasReport) -> list[Table]:
 
 
 def bias_markdown(report: BiasReport) -> str:
-    """Return tables and footnotes as Markdown.
-
-    Args:
-        report: What to show.
-    """
+    """Return tables and footnotes as Markdown."""
     tables = (
         TextTable(
             title=report.title,
@@ -80,11 +72,7 @@ def bias_markdown(report: BiasReport) -> str:
 
 
 def bias_dict(report: BiasReport) -> dict[str, Any]:
-    """Return every number as plain values: fractions, None where undefined.
-
-    Args:
-        report: What to show.
-    """
+    """Return every number as plain values: fractions, None where undefined."""
     codes, training = report.action_units.codes, report.frequencies.training
     return {
         "title": report.title,
@@ -101,12 +89,7 @@ def bias_dict(report: BiasReport) -> dict[str, Any]:
 
 
 def write_bias_report(report: BiasReport, folder: Path) -> tuple[Path, Path]:
-    """Write `results.md` and `results.json` into a folder, each atomically, and return their paths.
-
-    Args:
-        report: What to write.
-        folder: Where; made if needed.
-    """
+    """Write `results.md` and `results.json` into a folder, each atomically, and return their paths."""
     paths = folder / "results.md", folder / "results.json"
     texts = bias_markdown(report), json.dumps(bias_dict(report), indent=2, ensure_ascii=False) + "\n"
     for path, text in zip(paths, texts, strict=True):

@@ -21,7 +21,6 @@ def draw_confusion(
     Args:
         confusion: Images by true expression (row) and predicted one (column).
         expressions: Names of rows and columns.
-        title: Heading.
         picture: Where to write the figure; the ending says in which format.
     """
     support = confusion.sum(axis=1)

@@ -106,7 +106,6 @@ def confusion_matrix(
 
     Args:
         labels: Positions; -1 is unknown.
-        predicted: Positions.
         classes: How many expressions there are.
     """
     known = labels >= 0
@@ -121,7 +120,6 @@ def expected_calibration_error(
 
     Args:
         labels: Positions; -1 is unknown.
-        probabilities: One row per image.
         bins: Number of equally wide ranges of confidence.
 
     Returns:
@@ -158,9 +156,7 @@ def wilson_interval(correct: int, total: int, level: float = 0.95) -> tuple[floa
     """Return the interval of a share, from a number of independent images.
 
     Args:
-        correct: Images recognised.
         total: All images; at least one.
-        level: Confidence.
 
     Paper:
         (p + z^2/2n -+ z sqrt(p (1 - p) / n + z^2/4n^2)) / (1 + z^2/n), Wilson, JASA 22, 1927.

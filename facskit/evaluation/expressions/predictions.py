@@ -167,7 +167,6 @@ def predict_expressions(
 
     Args:
         model: Maps images to one logit per expression.
-        batches: Labelled images, each once.
         expressions: What the logits and the batches' labels mean.
         source: Where the rows and the model come from.
         precision: Number format of the model's arithmetic; the softmax is always in 32 bits.

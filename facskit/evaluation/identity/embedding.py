@@ -88,10 +88,7 @@ def embed_features(
     """Draw a map of some subjects' faces and measure how they cluster.
 
     Args:
-        features: Of each face.
-        subjects: Whose face it is.
         labels: `LabelState` values of its AUs.
-        action_units: Columns of the labels.
         config: How many subjects, and the numbers of the methods; the default when not given.
 
     Raises:

@@ -74,7 +74,6 @@ def probe_identity(
 
     Args:
         features: Of each face, in evaluation mode and without random changes: `extract_features`.
-        subjects: Whose face it is.
         recordings: Which recording of the subject it is from. If given, the probe is tested on recordings that it
             wasn't fitted to; otherwise on random frames, as in the paper.
         config: Frames, fit and interval; the default when not given.
@@ -108,8 +107,6 @@ def probe_split(
     """Fit and score a probe on parts that were chosen before.
 
     Args:
-        features: Of each face.
-        subjects: Whose face it is.
         split: Which rows of the two belong to which part.
         config: Fit; its `split` isn't looked at.
 

@@ -108,7 +108,6 @@ def choose_rows(faces: Manifest, count: int) -> list[int]:
     """Choose faces to draw: people spread evenly over all, and of each the image with the most action units.
 
     Args:
-        faces: The labelled faces.
         count: How many; fewer if there are fewer people.
     """
     present = (faces.labels == LabelState.PRESENT).sum(axis=1)
@@ -132,10 +131,8 @@ def check_attention(
     Args:
         model: The network, on the device where it is to run.
         info: What its weight file says about it.
-        faces: The labelled faces.
         rows: Faces to keep for pictures.
         spread: Standard deviation of the predefined maps' bumps, in map cells; CIU's share of the face if left out.
-        batch_size: Faces computed at once.
 
     Raises:
         CheckpointError: The weights know an action unit for which there is no rule where it shows.

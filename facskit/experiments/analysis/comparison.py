@@ -170,12 +170,7 @@ def compare_networks(networks: Sequence[TrainedNetwork], config: BootstrapConfig
 
 
 def write_comparison(report: ComparisonReport, folder: Path) -> None:
-    """Write `results.md` and `results.json`.
-
-    Args:
-        report: The results.
-        folder: Where to.
-    """
+    """Write `results.md` and `results.json`."""
     write_text(folder / "results.md", report.to_markdown())
     write_text(folder / "results.json", json.dumps(report.to_dict(), indent=2, ensure_ascii=False) + "\n")
 

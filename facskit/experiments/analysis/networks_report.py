@@ -40,9 +40,6 @@ class NetworkScores:
 def compare_networks(out: Path) -> list[NetworkScores]:
     """Score the three networks of a run or cross-validation by causal intervention.
 
-    Args:
-        out: Its folder.
-
     Returns:
         The imbalanced, the balanced and the unbiased network, as far as there are any.
 

@@ -76,9 +76,6 @@ def find_networks(words: Sequence[str], *, stages: bool = True) -> list[TrainedN
 def training_rates(recipe: Recipe) -> Float[np.ndarray, "aus"]:
     """Return how often each AU is present among the faces that a run was trained on.
 
-    Args:
-        recipe: The run's recipe.
-
     Raises:
         DatasetError: The faces aren't there any more, or can't be divided as the recipe says.
         RecipeError: The recipe's fold doesn't exist.

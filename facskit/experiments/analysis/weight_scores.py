@@ -47,7 +47,6 @@ def evaluate(
         manifest: Path of the manifest, or `packaged`.
         out: Folder for predictions and report.
         device: Where to compute: `auto`, `cpu`, `cuda` or `mps`.
-        batch_size: Images computed at once.
         known_people: What to do about people the weights were trained on, as far as that is certain.
 
     Returns:

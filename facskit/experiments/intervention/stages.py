@@ -45,7 +45,6 @@ def stage_recipe(recipe: Recipe, name: StageName) -> Recipe:
 
     Args:
         recipe: A recipe of causal intervention, of one fold and seed.
-        name: Which network.
 
     Raises:
         RecipeError: The initial weights are a cross-validation by causal intervention, or lack this network.
@@ -76,7 +75,6 @@ def stage_folder(recipe: Recipe, root: Path, name: StageName) -> Path:
     Args:
         recipe: A recipe of causal intervention, of one fold and seed.
         root: Folder of the run or cross-validation, for stages that are trained there.
-        name: Which network.
     """
     reused = _config(recipe).stages
     stages = Path(reused) if reused else root / STAGES

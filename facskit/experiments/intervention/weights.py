@@ -35,10 +35,7 @@ def write_intervention_weights(
 
     Args:
         recipe: The recipe of the run.
-        session: Its faces and runtime.
-        fold: Its fold.
         objective: The trained objective, with its teachers.
-        folder: Folder of the run.
     """
     assert isinstance(recipe.objective, CausalInterventionConfig)
     loader = assemble_loader(recipe, session.manifest, fold, "train", session.fabric, plain=True)
@@ -63,7 +60,6 @@ def describe_intervention_weights(
     Args:
         weights: Weight of the imbalanced risk of each image, or of each image and action unit; NaN where no label is
             known.
-        config: How they were made.
         units: What the columns mean, if there is one for each action unit.
 
     Returns:

@@ -31,7 +31,6 @@ class FixedMasks:
     Args:
         faces: The faces, without random changes.
         objective: The loss, which also normalises pixels.
-        recipe: The whole recipe.
         fabric: The runtime, for the number format that training computes in.
     """
 
@@ -102,8 +101,6 @@ def assemble_pretraining(recipe: PretrainRecipe, source: UnlabelledImages, fabri
     """Seed the process and build what a pre-training needs.
 
     Args:
-        recipe: The whole recipe.
-        source: The images.
         fabric: The runtime; batches are divided among its processes.
 
     Raises:
@@ -138,9 +135,6 @@ def assemble_pretraining(recipe: PretrainRecipe, source: UnlabelledImages, fabri
 
 def assemble_autoencoder(recipe: PretrainRecipe) -> MaskedAutoencoder:
     """Build the recipe's network, with its initial weights if it names some.
-
-    Args:
-        recipe: The whole recipe.
 
     Raises:
         CheckpointError: The initial weights are missing, damaged, or belong to another network.

@@ -37,11 +37,7 @@ __all__ = ["PretrainingDirectory", "pretrain"]
 
 
 class PretrainingDirectory(RunDirectory):
-    """The files of one pre-training.
-
-    Args:
-        path: The folder.
-    """
+    """The files of one pre-training."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
@@ -59,10 +55,6 @@ class PretrainingDirectory(RunDirectory):
 
 def pretrain(recipe: PretrainRecipe, out: Path) -> Path:
     """Pre-train an autoencoder; a run that broke off goes on and ends with the same weights.
-
-    Args:
-        recipe: The whole pre-training.
-        out: Folder of the run.
 
     Returns:
         The weight file.

@@ -70,7 +70,6 @@ def faces_of_sources(
     """Choose the faces of every run.
 
     Args:
-        sources: What is probed.
         manifest: Path of a manifest, or `packaged`; empty for the faces of each run's recipe. Weights without a
             recipe take those of the first run that has one.
         part: Which of a run's faces.

@@ -45,11 +45,7 @@ class _Row:
 
 
 def probe_tables(probing: Probing) -> list[TextTable]:
-    """Return the tables: accuracies by epoch, differences at the end of training, and clusters if maps were drawn.
-
-    Args:
-        probing: What was found.
-    """
+    """Return the tables: accuracies by epoch, differences at the end of training, and clusters if maps were drawn."""
     every = _series(probing)
     tables = [_accuracies(probing, series) for series in every]
     if len(probing.sources) > 1:
@@ -58,23 +54,14 @@ def probe_tables(probing: Probing) -> list[TextTable]:
 
 
 def probe_markdown(probing: Probing) -> str:
-    """Return the tables as Markdown.
-
-    Args:
-        probing: What was found.
-    """
+    """Return the tables as Markdown."""
     faces = " ".join(f"Probed on {each}." for each in probing.faces)
     tables = "\n".join(table.to_markdown() for table in probe_tables(probing))
     return f"# Identity probe\n\n{faces}\n\n{tables}"
 
 
 def write_probing(probing: Probing, out: Path) -> list[Path]:
-    """Write `results.md`, `results.json`, `probe.png` and, if maps were drawn, `embedding.png`; return their paths.
-
-    Args:
-        probing: What was found.
-        out: The folder.
-    """
+    """Write `results.md`, `results.json`, `probe.png` and, if maps were drawn, `embedding.png`; return their paths."""
     paths = [out / "results.md", out / "results.json", out / "probe.png"]
     write_text(paths[0], probe_markdown(probing))
     write_text(paths[1], json.dumps(_plain(probing), indent=2, ensure_ascii=False) + "\n")

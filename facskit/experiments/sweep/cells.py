@@ -23,11 +23,7 @@ __all__ = [
 
 
 def short_keys(keys: Sequence[str]) -> tuple[str, ...]:
-    """Return the last part of each key, or the whole key where last parts coincide.
-
-    Args:
-        keys: Keys of a recipe.
-    """
+    """Return the last part of each key, or the whole key where last parts coincide."""
     last = [key.rpartition(".")[2] for key in keys]
     return tuple(key if last.count(name) > 1 else name for key, name in zip(keys, last, strict=True))
 
@@ -60,7 +56,6 @@ def plain_point(one: PointResult, difference: DifferenceInterval | None) -> dict
     """Return the numbers of a grid point as JSON can hold them: fractions, None where undefined.
 
     Args:
-        one: The grid point.
         difference: Its F1 minus that of the first point.
     """
     best = one.best_epoch

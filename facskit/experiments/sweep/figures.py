@@ -39,7 +39,6 @@ def draw_curves(
     Args:
         curves: F1 after each epoch, as a fraction, by the grid point's values in words; NaN where nothing was logged.
         keys: What the values are of.
-        title: Heading.
         picture: Where to write the figure; the ending says in which format.
     """
     shown = {values: runs for values, runs in curves.items() if not np.isnan(runs).all()}
@@ -74,7 +73,6 @@ def draw_gamma(
     Args:
         f1: Macro F1 of each run, as fractions, by gamma.
         histograms: Weights of the imbalanced side, by gamma; those that are there.
-        title: Heading.
         picture: Where to write the figure; the ending says in which format.
 
     Paper:

@@ -79,7 +79,6 @@ def change_recipe(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
     """Return a recipe with other values of some keys, all changed at once.
 
     Args:
-        recipe: The recipe.
         values: New value of each key, such as `objective.strength`.
 
     Raises:
@@ -97,7 +96,6 @@ def find_key(recipe: Recipe, option: str) -> str:
     """Return the key of a recipe that an option of the command line means.
 
     Args:
-        recipe: The recipe.
         option: The option without its dashes: `objective.head-depth`; the key itself will do too.
 
     Raises:
@@ -121,8 +119,6 @@ def parse_values(recipe: Recipe, key: str, text: str) -> list[Any]:
 
     Args:
         recipe: The recipe, which says what type the key's values have.
-        key: The key.
-        text: One value or several.
 
     Raises:
         RecipeError: A value has the wrong type or isn't one of the choices.

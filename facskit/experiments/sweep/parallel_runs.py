@@ -98,7 +98,6 @@ def train_runs(runs: Sequence[PlannedRun], slots: Sequence[Slot], logs: Path) ->
 
     Args:
         runs: The runs, the most wanted first.
-        slots: Where to train.
         logs: Folder for what the processes say.
 
     Returns:
@@ -202,7 +201,6 @@ def may_start(run: PlannedRun, working: Sequence[PlannedRun]) -> bool:
     """Tell whether nobody is busy with stages that a run will use.
 
     Args:
-        run: The run.
         working: The runs that are being trained.
     """
     others = [other for other in working if run.shared is not None and other.shared == run.shared]

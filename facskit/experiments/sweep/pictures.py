@@ -25,7 +25,6 @@ def draw_sweep(report: SweepReport, folder: Path) -> list[Path]:
     """Draw validation F1 over epochs, and F1 over gamma with the weights if the gamma of CIU was swept.
 
     Args:
-        report: The results.
         folder: Where to; figures of an earlier call that can't be drawn any more are deleted.
 
     Returns:
@@ -54,11 +53,7 @@ def draw_sweep(report: SweepReport, folder: Path) -> list[Path]:
 
 
 def read_weights(one: PointResult) -> WeightHistogram | None:
-    """Return the intervention weights of a grid point's runs together; None if no run wrote them.
-
-    Args:
-        one: The grid point.
-    """
+    """Return the intervention weights of a grid point's runs together; None if no run wrote them."""
     paths = [run.folder / WEIGHTS for run in one.runs]
     found = [json.loads(path.read_text(encoding="utf-8")) for path in paths if path.exists()]
     if not found:

@@ -197,7 +197,6 @@ def build_sweep_report(
     Args:
         planned: The runs of each grid point, in the order of the grid.
         failures: Why runs failed, by their folder.
-        title: What was swept.
 
     Raises:
         DatasetError: No run is finished, or predictions are damaged.
@@ -213,8 +212,6 @@ def write_sweep_report(report: SweepReport, folder: Path, pictures: Sequence[Pat
     """Write `results.md`, `results.json` and `results.csv`.
 
     Args:
-        report: The results.
-        folder: Folder of the sweep.
         pictures: Figures in it that the text shows.
     """
     tables = [report.to_paper_table(), report.to_unit_table()]

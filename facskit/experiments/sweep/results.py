@@ -58,11 +58,7 @@ class PointResult:
         return {run: self.predictions.run(*run).scores().macro("f1").value for run in self.predictions.runs}
 
     def per_au(self, metric: str) -> Float[np.ndarray, "aus"]:
-        """Return a metric per AU: mean over folds, then seeds; over whatever runs there are if some are missing.
-
-        Args:
-            metric: Name of the metric.
-        """
+        """Return a metric per AU: mean over folds, then seeds; over whatever runs there are if some are missing."""
         assert self.predictions is not None
         if self.complete:
             return CrossValidationResult(self.predictions).mean(metric)
@@ -70,11 +66,7 @@ class PointResult:
         return defined_mean(np.stack(scores), axis=0)
 
     def mean(self, metric: str) -> float:
-        """Return the macro mean of a metric; NaN if no run is finished.
-
-        Args:
-            metric: Name of the metric.
-        """
+        """Return the macro mean of a metric; NaN if no run is finished."""
         return float("nan") if self.predictions is None else macro_mean(self.per_au(metric)).value
 
     @cached_property
@@ -123,10 +115,6 @@ class PointResult:
 
 def read_point(point: GridPoint, planned: Sequence[PlannedRun]) -> PointResult:
     """Read the finished runs of a grid point.
-
-    Args:
-        point: The combination of values.
-        planned: All its runs.
 
     Raises:
         DatasetError: The predictions of a run are damaged.

@@ -52,11 +52,7 @@ class Sweep:
     """Folder of the sweep."""
 
     def runs(self, point: GridPoint) -> list[PlannedRun]:
-        """Return the runs of a point, fold by fold for each seed.
-
-        Args:
-            point: One of the grid.
-        """
+        """Return the runs of a point, fold by fold for each seed."""
         runs = []
         for seed in self.seeds:
             for fold in self.folds:
@@ -91,7 +87,6 @@ def plan_sweep(
     Args:
         recipe: What all runs have in common.
         swept: Values by key, for example `{"objective.strength": (0.0, 0.5)}`; without any, seeds and folds are swept.
-        out: Folder of the sweep.
         seeds: Seeds of every point; those of the recipe's evaluation if empty.
         folds: Folds of every point, from 1; the recipe's fold if empty, all if None.
 
@@ -120,7 +115,6 @@ def run_sweep(sweep: Sweep, *, jobs: int = 0, devices: Sequence[str] = ()) -> Sw
     """Train what isn't trained yet, then score everything together.
 
     Args:
-        sweep: What to train.
         jobs: Runs at a time; 0 for one per GPU, or one per core of the processor.
         devices: Numbers of the GPUs to use; all there are if empty.
 
@@ -144,10 +138,6 @@ def run_sweep(sweep: Sweep, *, jobs: int = 0, devices: Sequence[str] = ()) -> Sw
 
 def _share_stages(recipe: Recipe, folder: Path) -> tuple[Recipe, Path | None]:
     """Give points whose first stages are the same one folder for them.
-
-    Args:
-        recipe: Recipe of a run.
-        folder: Where such folders are.
 
     Returns:
         The recipe that names the folder, and the folder; None for an objective without stages.

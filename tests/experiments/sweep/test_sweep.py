@@ -15,7 +15,7 @@ from facskit.experiments.sweep.sweep import plan_sweep, run_sweep
 from tests.experiments.drawn_faces import write_drawn_faces
 from tests.experiments.sweeping import finish, tiny_recipe
 
-RECIPES = Path(__file__).parents[2] / "recipes"
+RECIPES = Path(__file__).parents[3] / "recipes"
 
 
 @pytest.fixture(scope="module")

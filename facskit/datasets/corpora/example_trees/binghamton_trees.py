@@ -34,13 +34,7 @@ _ENOUGH = 4  # subjects, so that a published fold keeps image folders beside the
 
 
 def write_bp4d(root: Path, cast: Cast, plan: TreePlan) -> None:
-    """Write a small BP4D; each recording has an uncoded picture before and after the coded ones.
-
-    Args:
-        root: Its folder.
-        cast: Who plays the subjects.
-        plan: How large it is.
-    """
+    """Write a small BP4D; each recording has an uncoded picture before and after the coded ones."""
     names = round_robin(published_parts("bp4d"), plan.subjects)
     for index, name in enumerate(names):
         for task in range(1, 9):
@@ -67,13 +61,7 @@ def write_bp4d(root: Path, cast: Cast, plan: TreePlan) -> None:
 
 
 def write_bp4d_plus(root: Path, cast: Cast, plan: TreePlan) -> None:
-    """Write a small BP4D+; label f belongs to image f - 1, and images count from 0.
-
-    Args:
-        root: Its folder.
-        cast: Who plays the subjects.
-        plan: How large it is.
-    """
+    """Write a small BP4D+; label f belongs to image f - 1, and images count from 0."""
     names = round_robin(published_parts("bp4d-plus"), plan.subjects, first=("F001", "F042"))
     for index, name in enumerate(names):
         tasks = [*_BP4D_PLUS_TASKS, *((11,) if plan.quirks and name == "F042" else ())]

@@ -15,13 +15,7 @@ _TRIALS = ("A1_AU1_TrailNo_1", "Y1_Happy_TrailNo_1")
 
 
 def write_disfa(root: Path, cast: Cast, plan: TreePlan) -> None:
-    """Write a small DISFA; labels count from 1, landmark files and extracted images from 0.
-
-    Args:
-        root: Its folder.
-        cast: Who plays the subjects.
-        plan: How large it is.
-    """
+    """Write a small DISFA; labels count from 1, landmark files and extracted images from 0."""
     for index, name in enumerate(round_robin(published_parts("disfa"), plan.subjects, first=_ODD)):
         take = cast.take(index, 0, plan.frames)
         coded = plan.frames - 1 if plan.quirks and name == "SN010" else plan.frames
@@ -43,13 +37,7 @@ def write_disfa(root: Path, cast: Cast, plan: TreePlan) -> None:
 
 
 def write_disfa_plus(root: Path, cast: Cast, plan: TreePlan) -> None:
-    """Write a small DISFA+ of at most nine people, two trials each.
-
-    Args:
-        root: Its folder.
-        cast: Who plays the subjects.
-        plan: How large it is.
-    """
+    """Write a small DISFA+ of at most nine people, two trials each."""
     for index, name in enumerate(_PLUS_PEOPLE[: plan.subjects]):
         for turn, trial in enumerate(_TRIALS):
             take = cast.take(index, turn * plan.frames, plan.frames)

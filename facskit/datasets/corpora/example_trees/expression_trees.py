@@ -67,7 +67,6 @@ def write_expression_tree(
     """Write a small complete corpus of expressions, quirks included.
 
     Args:
-        corpus: Whose layout.
         out: An empty or missing folder.
         faces: Pictures with AU labels; the packaged ones by default.
         images: How many pictures, taken from all classes in turn.
@@ -102,7 +101,6 @@ def write_list_tree(kind: Literal["fmae-iat", "jaa", "me-graphau"], out: Path, c
     """Write lists as their authors keep them, with pictures of two invented people in each published part.
 
     Args:
-        kind: Whose lists.
         out: An empty or missing folder.
         corpus: `bp4d` or `disfa`, whose names the people get.
 

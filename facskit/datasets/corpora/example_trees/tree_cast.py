@@ -64,7 +64,6 @@ class Take:
 
         Args:
             frame: Counted from 0.
-            path: The file to write.
         """
         if self.faces.is_packed and path.suffix == ".jpg":
             with_folder(path).write_bytes(self.faces.table[IMAGE_BYTES][self.rows[frame]])
@@ -75,7 +74,6 @@ class Take:
         """Write all frames as a video; a name ending in `.avi` gets the same content as `.mp4`.
 
         Args:
-            path: The file to write.
             mirrored: Whether the pictures are flipped, so that a second camera's video is another one.
         """
         part = with_folder(path).with_name(f".{path.stem}.mp4")
@@ -129,8 +127,6 @@ class Cast:
 
         Args:
             subject: Position of the subject in the corpus, below `people`.
-            start: The first face.
-            frames: How many.
         """
         rows = self._rows_of[subject]
         return Take(faces=self.faces, rows=tuple(int(rows[(start + step) % len(rows)]) for step in range(frames)))
@@ -141,8 +137,6 @@ def round_robin(parts: Sequence[Sequence[str]], count: int, first: Sequence[str]
 
     Args:
         parts: The subjects of each fold.
-        count: How many are wanted.
-        first: Subjects to choose first.
 
     Returns:
         Their names; fewer if there aren't so many.

@@ -29,7 +29,6 @@ def write_code_table(
     """Write an occurrence table.
 
     Args:
-        path: The file.
         header: Name of each column, that of the frame first; the others are numbers of AUs.
         frames: Frame number of each row.
         codes: Codes by AU number; 9 in columns of other AUs.
@@ -47,10 +46,7 @@ def write_code_list(path: Path, frames: Sequence[int | str], codes: Sequence[int
     """Write one frame and code per line.
 
     Args:
-        path: The file.
-        frames: Numbers or image names.
         codes: Codes in the same order.
-        separator: What stands between them.
     """
     lines = [f"{frame}{separator}{code}" for frame, code in zip(frames, codes, strict=True)]
     with_folder(path).write_bytes("\n".join([*lines, ""]).encode())
@@ -60,7 +56,6 @@ def write_fit_file(path: Path, points: Sequence[Float[np.ndarray, "68 2"] | None
     """Write 49 landmarks per frame as the structure `fit` with the field `pred`, counted from 1 in pixels.
 
     Args:
-        path: The file.
         points: 68 landmarks of each frame, counted from 0; None for a frame that wasn't tracked, which becomes an
             empty matrix.
         old: Whether to write the older kind of MATLAB file instead of HDF5.
@@ -87,7 +82,6 @@ def write_point_file(path: Path, points: Float[np.ndarray, "68 2"]) -> None:
     """Write DISFA's 66 landmarks of one frame as `pts`, counted from 1 in pixels.
 
     Args:
-        path: The file.
         points: 68 landmarks, counted from 0.
     """
     scipy.io.savemat(with_folder(path), {"pts": points[list(POINTS_66)] + 1})
@@ -95,9 +89,6 @@ def write_point_file(path: Path, points: Float[np.ndarray, "68 2"]) -> None:
 
 def with_folder(path: Path) -> Path:
     """Make a file's folder.
-
-    Args:
-        path: The file.
 
     Returns:
         The same path.

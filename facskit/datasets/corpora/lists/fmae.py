@@ -78,7 +78,6 @@ def write_fmae_list(manifest: Manifest, path: Path) -> tuple[Finding, ...]:
 
     Args:
         manifest: What to write; paths stay as they are, relative to the manifest's folder.
-        path: The file.
 
     Returns:
         What the format can't hold: unknown labels become 999, which its reader takes for absent.

@@ -78,8 +78,6 @@ def read_foreign_table(path: Path, kind: TableKind, *, threshold: float = 0.5) -
     """Read a tool's result table.
 
     Args:
-        path: The CSV file.
-        kind: Whose table it is.
         threshold: For py-feat and facskit: the probability from which an AU is present. Facskit's own decisions
             (`AU01_c`) aren't used, so that tables are comparable.
 

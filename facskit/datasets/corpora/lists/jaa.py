@@ -143,7 +143,6 @@ def write_jaa_list(manifest: Manifest, prefix: Path, rows: Sequence[int] | None 
     Paths stay as they are, relative to the manifest's folder. Weights are computed from the rows written.
 
     Args:
-        manifest: What to write.
         prefix: The common part of the names, for example `list/BP4D_part1`.
         rows: Which rows in which order; by default all.
 

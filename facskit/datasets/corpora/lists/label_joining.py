@@ -35,7 +35,6 @@ def join_labels(images: Path, source: LabelSource, *, frame_offset: int = 0) -> 
 
     Args:
         images: A table with `image` and `subject`, and for videos `recording` and `frame`; it needs no labels.
-        source: The tool's labels.
         frame_offset: What to add to the table's frame numbers to get the video's, which count from 0: -1 if they count
             from 1.
 

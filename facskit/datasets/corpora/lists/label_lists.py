@@ -74,7 +74,6 @@ class LabelList:
 
         Args:
             root: The folder that the list's image paths begin in.
-            name: What messages call it.
         """
         table = self.table.with_columns(pl.col(SUBJECT).cast(pl.Categorical))
         origin = DataOrigin(corpus=self.corpus, decisions=dict(self.decisions), facskit=__version__)
@@ -89,7 +88,6 @@ def who_is_in(images: pl.Series, place: str) -> tuple[pl.DataFrame, list[Finding
     paths the first folder is taken for the person.
 
     Args:
-        images: The paths.
         place: The list's file, for findings.
 
     Returns:
@@ -150,7 +148,6 @@ def count_images(images: pl.Series, root: Path) -> int:
     """Count the image files that exist, with one listing per folder.
 
     Args:
-        images: Paths.
         root: The folder they begin in.
     """
     present: set[str] = set()
@@ -167,7 +164,6 @@ def columns_for(count: int, place: str, action_units: ActionUnitSet | None) -> A
     """Say which AUs a list's columns are: the lists don't say so themselves.
 
     Args:
-        count: Number of columns.
         place: The file, for the message.
         action_units: What the user says, if anything.
 

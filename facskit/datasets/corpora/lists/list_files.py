@@ -41,7 +41,6 @@ def read_numbers(path: Path, rows: int) -> Float[np.ndarray, "rows columns"]:
     """Read a table of numbers separated by spaces or tabs.
 
     Args:
-        path: The file.
         rows: Number of lines it must have, that of the list of paths.
 
     Raises:
@@ -111,7 +110,6 @@ def write_exactly(path: Path, text: str) -> None:
 
     Args:
         path: The file to write or replace.
-        text: Its new content.
     """
     with atomic_path(path) as part:
         part.write_bytes(text.encode())

@@ -129,7 +129,6 @@ def write_me_graphau_folds(manifest: Manifest, folder: Path, corpus: str) -> tup
 
     Args:
         manifest: BP4D or DISFA with the corpus's own names of subjects.
-        folder: Where to write.
         corpus: `bp4d` or `disfa`.
 
     Returns:

@@ -83,10 +83,7 @@ def decide_missing(coded: pl.DataFrame, units: ActionUnitSet, decisions: Decisio
     """Turn the code for "can't be coded" into what the user wants; a column that a file lacks stays unknown.
 
     Args:
-        coded: Has the AU columns.
-        units: Which these are.
         decisions: Says what a missing code means.
-        notes: Takes dropped frames.
     """
     columns = [pl.col(code) for code in units.codes]
     if decisions.missing == "drop-frame":
@@ -105,7 +102,6 @@ def place_frames(coded: pl.DataFrame, places: FramePlaces, notes: ImportLog) -> 
 
     Args:
         coded: Columns `subject`, `recording`, `frame`, `file` and labels.
-        places: Where the pictures are.
         notes: Takes frames without a picture and pictures without labels.
 
     Returns:
@@ -232,7 +228,6 @@ def add_landmarks(
         placed: From `place_frames`.
         read: Gives the landmarks of a recording at some positions; None if the corpus's folder has none.
         decisions: Says which frames are wanted.
-        notes: Takes dropped frames.
     """
     if read is None:
         if decisions.frames == "landmarks":
@@ -267,7 +262,6 @@ def finish(index: CorpusIndex, decisions: Decisions, notes: ImportLog) -> Corpus
     Args:
         index: All but `dropped`, `findings` and `expected`.
         decisions: Say which published counts belong to it.
-        notes: What was noted.
     """
     dropped = notes.dropped
     table = index.table.join(dropped.filter(pl.col(FRAME).is_not_null()), on=[SUBJECT, RECORDING, FRAME], how="anti")

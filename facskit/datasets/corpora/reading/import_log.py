@@ -34,7 +34,6 @@ class ImportLog:
         """Note damage or loss.
 
         Args:
-            place: The file or folder.
             sentence: What was found, what was expected, what to do.
 
         Raises:
@@ -89,12 +88,7 @@ class ImportLog:
 
 
 def some_of(names: Iterable[str], limit: int = 3) -> str:
-    """List a few names and count the rest.
-
-    Args:
-        names: What to list.
-        limit: How many to name.
-    """
+    """List a few names and count the rest."""
     every: Sequence[str] = list(names)
     rest = f" and {len(every) - limit} more" if len(every) > limit else ""
     return ", ".join(every[:limit]) + rest

@@ -47,8 +47,6 @@ def read_code_tables(files: Sequence[LabelFile], units: ActionUnitSet, notes: Im
     of AUs, where it happens to be called 1 like the column of AU 1.
 
     Args:
-        files: The tables.
-        units: The AUs wanted.
         notes: Takes damaged files, columns and codes.
 
     Returns:

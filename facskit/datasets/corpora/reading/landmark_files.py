@@ -34,7 +34,6 @@ def read_fit_file(path: Path, positions: Sequence[int]) -> Float[np.ndarray, "fr
     older kind, where each frame is a 49 x 2 matrix.
 
     Args:
-        path: The file.
         positions: Frames counted from 0.
 
     Returns:
@@ -72,9 +71,6 @@ def _frames_of(path: Path) -> Iterator[tuple[int, Callable[[int], Any]]]:
 def read_point_file(path: Path) -> Float[np.ndarray, "66 2"]:
     """Read one frame's `SN001_0000_lm.mat` of DISFA.
 
-    Args:
-        path: The file.
-
     Returns:
         Pixels counted from 0; NaN if the file has none.
 
@@ -91,9 +87,6 @@ def point_file_position(name: str) -> int | None:
     """Tell which frame, counted from 0, a file of DISFA's landmarks belongs to.
 
     Most are called `SN001_0000_lm.mat` and counted from 0; some subjects' are called `l00001_lm.mat`, from 1.
-
-    Args:
-        name: The file's name.
 
     Returns:
         The frame, or None if it is another file.

@@ -34,7 +34,6 @@ def read_media_bytes(root: Path, media: str) -> bytes:
     """Read an encoded image, from its file or from inside a zip archive; archives stay open between calls.
 
     Args:
-        root: The corpus's folder.
         media: A value of the column `media` that names an image.
 
     Returns:

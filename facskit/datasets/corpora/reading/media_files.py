@@ -58,7 +58,6 @@ def one_per_recording(units: Sequence[MediaUnit], notes: ImportLog) -> list[Medi
     """Choose where several places have pictures of one recording: images before archives before videos.
 
     Args:
-        units: Everything found.
         notes: Takes a note for each choice.
     """
     chosen: dict[tuple[str, str], MediaUnit] = {}
@@ -80,7 +79,6 @@ def list_images(units: Sequence[MediaUnit], notes: ImportLog) -> pl.DataFrame:
     """List the images of folders and archives.
 
     Args:
-        units: Where they are.
         notes: Takes unreadable places and images with the same number.
 
     Returns:
@@ -142,7 +140,6 @@ def list_videos(units: Sequence[MediaUnit], notes: ImportLog) -> pl.DataFrame:
     """Read the headers of videos.
 
     Args:
-        units: Where they are.
         notes: Takes videos that can't be read.
 
     Returns:

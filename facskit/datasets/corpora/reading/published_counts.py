@@ -75,7 +75,6 @@ def expected_counts(corpus: str, decisions: Decisions) -> dict[str, int]:
     """Return the published counts to compare a complete copy with.
 
     Args:
-        corpus: Which corpus.
         decisions: With `frames` set to landmarks, the count of those frames is among them; with a paper's choices,
             the count of the paper's own list.
     """
@@ -94,7 +93,6 @@ def check_counts(
     """Compare a copy with what was published: nothing for a perfect one, one finding for each kind of difference.
 
     Args:
-        corpus: Which corpus.
         coded: All coded frames of the label files.
         with_landmarks: The frames with landmarks, if only these are wanted.
         notes: Takes the differences; its folder is named as their place.
