@@ -4,7 +4,7 @@ Each finished unit leaves a table of its rows, with a reason where a frame could
 so a unit that has one is complete.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,9 +29,10 @@ from facskit.faces.following import FaceFollower
 from facskit.faces.images import decode_image, encode_jpeg, warp
 from facskit.faces.landmarks import POINTS_49
 from facskit.faces.video import frames
-from facskit.files import PART_PATTERN, atomic_path
+from facskit.files import atomic_path
+from facskit.processes import tick
 
-__all__ = ["FACE_SCORE", "FILE", "REASON", "Unit", "prepare_unit"]
+__all__ = ["FACE_SCORE", "FILE", "REASON", "Unit", "do_unit", "part_file", "prepare_unit"]
 
 FACE_SCORE = "face_score"
 """Column with the detector's confidence; empty where the corpus's landmarks placed the crop."""
@@ -70,10 +71,25 @@ class _Result:
     landmarks: Landmarks | None = None
 
 
-def prepare_unit(
-    unit: Unit, root: Path, out: Path, config: PreparationConfig, tick: Callable[[], None] = lambda: None
-) -> pl.DataFrame:
-    """Write the images of a unit.
+def part_file(parts: Path, unit: Unit) -> Path:
+    """Return where a finished unit leaves its table.
+
+    Args:
+        parts: Folder of everything that isn't final.
+    """
+    return parts / f"{unit.number:06d}.parquet"
+
+
+def do_unit(root: Path, out: Path, parts: Path, config: PreparationConfig, unit: Unit) -> int:
+    """Write the images of a unit and, last of all, its table; each frame was counted, so 0 is returned."""
+    rows = prepare_unit(unit, root, out, config)
+    with atomic_path(part_file(parts, unit)) as part:
+        rows.write_parquet(part)
+    return 0
+
+
+def prepare_unit(unit: Unit, root: Path, out: Path, config: PreparationConfig) -> pl.DataFrame:
+    """Write the images of a unit, and count each frame.
 
     Args:
         root: The corpus's folder; nothing is written there.
@@ -86,7 +102,6 @@ def prepare_unit(
         MediaError: A picture or video can't be read, and the configuration says to stop then.
         DatasetError: An image can't be written.
     """
-    _remove_unfinished(unit, out)
     follower = FaceFollower(config.detector) if config.crop is not None else None
     landmarks = _landmarks(unit.rows)
     images = unit.rows[IMAGE].to_list()
@@ -237,10 +252,3 @@ def _write(path: Path, encoded: bytes) -> None:
             part.write_bytes(encoded)
     except OSError as error:
         raise DatasetError(f"{path}: can't write the image ({(error.strerror or 'failed').lower()})") from error
-
-
-def _remove_unfinished(unit: Unit, out: Path) -> None:
-    """Delete what a killed worker left half-written."""
-    for folder in {(out / image).parent for image in unit.rows[IMAGE].to_list()}:
-        for left_behind in folder.glob(PART_PATTERN):
-            left_behind.unlink()
