@@ -104,7 +104,7 @@ class DatasetFolder:
         path = self.path / DESCRIPTION
         try:
             there = json.loads(text)
-            kind, found = there.get("kind"), self.earlier | _settings(there)
+            kind, found = there.get("kind"), {**self.earlier, **_settings(there)}
         except (ValueError, KeyError, TypeError, AttributeError):
             return f"{path} doesn't describe a job of facskit"
         if kind != self.description.get("kind"):
@@ -131,7 +131,7 @@ def claim(folder: Path, name: str, text: str, difference: Callable[[str], str], 
     """
     path = folder / name
     if path.is_file():
-        if differing := difference(path.read_text(encoding="utf-8")):
+        if differing := difference(path.read_text(encoding="utf-8", errors="replace")):
             raise error(f"{differing}; choose another folder")
         return
     if folder.is_file():

@@ -13,7 +13,7 @@ import polars as pl
 
 from facskit import columns
 from facskit.action_units import RENDERED
-from facskit.claimed_folder import DatasetFolder
+from facskit.claimed_folder import PARTS, DatasetFolder
 from facskit.faces.images import encode_jpeg
 from facskit.files import atomic_path
 from facskit.processes import counting_bar, run_in_processes
@@ -99,8 +99,8 @@ def synthesize(config: SynthesisConfig, out: Path) -> Path:
                 # A folder of meshes is imported once; workers load the result quickly.
                 asset = home.parts / "head.npz"
                 save_head(head, asset)
-            _render_all(config, home, asset)
-            parts = [_part_file(home, subject, config) for subject in range(config.subjects)]
+            _render_all(config, out, asset)
+            parts = [_part_file(out, subject, config) for subject in range(config.subjects)]
             _write_parquet(pl.concat([pl.read_parquet(part) for part in parts]), manifest)
     return manifest
 
@@ -170,7 +170,7 @@ def render_subject(config: SynthesisConfig, out: Path, subject: int, studio: "St
         row |= zip(columns.POSE, face.pose.tolist(), strict=True)
         row |= {f"nuisance_{key}": value for key, value in (person.nuisance() | scene.nuisance()).items()}
         rows.append(row)
-    _write_parquet(pl.DataFrame(rows), _part_file(_home(config, out), subject, config))
+    _write_parquet(pl.DataFrame(rows), _part_file(out, subject, config))
     return len(rows)
 
 
@@ -184,9 +184,9 @@ def label_cells(sampled: SampledAction) -> dict[str, int | float]:
     return cells
 
 
-def _render_all(config: SynthesisConfig, home: DatasetFolder, head: Path | None) -> None:
-    todo = [subject for subject in range(config.subjects) if not _part_file(home, subject, config).is_file()]
-    work, prepare = partial(_work, config, home.path), partial(_open_studio, head, config.size)
+def _render_all(config: SynthesisConfig, out: Path, head: Path | None) -> None:
+    todo = [subject for subject in range(config.subjects) if not _part_file(out, subject, config).is_file()]
+    work, prepare = partial(_work, config, out), partial(_open_studio, head, config.size)
     with counting_bar() as progress:
         done = (config.subjects - len(todo)) * config.frames
         task = progress.add_task("rendering faces", total=config.subjects * config.frames, completed=done)
@@ -223,8 +223,8 @@ def _home(config: SynthesisConfig, out: Path) -> DatasetFolder:
     return DatasetFolder(path=out, result=MANIFEST, description=description, earlier={"background": "picture"})
 
 
-def _part_file(home: DatasetFolder, subject: int, config: SynthesisConfig) -> Path:
-    return home.parts / f"{subject_name(subject, config.subjects)}.parquet"
+def _part_file(out: Path, subject: int, config: SynthesisConfig) -> Path:
+    return out / PARTS / f"{subject_name(subject, config.subjects)}.parquet"
 
 
 def _write_parquet(table: pl.DataFrame, path: Path) -> None:

@@ -69,8 +69,8 @@ def prepare(index: CorpusIndex, config: PreparationConfig, out: Path) -> Path:
     with home.held():
         if not manifest.is_file() or not _has_all_images(manifest):
             units = units_of(index)
-            _run(units, index.root, home, config)
-            parts = [pl.read_parquet(part_file(home.parts, unit)) for unit in units]
+            _run(units, index.root, out, config)
+            parts = [pl.read_parquet(part_file(out, unit)) for unit in units]
             _finish(pl.concat(parts), index, config, out)
     return manifest
 
@@ -125,15 +125,15 @@ def _has_all_images(manifest: Path) -> bool:
     return not missing_images(manifest.parent, images).any()
 
 
-def _run(units: list[Unit], root: Path, home: DatasetFolder, config: PreparationConfig) -> None:
+def _run(units: list[Unit], root: Path, out: Path, config: PreparationConfig) -> None:
     """Do the units that have no table yet."""
-    todo = [unit for unit in units if not part_file(home.parts, unit).is_file()]
+    todo = [unit for unit in units if not part_file(out, unit).is_file()]
     todo.sort(key=lambda unit: -unit.rows.height)  # the longest first, so that no core waits for one at the end
     total = sum(unit.rows.height for unit in units)
     with counting_bar() as progress:
         done = total - sum(unit.rows.height for unit in todo)
         task = progress.add_task("preparing frames", total=total, completed=done)
-        work = partial(do_unit, root, home.path, home.parts, config)
+        work = partial(do_unit, root, out, config)
         for count in run_in_processes(work, todo, config.workers, what="preparing"):
             progress.advance(task, count)
 
