@@ -97,14 +97,22 @@ def _left_out_frames(index: CorpusIndex) -> pl.DataFrame:
 
 
 def _summarize(index: CorpusIndex, manifest: Manifest, done: pl.DataFrame) -> dict[str, Any]:
-    lost = done.filter(pl.col(REASON).is_not_null())
     before = _left_out_frames(index)
-    whole = index.dropped.filter(pl.col(FRAME).is_null())
-    both = [frame.select(SUBJECT, "reason", "file") for frame in (before, whole, lost.rename({REASON: "reason"}))]
-    dropped = pl.concat(both)
-    scores = done[FACE_SCORE].drop_nulls()
+    whole_recordings = index.dropped.filter(pl.col(FRAME).is_null())
+    here = done.filter(pl.col(REASON).is_not_null()).rename({REASON: "reason"})
+    dropped = pl.concat([lost.select(SUBJECT, "reason", "file") for lost in (before, whole_recordings, here)])
+    examples: dict[str, list[str]] = {}
+    for (reason,), rows in dropped.group_by("reason", maintain_order=True):
+        examples[str(reason)] = rows["file"].drop_nulls().unique(maintain_order=True).head(_EXAMPLES).to_list()
+    published = {}
+    for name, count in count_rows(index).items():
+        published[name] = {"published": index.expected[name], "here": count}
     origin = manifest.origin
     crop = None if origin is None or origin.crop is None else recipe_to_dict(origin.crop)
+    faces = {}
+    if crop is not None:
+        detected = done[FACE_SCORE].count()
+        faces = {"placed by the corpus's landmarks": len(manifest) - detected, "found by the detector": detected}
     return {
         "corpus": index.corpus,
         "folder": str(index.root),
@@ -114,17 +122,10 @@ def _summarize(index: CorpusIndex, manifest: Manifest, done: pl.DataFrame) -> di
             "with pictures": done.height,
             "prepared": len(manifest),
         },
-        "faces": {"placed by the corpus's landmarks": len(manifest) - len(scores), "found by the detector": len(scores)}
-        if crop
-        else {},
+        "faces": faces,
         "dropped": dict(dropped["reason"].value_counts(sort=True).rows()),
-        "examples": {
-            str(reason): rows["file"].drop_nulls().unique(maintain_order=True).head(_EXAMPLES).to_list()
-            for (reason,), rows in dropped.group_by("reason", maintain_order=True)
-        },
-        "published": {
-            name: {"published": index.expected[name], "here": count} for name, count in count_rows(index).items()
-        },
+        "examples": examples,
+        "published": published,
         "decisions": {} if origin is None else dict(origin.decisions),
         "crop": crop,
         "labels": _label_rates(manifest),
@@ -163,10 +164,13 @@ def _label_rates(manifest: Manifest) -> dict[str, dict[str, int]]:
 
 def _as_text(report: Mapping[str, Any]) -> str:
     frames = report["frames"]
-    lines = [f"# {report['corpus']}: what was prepared", ""]
-    lines += [f"{frames['prepared']:,} of {frames['coded']:,} coded frames were prepared; "]
-    lines[-1] += f"{frames['coded'] - frames['prepared']:,} were left out. Read from `{report['folder']}` with facskit "
-    lines[-1] += f"{report['facskit']}. Licence: {report['licence'].rstrip('.')}."
+    lines = [
+        f"# {report['corpus']}: what was prepared",
+        "",
+        f"{frames['prepared']:,} of {frames['coded']:,} coded frames were prepared; "
+        f"{frames['coded'] - frames['prepared']:,} were left out. Read from `{report['folder']}` with facskit "
+        f"{report['facskit']}. Licence: {report['licence'].rstrip('.')}.",
+    ]
     lines += ["", "## Beside the published counts", "", "| count | published | here |", "|---|---|---|"]
     lines += [f"| {name} | {pair['published']:,} | {pair['here']:,} |" for name, pair in report["published"].items()]
     lines += ["", "## Decisions", "", "| option | value |", "|---|---|"]
@@ -174,7 +178,10 @@ def _as_text(report: Mapping[str, Any]) -> str:
     crop = report["crop"] or {"kind": "none: whole pictures"}
     lines += [f"| crop {name} | {value} |" for name, value in crop.items()]
     lines += [f"| faces {name} | {count:,} |" for name, count in report["faces"].items()]
-    lines += ["", "## Left out", "", *_left_out(report)]
+    lines += ["", "## Left out", ""]
+    lines += ["| reason | frames | for example |", "|---|---|---|"] if report["dropped"] else ["Nothing."]
+    for reason, count in report["dropped"].items():
+        lines.append(f"| {reason} | {count:,} | {'; '.join(report['examples'].get(reason, []))} |")
     lines += ["", "## Labels", "", "| label | counts |", "|---|---|"]
     for label, counts in report["labels"].items():
         lines.append(f"| {label} | {', '.join(f'{count:,} {name}' for name, count in counts.items())} |")
@@ -182,16 +189,6 @@ def _as_text(report: Mapping[str, Any]) -> str:
     lines += [f"- {finding}" for finding in report["findings"][:_FINDINGS]] or ["Nothing."]
     lines += _subject_lines(report["subjects"])
     return "\n".join(lines) + "\n"
-
-
-def _left_out(report: Mapping[str, Any]) -> list[str]:
-    if not report["dropped"]:
-        return ["Nothing."]
-    rows = [
-        f"| {reason} | {count:,} | {'; '.join(report['examples'].get(reason, []))} |"
-        for reason, count in report["dropped"].items()
-    ]
-    return ["| reason | frames | for example |", "|---|---|---|", *rows]
 
 
 def _subject_lines(subjects: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -240,7 +237,11 @@ def _labels(manifest: Manifest, row: int) -> str:
     cells = {unit.number: table[unit.code][row] for unit in manifest.action_units}
     present = " ".join(str(number) for number, cell in cells.items() if cell == 1)
     unknown = " ".join(str(number) for number, cell in cells.items() if cell is None)
-    expression = table[EXPRESSION][row] if EXPRESSION in table.columns else None
-    parts = [expression or "", f"AU {present}" if present else ("no AU" if cells else "")]
-    parts.append(f"(unknown {unknown})" if unknown else "")
-    return " ".join(part for part in parts if part)[:34]
+    parts = []
+    if EXPRESSION in table.columns:
+        parts.append(table[EXPRESSION][row] or "")
+    if cells:
+        parts.append(f"AU {present}" if present else "no AU")
+    if unknown:
+        parts.append(f"(unknown {unknown})")
+    return " ".join(filter(None, parts))[:34]
