@@ -18,7 +18,8 @@ from facskit.errors import DatasetError
 from facskit.faces.alignment import WholeImage, crop_matrix
 from facskit.faces.canvas import Canvas
 from facskit.faces.images import decode_image, encode_jpeg, warp
-from facskit.files import atomic_path, write_text
+from facskit.files import atomic_path
+from facskit.tables import TextTable, write_results
 from facskit.version import __version__
 
 __all__ = ["REJECTED", "describe", "read_report", "write_contact_sheet", "write_report"]
@@ -72,8 +73,7 @@ def write_report(out: Path, report: Report) -> None:
     Args:
         report: What `describe` returned.
     """
-    write_text(out / REPORT, json.dumps(report, indent=2, ensure_ascii=False) + "\n")
-    write_text(out / "report.md", _as_text(report))
+    write_results(out, _as_text(report), report, name="report")
 
 
 def read_report(out: Path) -> Report:
@@ -103,16 +103,15 @@ def _as_text(report: Report) -> str:
         f"Examining them took {_duration(report['timing']['core_seconds'])} of work added up over processes; "
         f"the last run took {_duration(report['timing']['last_run_seconds'])}.",
         "",
-        "| source | found | accepted | " + " | ".join(used) + (" |" if used else ""),
-        "|---|---:|---:|" + "---:|" * len(used),
     ]
+    rows = []
     for source in sources:
         counts = [f"{source['rejected'].get(reason, 0):,}" for reason in used]
-        cells = [source["name"].replace("|", "\\|"), f"{source['found']:,}", f"{source['accepted']:,}", *counts]
-        lines.append(f"| {' | '.join(cells)} |")
+        rows.append((source["name"], f"{source['found']:,}", f"{source['accepted']:,}", *counts))
     if len(sources) > 1:
         totals = [f"{sum(source['rejected'].get(reason, 0) for source in sources):,}" for reason in used]
-        lines.append(f"| **all** | {found:,} | {accepted:,} | {' | '.join(totals)}{' |' if totals else ''}")
+        rows.append(("**all**", f"{found:,}", f"{accepted:,}", *totals))
+    lines.append(TextTable(title="", header=("source", "found", "accepted", *used), rows=tuple(rows)).to_grid())
     lines += ["", *(f"- **{reason}**: {REASONS[reason]}" for reason in used)]
     lines += [
         "",

@@ -1,4 +1,4 @@
-"""One page of pictures of what a manifest holds: occurrence, co-occurrence, duration, gaps and expressions."""
+"""A page of pictures of what a manifest holds: occurrence, co-occurrence, duration, gaps and expressions."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -240,7 +240,8 @@ def _draw_unknown(axes: Axes, parts: Sequence[ManifestStatistics], units: Sequen
 def _draw_expressions(axes: Axes, parts: Sequence[ManifestStatistics]) -> None:
     colours = _colours(parts)
     parts = [part for part in parts if part.expressions or part.unknown_expressions]
-    names = [name for name in EXPRESSION_NAMES if any(name in part.expressions for part in parts)]
+    found = set[str]().union(*(part.expressions for part in parts))
+    names = [name for name in EXPRESSION_NAMES if name in found]
     shown = [*names, *(["unknown"] if any(part.unknown_expressions for part in parts) else [])]
     shifts, width = _offsets(len(parts))
     for part, shift in zip(parts, shifts, strict=True):

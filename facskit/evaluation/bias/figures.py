@@ -1,4 +1,4 @@
-"""One page on who is predicted too often: occurrence, true and false positives, ratios, and what they add up to.
+"""A page of figures on who is predicted too often: occurrence, true and false positives, ratios, and their sums.
 
 The first two panels are CIU's figure 3, with the action units (AUs) in order of their frequency.
 """

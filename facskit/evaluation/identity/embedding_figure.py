@@ -21,7 +21,7 @@ _MANY = 10
 
 
 def shown_units(embedding: Embedding, count: int = 2) -> list[str]:
-    """Return the codes of the AUs that are nearest to being present in half of the faces, of those that were measured."""
+    """Return the codes of those AUs, among the measured ones, that are the nearest to present in half of the faces."""
     rates = {code: _rate(embedding, code) for code in embedding.by_unit}
     return sorted(rates, key=lambda code: abs(rates[code] - 0.5))[:count]
 

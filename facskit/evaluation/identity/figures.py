@@ -59,7 +59,8 @@ def draw_probe_curves(curves: Sequence[ProbeCurve], picture: Path) -> None:
         curves: What to draw; a run has the same colour in every panel.
         picture: Where to write the figure; the ending says in which format.
     """
-    panels = [panel for panel in _TITLES if any(_panel(curve) == panel for curve in curves)]
+    drawn = {_panel(curve) for curve in curves}
+    panels = [panel for panel in _TITLES if panel in drawn]
     labels = list(dict.fromkeys(curve.label for curve in curves))
     figure = Figure(figsize=(1.2 + 3.9 * len(panels), 4.2), facecolor="white")
     figure.set_layout_engine("constrained", h_pad=0.08, w_pad=0.08)
@@ -89,7 +90,8 @@ def _draw_curve(axes: Axes, curve: ProbeCurve, place: int) -> None:
         return
     epochs = [epoch for epoch, _ in known]
     estimates = [accuracy.estimate for _, accuracy in known]
-    low, high = ([getattr(accuracy, end) for _, accuracy in known] for end in ("low", "high"))
+    low = [accuracy.low for _, accuracy in known]
+    high = [accuracy.high for _, accuracy in known]
     axes.plot(epochs, estimates, color=colour, lw=1.8, marker=marker, ms=5, label=curve.label)
     if len(known) > 1:
         axes.fill_between(epochs, low, high, color=colour, alpha=0.13, lw=0)
@@ -98,9 +100,11 @@ def _draw_curve(axes: Axes, curve: ProbeCurve, place: int) -> None:
 
 
 def _draw_chance(axes: Axes, curves: Sequence[ProbeCurve]) -> None:
-    levels = sorted({round(point.chance, 4) for curve in curves for point in curve.points})
-    for level in levels:
-        axes.axhline(level, color="#777777", lw=1, ls="--", label="guessing" if level == levels[0] else None, zorder=1)
+    levels = set[float]()
+    for curve in curves:
+        levels |= {round(point.chance, 4) for point in curve.points}
+    for number, level in enumerate(sorted(levels)):
+        axes.axhline(level, color="#777777", lw=1, ls="--", label=None if number else "guessing", zorder=1)
 
 
 def _dress(axes: Axes, title: str, below: str, *, labelled: bool) -> None:
