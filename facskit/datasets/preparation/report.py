@@ -1,7 +1,7 @@
 """What a preparation found, used and left out: `report.md` for people, `report.json` for programs, `sheet.jpg`."""
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -186,7 +186,7 @@ def _as_text(report: Mapping[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _grid(header: tuple[str, ...], rows: list[tuple[str, ...]], words: Collection[int] = ()) -> str:
+def _grid(header: tuple[str, ...], rows: Sequence[tuple[str, ...]], words: Collection[int] = ()) -> str:
     return TextTable(title="", header=header, rows=tuple(rows), more_text=words).to_grid()
 
 

@@ -41,8 +41,8 @@ class ComparisonReport:
                     f"{len(result.folds)} x {len(result.seeds)}",
                     percent_cell(f1.mean.value) + deviation,
                     percent_cell(roc_auc.mean.value),
-                    _difference(one and one.f1),
-                    _difference(one and one.roc_auc),
+                    _difference(one.f1 if one else None),
+                    _difference(one.roc_auc if one else None),
                 )
             )
         many = any(len(result.seeds) > 1 for result in self.results)
