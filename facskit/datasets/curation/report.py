@@ -3,7 +3,6 @@
 import json
 import os
 from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,8 @@ from facskit.errors import DatasetError
 from facskit.faces.alignment import WholeImage, crop_matrix
 from facskit.faces.canvas import Canvas
 from facskit.faces.images import decode_image, encode_jpeg, warp
-from facskit.files import atomic_path, write_text
+from facskit.files import atomic_path
+from facskit.tables import TextTable, write_results
 from facskit.version import __version__
 
 __all__ = ["REJECTED", "describe", "read_report", "write_contact_sheet", "write_report"]
@@ -75,8 +75,7 @@ def write_report(out: Path, report: Report) -> None:
     Args:
         report: What `describe` returned.
     """
-    write_text(out / REPORT, json.dumps(report, indent=2, ensure_ascii=False) + "\n")
-    write_text(out / "report.md", _as_text(report))
+    write_results(out, _as_text(report), report, name="report")
 
 
 def read_report(out: Path) -> Report:
@@ -109,23 +108,19 @@ def _as_text(report: Report) -> str:
         f"Examining them took {_duration(timing['core_seconds'])} of work added up over processes; "
         f"the last run took {_duration(timing['last_run_seconds'])}.",
         "",
-        "| " + " | ".join(["source", "found", "accepted", *used]) + " |",
-        "|---|---:|---:|" + "---:|" * len(used),
     ]
+    rows = []
     for source in sources:
-        name = source["name"].replace("|", "\\|")
-        lines.append(_row(name, [source["found"], source["accepted"], *map(source["rejected"].get, used)]))
+        counts = [f"{source['rejected'].get(reason, 0):,}" for reason in used]
+        rows.append((source["name"], f"{source['found']:,}", f"{source['accepted']:,}", *counts))
     if len(sources) > 1:
-        lines.append(_row("**all**", [found, accepted, *map(totals.get, used)]))
+        rows.append(("**all**", f"{found:,}", f"{accepted:,}", *(f"{totals[reason]:,}" for reason in used)))
+    lines.append(TextTable(title="", header=("source", "found", "accepted", *used), rows=tuple(rows)).to_grid())
     lines += ["", *(f"- **{reason}**: {REASONS[reason]}" for reason in used), ""]
     lines += [f"Every rejected file is a row of [{REJECTED}]({REJECTED}). Where every image lies is in {INDEX}.", ""]
     lines += [f"![samples]({CONTACT_SHEET})", ""]
     lines += ["Sources:", "", *(f"- {source['name']}: `{source['path']}`" for source in sources), ""]
     return "\n".join(lines)
-
-
-def _row(name: str, counts: Sequence[int | None]) -> str:
-    return "| " + " | ".join([name, *(f"{count or 0:,}" for count in counts)]) + " |"
 
 
 def write_contact_sheet(place: Workplace, accepted: pl.DataFrame) -> None:

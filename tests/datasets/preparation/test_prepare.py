@@ -106,7 +106,7 @@ def test_the_report_counts_and_compares(prepared: Path) -> None:
     assert report["published"]["coded frames"] == {"published": 21, "here": 20}
     assert report["labels"]["AU12"] == {"present": 16, "absent": 0, "unknown": 4}
     assert report["subjects"]["A"] == {"found": 10, "prepared": 10, "left out": {}}
-    text = (prepared.parent / "report.md").read_text()
+    text = " ".join((prepared.parent / "report.md").read_text().split())
     assert "| coded frames | 21 | 20 |" in text
     assert "| crop kind | five-point |" in text
     assert (prepared.parent / "sheet.jpg").stat().st_size > 10_000
@@ -183,7 +183,7 @@ def test_every_lost_frame_counts_once_and_so_do_people_who_lost_all(index: Corpu
     assert report["dropped"] == {"unreadable video": 3, "damaged label": 1}
     assert report["published"]["coded frames"]["here"] == 14
     assert report["subjects"]["D"] == {"found": 0, "prepared": 0, "left out": {"unreadable video": 3}}
-    assert "| D | 0 | 0 | unreadable video: 3 |" in (tmp_path / "out/report.md").read_text()
+    assert "| D | 0 | 0 | unreadable video: 3 |" in " ".join((tmp_path / "out/report.md").read_text().split())
 
 
 def test_an_image_deleted_from_a_finished_folder_is_made_again(index: CorpusIndex, tmp_path: Path) -> None:
