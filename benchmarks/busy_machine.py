@@ -5,9 +5,9 @@ process per setting, since OpenMP reads its settings once. A *burner* is a singl
 training's priority unless `--burner-nice` says otherwise.
 
 The *fair share* is measured, not computed: as many processes as the training has threads, of one thread each, train
-beside the same burners. They wait for nobody, so their rate is what the machine has left. Each setting's rate is printed
-with its ratio to theirs of the same round. All settings take turns, for a few seconds each, so that whatever else runs
-on the machine meets them all.
+beside the same burners. They wait for nobody, so their rate is what the machine has left. Each setting's rate is
+printed with its ratio to theirs of the same round. All settings take turns, for a few seconds each, so that whatever
+else runs on the machine meets them all.
 """
 
 import argparse
@@ -17,22 +17,21 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
-from contextlib import ExitStack
 
-SETTINGS: dict[str, dict[str, str]] = {
-    "as OpenMP comes": {"OMP_WAIT_POLICY": ""},
-    "facskit": {},
-    "short spin": {"OMP_WAIT_POLICY": "", "GOMP_SPINCOUNT": "1000"},
-    "one thread": {"OMP_NUM_THREADS": "1"},
+SETTINGS: dict[str, tuple[str, dict[str, str]]] = {
+    "as OpenMP comes": ("torch", {}),
+    "facskit": ("facskit", {}),
+    "short spin": ("torch", {"GOMP_SPINCOUNT": "1000"}),
+    "one thread": ("facskit", {"OMP_NUM_THREADS": "1"}),
 }
-"""Environment of the training, by name; an empty value takes the variable away after facskit has set it."""
+"""What a training imports first, and its environment; facskit changes nothing once PyTorch is imported."""
 INDEPENDENT = "independent"
 """Name of the processes of one thread each that show the fair share."""
 
 
 def serve(precision: str) -> None:
     """Train for as many seconds as each line of the input says, and answer with the steps a second."""
-    import torch  # noqa: PLC0415 - facskit comes first, as in the command
+    import torch  # noqa: PLC0415 - whoever starts this has chosen what is imported first
 
     from facskit.models.vision_transformer import VisionTransformer, ViTConfig  # noqa: PLC0415
 
@@ -61,16 +60,20 @@ def serve(precision: str) -> None:
 class Trainings:
     """Processes that train with one setting when they are asked to."""
 
-    def __init__(self, stack: ExitStack, environment: dict[str, str], count: int, precision: str) -> None:
+    def __init__(self, setting: tuple[str, dict[str, str]], count: int, precision: str) -> None:
+        first, environment = setting
         others = {name: value for name, value in os.environ.items() if not name.startswith(("OMP_", "GOMP_", "KMP_"))}
-        command = [sys.executable, "-m", "benchmarks.busy_machine", "--serve", "--precision", precision]
-        self.processes = []
-        for _ in range(count):
-            process = subprocess.Popen(
-                command, env=others | environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        code = f"import {first}; from benchmarks.busy_machine import serve; serve({precision!r})"
+        self.processes = [
+            subprocess.Popen(
+                [sys.executable, "-c", code],
+                env=others | environment,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
             )
-            stack.callback(process.kill)
-            self.processes.append(process)
+            for _ in range(count)
+        ]
 
     def answers(self) -> list[str]:
         """Wait for a line of each process."""
@@ -84,36 +87,39 @@ class Trainings:
             process.stdin.flush()
         return sum(map(float, self.answers()))
 
+    def end(self) -> None:
+        """End the processes."""
+        for process in self.processes:
+            process.kill()
+            process.wait()
+
 
 def main() -> None:
     """Print one line per setting and number of burners."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)  # a training's process
     parser.add_argument("--precision", choices=("32", "bf16"), default="32")
     parser.add_argument("--seconds", type=float, default=6.0, help="length of a measurement")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--burners", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--burner-nice", type=int, default=0, help="how much less important the burners are, 0 to 19")
     options = parser.parse_args()
-    if options.serve:
-        serve(options.precision)
-        return
-
     threads = os.cpu_count() or 1
     rates: dict[tuple[str, int], list[float]] = defaultdict(list)
     burner = ["nice", "-n", str(options.burner_nice), sys.executable, "-c", "while True: pass"]
-    with ExitStack() as stack:
-        trainings = {name: Trainings(stack, chosen, 1, options.precision) for name, chosen in SETTINGS.items()}
-        trainings[INDEPENDENT] = Trainings(stack, {"OMP_NUM_THREADS": "1"}, threads, options.precision)
-        for training in trainings.values():
-            training.answers()  # all are ready before the first is measured
-        for _ in range(options.rounds):
-            for burners in options.burners:
-                with ExitStack() as beside:
-                    for _ in range(burners):
-                        beside.callback(subprocess.Popen(burner).kill)
-                    for name, training in trainings.items():
-                        rates[name, burners].append(training.rate(options.seconds))
+    trainings = {name: Trainings(setting, 1, options.precision) for name, setting in SETTINGS.items()}
+    trainings[INDEPENDENT] = Trainings(SETTINGS["one thread"], threads, options.precision)
+    for training in trainings.values():
+        training.answers()  # all are ready before the first is measured
+    for _ in range(options.rounds):
+        for burners in options.burners:
+            beside = [subprocess.Popen(burner) for _ in range(burners)]
+            for name, training in trainings.items():
+                rates[name, burners].append(training.rate(options.seconds))
+            for process in beside:
+                process.kill()
+                process.wait()
+    for training in trainings.values():
+        training.end()
 
     print(f"steps a second in precision {options.precision}: median (least to most), ratio to {INDEPENDENT}")
     for burners in options.burners:

@@ -50,7 +50,7 @@ def read_configuration(wanted: Any, values: object, whole: str = "") -> Any:  # 
     """
     try:
         text = json.dumps([values])
-    except (TypeError, ValueError) as error:
+    except (RecursionError, TypeError, ValueError) as error:
         raise ValueError(f"a value is neither text, number, list nor section: {error}") from error
     try:
         # pydantic's strict mode for JSON has the files' idea of types: lists fill tuples, text never fills a number
@@ -105,22 +105,23 @@ def _sentence(error: ErrorDetails, content: object, wanted: Any, whole: str) -> 
     found, context = written_value(error["input"]), error.get("ctx", {})
     match error["type"]:
         case "unexpected_keyword_argument":
-            return f"unknown key {key!r}{_suggestion(keys, wanted)}"
+            sentence = f"unknown key {key!r}{_suggestion(keys, wanted)}"
         case "missing":
-            return f"{about}the key is missing"
+            sentence = f"{about}the key is missing"
         case "union_tag_not_found":
-            return f"{about}the key 'kind' is missing, which says what the section is about"
+            sentence = f"{about}the key 'kind' is missing, which says what the section is about"
         case "union_tag_invalid":
             tag, expected = context["tag"], context["expected_tags"]
-            return f"{within}: found {tag!r}, expected one of {expected}{_closest(tag, expected)}"
+            sentence = f"{within}: found {tag!r}, expected one of {expected}{_closest(tag, expected)}"
         case "literal_error":
             expected = context["expected"]
-            return f"{about}found {found}, expected {expected}{_closest(error['input'], expected)}"
+            sentence = f"{about}found {found}, expected {expected}{_closest(error['input'], expected)}"
         case "value_error":
-            return f"{about}{context['error']}"
+            sentence = f"{about}{context['error']}"
         case other:
             expected = _EXPECTED.get(other) or error["msg"].removeprefix("Input should be ")
-            return f"{about}found {found}, expected {expected}"
+            sentence = f"{about}found {found}, expected {expected}"
+    return sentence
 
 
 def _key_path(location: Sequence[str | int], content: Any) -> list[str]:  # noqa: ANN401 - whatever the file holds

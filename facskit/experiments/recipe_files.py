@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar, overload
 
 import yaml
+
 from facskit.configurations import plain_values, read_configuration, written_value
 from facskit.errors import RecipeError
 from facskit.experiments.pretraining_recipe import PretrainRecipe

@@ -173,7 +173,7 @@ def read_weight_info(path: Path) -> CheckpointInfo | EncoderInfo:
         )
     try:
         values = json.loads(metadata[_METADATA_KEY])
-    except ValueError as error:
+    except (RecursionError, ValueError) as error:
         raise CheckpointError(f"{path} is damaged: its {_METADATA_KEY!r} metadata is not JSON ({error})") from error
     return header_from_dict(path, values)
 

@@ -21,6 +21,7 @@ import numpy as np
 import polars as pl
 
 from facskit.columns import FRAME, IMAGE, IMAGE_BYTES, LANDMARKS_X, LANDMARKS_Y, RECORDING, SUBJECT
+from facskit.configurations import plain_values
 from facskit.datasets.corpora.index import CorpusIndex
 from facskit.datasets.corpora.reading.media_files import entries
 from facskit.datasets.manifest import Manifest, write_manifest
@@ -30,7 +31,6 @@ from facskit.datasets.preparation.pool import part_file, run_units
 from facskit.datasets.preparation.report import write_report
 from facskit.datasets.preparation.work import FACE_SCORE, FILE, REASON, Unit
 from facskit.errors import DatasetError, MediaError
-from facskit.faces.alignment import recipe_to_dict
 from facskit.files import is_vacant, write_text
 from facskit.version import __version__
 
@@ -197,7 +197,7 @@ def _describe(index: CorpusIndex, config: PreparationConfig) -> dict[str, dict[s
     """Return everything that the images and labels depend on, one value per key."""
     settings: dict[str, object] = {"corpus": index.corpus, "facskit": __version__}
     settings |= {name: str(value) for name, value in _decisions(index, config).items()}
-    crop = {"kind": "none"} if config.crop is None else recipe_to_dict(config.crop)
+    crop = {"kind": "none"} if config.crop is None else plain_values(config.crop)
     settings |= {f"crop.{name}": value for name, value in crop.items()}
     settings |= {name: getattr(config, name) for name in ("max_side", "quality")}
     settings |= {f"detector.{name}": value for name, value in asdict(config.detector).items() if name != "threads"}

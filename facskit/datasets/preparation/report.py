@@ -10,12 +10,12 @@ import polars as pl
 from jaxtyping import UInt8
 
 from facskit.columns import EXPRESSION, FRAME, RECORDING, SPLIT, SUBJECT
+from facskit.configurations import plain_values
 from facskit.datasets.corpora.index import CorpusIndex
 from facskit.datasets.folds import published_parts
 from facskit.datasets.manifest import Manifest
 from facskit.datasets.preparation.work import FACE_SCORE, REASON
 from facskit.errors import DatasetError
-from facskit.faces.alignment import recipe_to_dict
 from facskit.faces.canvas import Canvas
 from facskit.faces.images import encode_jpeg
 from facskit.files import atomic_path, write_text
@@ -104,7 +104,7 @@ def _summarize(index: CorpusIndex, manifest: Manifest, done: pl.DataFrame) -> di
     dropped = pl.concat(both)
     scores = done[FACE_SCORE].drop_nulls()
     origin = manifest.origin
-    crop = None if origin is None or origin.crop is None else recipe_to_dict(origin.crop)
+    crop = None if origin is None or origin.crop is None else plain_values(origin.crop)
     return {
         "corpus": index.corpus,
         "folder": str(index.root),
