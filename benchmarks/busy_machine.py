@@ -43,7 +43,7 @@ def serve(precision: str) -> None:
     def step() -> None:
         with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
             loss = torch.nn.functional.binary_cross_entropy_with_logits(model(images), labels)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         optimizer.zero_grad()
 

@@ -87,6 +87,8 @@ class PretrainRecipe:
             raise ValueError("licence must not be empty")
         if self.keep_every < 0:
             raise ValueError(f"keep_every must be at least 0, got {self.keep_every}")
+        if not self.model.decoder_depth:
+            raise ValueError("model.decoder_depth must be at least 1 to learn from removed patches, got 0")
         size = self.model.encoder.image_size
         if size != self.data.crop.size:
             raise ValueError(

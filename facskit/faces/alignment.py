@@ -1,4 +1,4 @@
-"""From a face in a picture to the crop a network reads, by a crop recipe.
+"""The way from a face in a picture to the crop a network reads, by a crop recipe.
 
 A crop recipe plus landmarks or a box gives a 2 x 3 matrix from picture to crop (`crop_matrix`); `images.warp` applies
 it, and `invert` gives the way back for drawing. Pixel positions count from the centre of the first pixel.

@@ -1,4 +1,4 @@
-"""What a crop shows of a face: the crop recipes, which travel inside every checkpoint.
+"""Crop recipes, which say what a crop shows of a face and travel inside every checkpoint.
 
 `facskit.faces.alignment` follows them.
 """

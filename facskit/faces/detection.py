@@ -1,4 +1,4 @@
-"""What a face detector is and gives: boxes, five landmarks and scores; `detectors` has those there are."""
+"""Detected faces, and what a face detector is; `detectors` has those there are."""
 
 from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
@@ -6,7 +6,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float, UInt8
 
-__all__ = ["Face", "FaceDetector"]
+__all__ = ["Face", "FaceDetector", "overlap"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,3 +65,11 @@ class FaceDetector(Protocol):
     def detect(self, image: UInt8[np.ndarray, "height width 3"]) -> list[Face]:
         """Return the faces, largest first; an empty list when there is none."""
         ...
+
+
+def overlap(first: Float[np.ndarray, "4"], second: Float[np.ndarray, "4"]) -> float:
+    """Return the intersection of two boxes over their union, 0 to 1."""
+    sides = np.clip(np.minimum(first[2:], second[2:]) - np.maximum(first[:2], second[:2]), 0, None)
+    shared = float(np.prod(sides))
+    areas = [float((box[2] - box[0]) * (box[3] - box[1])) for box in (first, second)]
+    return shared / (sum(areas) - shared)

@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from facskit.faces.detection import Face
+from facskit.faces.detection import Face, overlap
 from facskit.faces.detectors import FOR_PHOTOGRAPHS, DetectorConfig, build_detector
 from facskit.faces.images import warp
 
@@ -63,8 +63,8 @@ class FaceFollower:
             return None
         if self._last is not None:
             last = self._last.box
-            near = max(faces, key=lambda face: _overlap(face.box, last))
-            if _overlap(near.box, last) > 0.2 and near.area > 0.25 * faces[0].area:
+            near = max(faces, key=lambda face: overlap(face.box, last))
+            if overlap(near.box, last) > 0.2 and near.area > 0.25 * faces[0].area:
                 return near
         return faces[0]
 
@@ -73,12 +73,5 @@ class FaceFollower:
         shift = (_SIDE - 1) / 2 - ratio * (box[:2] + box[2:]) / 2
         window = warp(image, np.column_stack([np.eye(2) * ratio, shift]), _SIDE)
         found = [face.seen_in(shift, ratio) for face in self._near.detect(window)]
-        near = max(found, key=lambda face: _overlap(face.box, box), default=None)
-        return near if near is not None and _overlap(near.box, box) > 0.3 else None
-
-
-def _overlap(first: Float[np.ndarray, "4"], second: Float[np.ndarray, "4"]) -> float:
-    sides = np.clip(np.minimum(first[2:], second[2:]) - np.maximum(first[:2], second[:2]), 0, None)
-    shared = float(np.prod(sides))
-    areas = [float((box[2] - box[0]) * (box[3] - box[1])) for box in (first, second)]
-    return shared / (sum(areas) - shared)
+        near = max(found, key=lambda face: overlap(face.box, box), default=None)
+        return near if near is not None and overlap(near.box, box) > 0.3 else None

@@ -1,4 +1,4 @@
-"""What recognition answers: action units and expression of one face, and all faces of one picture or video frame."""
+"""The answers of recognition: action units and expression of one face, and all faces of one picture or video frame."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""From a picture or video to action units and expressions: detect, track, crop, normalise, run the network, decide."""
+"""The recogniser: detects, tracks, crops and normalises faces of pictures and videos, runs the network, decides."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 import torch
-from jaxtyping import Float32, Shaped, UInt8
+from jaxtyping import Float, Float32, Shaped, UInt8
 from torch import Tensor, nn
 
 from facskit.errors import CheckpointError, MediaError
@@ -178,10 +178,13 @@ class Recognizer:
             found = []
             for frame in batch:
                 faces = self._video_detector.detect(frame.image)
-                ids = tracker.update(faces)
+                ids = tracker.update(faces)  # of all faces, so that one that isn't recognised keeps its id
                 chosen = self._select(faces)
                 found.append(self._place(frame, chosen, ids[: len(chosen)]))
-            seen = self._look([crop for item in found for crop in self._crops(item)])
+            crops = []
+            for item in found:
+                crops += self._crops(item)
+            seen = self._look(crops)  # the faces of all frames together: fuller batches
             first = 0
             for item in found:
                 last = first + len(item.faces)

@@ -1,4 +1,4 @@
-"""What a weight file says about itself: model, outputs, crop, licence and provenance, as one JSON text.
+"""The description in a weight file: model, outputs, crop, licence and provenance, as one JSON text.
 
 Two kinds of file share it: a recogniser, whose head gives action units and expressions, and a masked autoencoder, which
 has no head and is where a training starts. Files of version 1 know recognisers of action units alone.
