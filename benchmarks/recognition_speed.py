@@ -17,7 +17,7 @@ from statistics import median
 import numpy as np
 
 from facskit.faces.alignment import EyeSimilarityCrop, crop_matrix
-from facskit.faces.detection import CenterFace, CenterFaceConfig
+from facskit.faces.centerface import CenterFace, CenterFaceConfig
 from facskit.faces.images import read_image, warp
 from facskit.faces.normalization import normalize
 from facskit.faces.tracking import FaceTracker

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from facskit.action_units import ActionUnit, ActionUnitSet
 from facskit.errors import CheckpointError, DatasetError, FacskitError, MediaError, RecipeError
 from facskit.version import __version__
+from facskit.waiting import let_threads_sleep
 
 if TYPE_CHECKING:
     from facskit.inference.recognition import Recognition
@@ -35,6 +36,8 @@ __all__ = [
     "Recognizer",
     "__version__",
 ]
+
+let_threads_sleep()  # before anything below imports PyTorch
 
 _LAZY = {"Recognition": "facskit.inference.recognition", "Recognizer": "facskit.inference.recognizer"}
 

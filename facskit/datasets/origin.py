@@ -11,8 +11,9 @@ from pathlib import Path
 
 import polars as pl
 
+from facskit.configurations import plain_values, read_configuration
 from facskit.errors import DatasetError
-from facskit.faces.alignment import CropRecipe, Similarity49Crop, WholeImage, recipe_from_dict, recipe_to_dict
+from facskit.faces.alignment import CropRecipe, Similarity49Crop, WholeImage
 
 __all__ = ["ORIGIN_KEY", "UNNAMED", "DataOrigin", "read_origin"]
 
@@ -57,7 +58,7 @@ class DataOrigin:
         """
         if self.crop is None or wanted.kind == "none":
             return wanted
-        have, want = recipe_to_dict(self.crop), recipe_to_dict(wanted)
+        have, want = plain_values(self.crop), plain_values(wanted)
         # Crops of one kind have the same keys; a size can still be changed, by a resize or a window.
         keys = want.keys() - {"size", "aligned"} if have["kind"] == want["kind"] else {"kind"}
         for key in sorted(keys):
@@ -72,7 +73,7 @@ class DataOrigin:
 
     def to_json(self) -> str:
         """Return the text that the Parquet file stores."""
-        crop = None if self.crop is None else recipe_to_dict(self.crop)
+        crop = None if self.crop is None else plain_values(self.crop)
         return json.dumps({**vars(self), "decisions": dict(self.decisions), "crop": crop}, sort_keys=True)
 
     @classmethod
@@ -85,7 +86,7 @@ class DataOrigin:
         try:
             values = json.loads(text)
             crop = values.pop("crop")
-            return cls(crop=None if crop is None else recipe_from_dict(crop), **values)
+            return cls(crop=None if crop is None else read_configuration(CropRecipe, crop), **values)
         except (AttributeError, KeyError, TypeError) as error:
             raise ValueError(f"no description of a manifest's origin ({error})") from error
 

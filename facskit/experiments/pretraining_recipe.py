@@ -4,10 +4,9 @@ Reading and writing is in `recipe_files`; carrying it out is in `pretraining`.
 """
 
 from dataclasses import dataclass, field
-from typing import Annotated, ClassVar
+from typing import Annotated
 
-from pydantic import ConfigDict, Field
-
+from facskit.configurations import BY_KIND
 from facskit.datasets.loaders import LoaderConfig
 from facskit.datasets.unlabelled.loader import PretrainingAugmentation, ResizeFlip
 from facskit.experiments.recipe import About
@@ -28,9 +27,9 @@ class PretrainingDataConfig:
 
     images: str = "packaged"
     """A folder that `facskit curate` wrote, a manifest file, or `packaged` for the rendered faces that ship."""
-    crop: Annotated[CropRecipe, Field(discriminator="kind")] = field(default_factory=WholeImage)
+    crop: Annotated[CropRecipe, BY_KIND] = field(default_factory=WholeImage)
     """How a face is cut out; kind `none` resizes the whole image to `size` x `size` pixels, as FMAE does."""
-    augmentation: Annotated[PretrainingAugmentation, Field(discriminator="kind")] = field(default_factory=ResizeFlip)
+    augmentation: Annotated[PretrainingAugmentation, BY_KIND] = field(default_factory=ResizeFlip)
     """How faces vary: `resize-flip` as FMAE, or `mae` for MAE's random windows."""
     loader: LoaderConfig = field(default_factory=LoaderConfig)
     """Batch size and worker processes."""
@@ -53,8 +52,6 @@ class PretrainingDataConfig:
 @dataclass(frozen=True, kw_only=True)
 class PretrainRecipe:
     """A whole pre-training; running the same recipe again gives the same weights."""
-
-    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", strict=True)
 
     name: str
     """Short name, which also names the trained weights."""
@@ -90,6 +87,8 @@ class PretrainRecipe:
             raise ValueError("licence must not be empty")
         if self.keep_every < 0:
             raise ValueError(f"keep_every must be at least 0, got {self.keep_every}")
+        if not self.model.decoder_depth:
+            raise ValueError("model.decoder_depth must be at least 1 to learn from removed patches, got 0")
         size = self.model.encoder.image_size
         if size != self.data.crop.size:
             raise ValueError(

@@ -4,11 +4,10 @@ Reading and writing is in `recipe_files`; turning a recipe into objects is in `a
 """
 
 from dataclasses import dataclass, field
-from typing import Annotated, ClassVar, Literal
-
-from pydantic import ConfigDict, Field
+from typing import Annotated, Literal
 
 from facskit.action_units import ActionUnitSet
+from facskit.configurations import BY_KIND
 from facskit.datasets.augmentation import AugmentationConfig
 from facskit.datasets.folds import FoldsConfig, HoldOut
 from facskit.datasets.loaders import LoaderConfig
@@ -60,7 +59,7 @@ class DataConfig:
     """Action units to learn: the name of a set (`bp4d`, `disfa-8`), a list (`AU01,AU02`), or `none`."""
     expressions: str = "none"
     """Expressions to learn: the name of a set (`raf-db`, `affectnet-8`), a list (`neutral,happiness`), or `none`."""
-    crop: Annotated[CropRecipe, Field(discriminator="kind")] = field(default_factory=EyeSimilarityCrop)
+    crop: Annotated[CropRecipe, BY_KIND] = field(default_factory=EyeSimilarityCrop)
     """How a face is cut out."""
     normalization: Normalization = "per-image"
     """How a crop's pixels become numbers."""
@@ -68,7 +67,7 @@ class DataConfig:
     """How training crops are varied."""
     loader: LoaderConfig = field(default_factory=LoaderConfig)
     """Batch size and worker processes."""
-    folds: Annotated[FoldsConfig, Field(discriminator="kind")] = field(default_factory=HoldOut)
+    folds: Annotated[FoldsConfig, BY_KIND] = field(default_factory=HoldOut)
     """How subjects are divided."""
     fold: int = 1
     """Which fold `train` leaves out, from 1; a cross-validation runs through all of them."""
@@ -141,21 +140,19 @@ class EvaluationConfig:
 class Recipe:
     """A whole experiment; running the same recipe again gives the same result."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", strict=True)
-
     name: str
     """Short name, which also names the trained weights."""
     about: About = field(default_factory=About)
     """What it reproduces."""
     data: DataConfig = field(default_factory=DataConfig)
     """Faces and labels."""
-    model: Annotated[ModelConfig, Field(discriminator="kind")] = field(default_factory=CompactConfig)
+    model: Annotated[ModelConfig, BY_KIND] = field(default_factory=CompactConfig)
     """The network."""
     initial_weights: str = ""
     """A `.safetensors` file, a run's folder or the name of weights whose network body the training starts from; empty
     starts from random weights. Causal intervention takes the folder of another such run like to like: imbalanced
     network from imbalanced network, and so on."""
-    objective: Annotated[ObjectiveConfig, Field(discriminator="kind")] = field(default_factory=OccurrenceConfig)
+    objective: Annotated[ObjectiveConfig, BY_KIND] = field(default_factory=OccurrenceConfig)
     """The loss."""
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     """The update rule."""

@@ -1,18 +1,14 @@
 """Recipes as YAML files: read strictly, one sentence for every mistake, and written so that they can be repeated."""
 
 import contextlib
-import dataclasses
-import difflib
-import json
 import re
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar, overload
 
 import yaml
-from pydantic import TypeAdapter, ValidationError
-from pydantic_core import ErrorDetails
 
+from facskit.configurations import plain_values, read_configuration, written_value
 from facskit.errors import RecipeError
 from facskit.experiments.pretraining_recipe import PretrainRecipe
 from facskit.experiments.recipe import Recipe
@@ -23,17 +19,6 @@ AnyRecipe = TypeVar("AnyRecipe", Recipe, PretrainRecipe)
 """A kind of recipe."""
 
 _COMMANDS: dict[type, str] = {Recipe: "facskit train", PretrainRecipe: "facskit pretrain"}
-
-_EXPECTED = {
-    "bool_type": "true or false",
-    "dataclass_type": "a section with keys",
-    "dict_type": "a section with keys",
-    "float_type": "a number",
-    "int_type": "a whole number",
-    "int_from_float": "a whole number",
-    "string_type": "text",
-    "tuple_type": "a list in brackets",
-}
 
 
 class _Loader(yaml.SafeLoader):
@@ -76,15 +61,9 @@ def read_recipe(path: Path, wanted: type[Any] = Recipe) -> Any:
     if (kind := _kind(content)) not in {wanted, None}:
         raise RecipeError(f"{path}: this is a recipe for {_COMMANDS[kind]}, not for {_COMMANDS[wanted]}.")
     try:
-        text = json.dumps(content)  # pydantic's strict mode for JSON has YAML's idea of types: lists, but no tuples
-    except (TypeError, ValueError) as error:
-        raise RecipeError(f"{path}: a value is neither text, number, list nor section: {error}.") from error
-    try:
-        return TypeAdapter(wanted).validate_json(text)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        sentence = _sentence(first, content, wanted)
-        raise RecipeError(f"{path}: {sentence}" + ("" if sentence.endswith("?") else ".")) from error
+        return read_configuration(wanted, content, whole="the recipe")
+    except ValueError as error:
+        raise RecipeError(f"{path}: {error}" + ("" if str(error).endswith("?") else ".")) from error
 
 
 def find_recipes(folder: Path, wanted: type[Recipe] | type[PretrainRecipe]) -> list[Path]:
@@ -117,7 +96,7 @@ def _kind(content: Any) -> type[Any] | None:  # noqa: ANN401 - whatever the file
 
 def format_recipe(recipe: Recipe | PretrainRecipe) -> str:
     """Return a recipe as YAML with every value in it, which `read_recipe` reads back."""
-    return yaml.safe_dump(_plain(dataclasses.asdict(recipe)), sort_keys=False, allow_unicode=True, width=120)
+    return yaml.safe_dump(plain_values(recipe), sort_keys=False, allow_unicode=True, width=120)
 
 
 def describe_difference(there: str, now: str) -> str:
@@ -136,7 +115,7 @@ def describe_difference(there: str, now: str) -> str:
         return _yaml_sentence(error)
 
     def show(values: Mapping[str, Any], key: str) -> str:
-        return _show(values[key]) if key in values else "absent"
+        return written_value(values[key]) if key in values else "absent"
 
     keys = [key for key in dict.fromkeys([*old, *new]) if key not in old or key not in new or old[key] != new[key]]
     if not keys:
@@ -155,92 +134,8 @@ def _flat(content: Any, above: str = "") -> dict[str, Any]:  # noqa: ANN401 - wh
     return found
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever a recipe holds
-    if isinstance(value, dict):
-        keys = sorted(value, key=lambda key: key != "kind")  # what a section is about comes first
-        return {key: _plain(value[key]) for key in keys}
-    return [_plain(entry) for entry in value] if isinstance(value, tuple | list) else value
-
-
 def _yaml_sentence(error: yaml.YAMLError) -> str:
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
         line = error.problem_mark.line + 1
         return f"line {line}: {error.problem or error.context}"
     return f"no valid YAML: {error}"
-
-
-def _sentence(error: ErrorDetails, content: Any, recipe: type) -> str:  # noqa: ANN401 - whatever the file holds
-    """Turn one of pydantic's errors into: key, found, expected."""
-    keys = _key_path(error["loc"], content)
-    key = ".".join(keys) or "the recipe"
-    found, context = _show(error["input"]), error.get("ctx", {})
-    kind = error["type"]
-    match kind:
-        case "unexpected_keyword_argument":
-            sentence = f"unknown key {key!r}{_suggestion(keys, recipe)}"
-        case "missing":
-            sentence = f"{key}: the key is missing"
-        case "union_tag_not_found":
-            sentence = f"{key}: the key 'kind' is missing, which says what the section is about"
-        case "union_tag_invalid":
-            tag, expected = context["tag"], context["expected_tags"]
-            sentence = f"{key}.kind: found {tag!r}, expected one of {expected}{_closest(tag, expected)}"
-        case "literal_error":
-            expected = context["expected"]
-            sentence = f"{key}: found {found}, expected {expected}{_closest(error['input'], expected)}"
-        case "value_error":
-            sentence = f"{key}: {context['error']}"
-        case _:
-            expected = _EXPECTED.get(kind) or error["msg"].removeprefix("Input should be ")
-            sentence = f"{key}: found {found}, expected {expected}"
-    return sentence
-
-
-def _key_path(location: Sequence[str | int], content: Any) -> list[str]:  # noqa: ANN401 - whatever the file holds
-    """Drop the union tags that pydantic puts between keys."""
-    keys: list[str] = []
-    for position, step in enumerate(location):
-        if isinstance(content, Mapping) and step not in content:
-            if step == content.get("kind"):
-                continue
-            return [*keys, *(str(rest) for rest in location[position:])]
-        keys.append(str(step))
-        content = content[step] if isinstance(content, Mapping) else None
-    return keys
-
-
-def _show(value: Any) -> str:  # noqa: ANN401 - whatever the file holds
-    if value is None:
-        return "nothing"
-    text = json.dumps(value, default=str)
-    return text if len(text) <= 60 else f"{text[:57]}..."
-
-
-def _suggestion(keys: Sequence[str], recipe: type) -> str:
-    """Guess which key was meant, among those of the section, then among all."""
-    everywhere = _all_keys(recipe)
-    section = {path for path in everywhere if path[:-1] == tuple(keys[:-1])}
-    names = sorted({path[-1] for path in section})
-    close = difflib.get_close_matches(keys[-1], names, n=1)
-    if close:
-        return f"; did you mean {'.'.join([*keys[:-1], close[0]])!r}?"
-    elsewhere = sorted(".".join(path) for path in everywhere if path[-1] == keys[-1])
-    if elsewhere:
-        return f"; it belongs under {elsewhere[0]!r}"
-    return f"; expected one of {', '.join(names)}"
-
-
-def _closest(found: Any, expected: str) -> str:  # noqa: ANN401 - whatever the file holds
-    close = difflib.get_close_matches(str(found), re.findall(r"'([^']*)'", expected), n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
-
-
-def _all_keys(section: Any, above: tuple[str, ...] = ()) -> set[tuple[str, ...]]:  # noqa: ANN401 - a dataclass or union
-    """Return the path of every key a recipe can have, through all members of unions."""
-    found: set[tuple[str, ...]] = set()
-    for kind in getattr(section, "__args__", (section,)):
-        if dataclasses.is_dataclass(kind):
-            for entry in dataclasses.fields(kind):
-                path = (*above, entry.name)
-                found |= {path} | _all_keys(getattr(entry.type, "__origin__", entry.type), path)
-    return found

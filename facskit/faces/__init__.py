@@ -1,1 +1,1 @@
-"""From a file's pixels to aligned face crops: decoding, video, detection, tracking, alignment, normalisation."""
+"""Faces from a file's pixels to aligned crops: decoding, video, detection, tracking, alignment, normalisation."""

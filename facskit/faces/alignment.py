@@ -1,4 +1,4 @@
-"""From a face in a picture to the crop a network reads, by a crop recipe.
+"""The way from a face in a picture to the crop a network reads, by a crop recipe.
 
 A crop recipe plus landmarks or a box gives a 2 x 3 matrix from picture to crop (`crop_matrix`); `images.warp` applies
 it, and `invert` gives the way back for drawing. Pixel positions count from the centre of the first pixel.
@@ -13,10 +13,9 @@ from facskit.faces.crop_recipes import (
     EyeSimilarityCrop,
     Similarity49Crop,
     WholeImage,
-    recipe_from_dict,
-    recipe_to_dict,
 )
-from facskit.faces.landmarks import annotated_points, box_of, five_points
+from facskit.faces.detection import Face
+from facskit.faces.landmarks import box_of, five_points
 
 __all__ = [
     "TEMPLATE",
@@ -31,8 +30,6 @@ __all__ = [
     "detection_matrix",
     "five_points",
     "invert",
-    "recipe_from_dict",
-    "recipe_to_dict",
     "transform_points",
 ]
 
@@ -94,28 +91,20 @@ def crop_matrix(
             return _central_window(recipe, _window_to_square((-0.5, -0.5, width - 0.5, height - 0.5), side))
 
 
-def detection_matrix(
-    recipe: CropRecipe,
-    *,
-    landmarks: Float[np.ndarray, "5 2"] | None,
-    box: Float[np.ndarray, "4"] | None,
-    image_size: tuple[int, int],
-) -> Float[np.ndarray, "2 3"]:
+def detection_matrix(recipe: CropRecipe, face: Face, image_size: tuple[int, int]) -> Float[np.ndarray, "2 3"]:
     """Return the map from picture pixels to crop pixels for a face that a detector found.
 
-    As `crop_matrix`, but the similarity-49 crop, which follows the points' bounds, takes them to where annotated
-    landmarks would be; see `landmarks.annotated_points`. The five-point crop fits all points and takes them as they
-    are.
+    As `crop_matrix`, but the similarity-49 crop, which follows the points' bounds, takes the points where annotators
+    have them. The five-point crop fits all points and takes them as they are.
 
     Args:
         image_size: Width and height of the picture.
 
     Raises:
-        ValueError: What the recipe needs is missing, or the points coincide.
+        ValueError: The points coincide.
     """
-    if isinstance(recipe, Similarity49Crop) and landmarks is not None:
-        landmarks = annotated_points(landmarks)
-    return crop_matrix(recipe, landmarks=landmarks, box=box, image_size=image_size)
+    landmarks = face.annotated if isinstance(recipe, Similarity49Crop) else face.landmarks
+    return crop_matrix(recipe, landmarks=landmarks, box=face.box, image_size=image_size)
 
 
 def _central_window(

@@ -1,11 +1,10 @@
-"""What a crop shows of a face: the crop recipes, which travel inside every checkpoint.
+"""Crop recipes, which say what a crop shows of a face and travel inside every checkpoint.
 
 `facskit.faces.alignment` follows them.
 """
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
-from typing import Literal, get_args
+from dataclasses import dataclass
+from typing import Literal
 
 __all__ = [
     "BoxCrop",
@@ -13,8 +12,6 @@ __all__ = [
     "EyeSimilarityCrop",
     "Similarity49Crop",
     "WholeImage",
-    "recipe_from_dict",
-    "recipe_to_dict",
 ]
 
 
@@ -128,38 +125,3 @@ def _check_aligned(aligned: int, size: int) -> None:
             f"aligned must leave as many pixels on both sides of a crop of {size} pixels, got the odd rest of "
             f"{aligned - size}"
         )
-
-
-def recipe_to_dict(recipe: CropRecipe) -> dict[str, object]:
-    """Return the recipe as plain values, its kind included: what checkpoints and recipes store."""
-    return asdict(recipe)
-
-
-def recipe_from_dict(values: Mapping[str, object]) -> CropRecipe:
-    """Rebuild a crop recipe from `recipe_to_dict`'s output.
-
-    Args:
-        values: Exactly the recipe's fields; all but `kind` may be left out and then take their defaults.
-
-    Returns:
-        The recipe.
-
-    Raises:
-        ValueError: The kind or a key is unknown, or a value is of the wrong type or out of range.
-    """
-    defaults: list[CropRecipe] = [member() for member in get_args(CropRecipe)]
-    kind = values.get("kind")
-    default = next((recipe for recipe in defaults if recipe.kind == kind), None)
-    if default is None:
-        kinds = ", ".join(recipe.kind for recipe in defaults)
-        raise ValueError(f"crop recipe kind must be one of {kinds}, got {kind!r}")
-    expected = asdict(default)
-    for name, value in values.items():
-        if name not in expected:
-            raise ValueError(f"crop recipe {kind!r} has no key {name!r}; expected {', '.join(expected)}")
-        wanted = type(expected[name])
-        accepted = (int, float) if wanted is float else (wanted,)
-        if isinstance(value, bool) != (wanted is bool) or not isinstance(value, accepted):
-            raise ValueError(f"crop recipe key {name!r} must be of type {wanted.__name__}, got {value!r}")
-        expected[name] = wanted(value)
-    return replace(default, **expected)

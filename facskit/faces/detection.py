@@ -1,22 +1,12 @@
-"""Where the faces are: boxes, five landmarks and scores, with the packaged CenterFace network."""
+"""Detected faces, and what a face detector is; `detectors` has those there are."""
 
-from dataclasses import dataclass
-from importlib.resources import files
+from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
-import cv2
 import numpy as np
-import onnxruntime
-from jaxtyping import Float, Float32, Int, UInt8
+from jaxtyping import Float, UInt8
 
-from facskit.faces.images import warp
-
-__all__ = ["CenterFace", "CenterFaceConfig", "Face", "FaceDetector"]
-
-_STRIDE = 4  # pixels of the network's input per output cell
-_MULTIPLE = 32  # the network halves its input five times
-_BEST_WIDTHS = (60, 200)  # pixels of the network's input
-_CLOSE_SIDE = 288
+__all__ = ["Face", "FaceDetector", "overlap"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +19,9 @@ class Face:
     """Eye on the image's left, eye on its right, nose tip, mouth corner on its left, on its right; each (x, y)."""
     score: float
     """Confidence from 0 to 1."""
+    offsets: Float[np.ndarray, "5 2"] | None = None
+    """Where annotators have the five points, seen from where the detector has them, in eye distances along and across
+    the line between the eyes; None for a detector that agrees with them."""
 
     def __post_init__(self) -> None:
         """Refuse boxes without area, positions that are no numbers, and scores outside 0..1."""
@@ -44,6 +37,26 @@ class Face:
         """Area of the box in square pixels."""
         return float((self.box[2] - self.box[0]) * (self.box[3] - self.box[1]))
 
+    @property
+    def annotated(self) -> Float[np.ndarray, "5 2"]:
+        """The landmarks where annotators, and so the 68 points, have them."""
+        if self.offsets is None:
+            return self.landmarks
+        along = self.landmarks[1].astype(np.float64) - self.landmarks[0]
+        axes = np.array([along, [-along[1], along[0]]])
+        moved: Float[np.ndarray, "5 2"] = self.landmarks + self.offsets @ axes
+        return moved
+
+    def seen_in(self, shift: Float[np.ndarray, "2"], ratio: float) -> "Face":
+        """Return the face in pixels of the picture of which it was found in a window.
+
+        Args:
+            shift: Where the picture's origin lies in the window, in pixels of the window.
+            ratio: Pixels of the window per pixel of the picture.
+        """
+        box, landmarks = (self.box - np.tile(shift, 2)) / ratio, (self.landmarks - shift) / ratio
+        return replace(self, box=box, landmarks=landmarks)
+
 
 @runtime_checkable
 class FaceDetector(Protocol):
@@ -54,192 +67,9 @@ class FaceDetector(Protocol):
         ...
 
 
-@dataclass(frozen=True, kw_only=True)
-class CenterFaceConfig:
-    """How the CenterFace detector looks at a picture."""
-
-    max_side: int = 640
-    """Longer side of the picture the network sees, in pixels; larger pictures are shrunk to it."""
-    min_side: int = 320
-    """Smaller pictures are enlarged until their longer side has this many pixels, at most fourfold."""
-    score_threshold: float = 0.5
-    """Least confidence of a face, 0 to 1."""
-    overlap_threshold: float = 0.4
-    """Of two faces whose boxes overlap more (intersection over union), the less confident one is dropped."""
-    smallest_face: float = 10.0
-    """Faces with a smaller longer side are dropped, in pixels of the original picture."""
-    second_look: bool = True
-    """When nothing is found, look again at low resolution and with a wide border (a face that fills the picture), then
-    at twice the resolution (small faces in a large picture)."""
-    refine: bool = True
-    """Look again at faces that the network saw much larger or smaller than it likes, to place their landmarks well."""
-    threads: int = 0
-    """Processor threads for the network; 0 lets onnxruntime decide."""
-
-    def __post_init__(self) -> None:
-        """Check every limit."""
-        for name in ("max_side", "min_side"):
-            if getattr(self, name) < _MULTIPLE:
-                raise ValueError(f"{name} must be at least {_MULTIPLE} pixels, got {getattr(self, name)}")
-        if self.min_side > self.max_side:
-            raise ValueError(f"min_side must be at most max_side ({self.max_side}), got {self.min_side}")
-        for name in ("score_threshold", "overlap_threshold"):
-            if not 0 < getattr(self, name) < 1:
-                raise ValueError(f"{name} must be between 0 and 1, got {getattr(self, name)}")
-        if self.threads < 0:
-            raise ValueError(f"threads must be 0 or more, got {self.threads}")
-
-
-class CenterFace:
-    """Finds faces with CenterFace, an anchor-free network that marks face centres on a heat map.
-
-    One instance may be used from several threads: onnxruntime sessions allow concurrent runs.
-
-    Paper:
-        Xu et al., *CenterFace: Joint Face Detection and Alignment Using Face as Point* (arXiv 1911.03599).
-    """
-
-    def __init__(self, config: CenterFaceConfig | None = None) -> None:
-        self.config = config or CenterFaceConfig()
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = self.config.threads
-        options.inter_op_num_threads = 1
-        # waiting threads would otherwise spin and take the processor from the network that comes next
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        options.log_severity_level = 3  # errors only: its warnings would land between the user's results
-        weights = files("facskit").joinpath("assets/detector/centerface.onnx").read_bytes()
-        self._session = onnxruntime.InferenceSession(weights, options, providers=["CPUExecutionProvider"])
-
-    def detect(self, image: UInt8[np.ndarray, "height width 3"]) -> list[Face]:
-        """Find the faces in an image.
-
-        Returns:
-            The faces, largest first; an empty list when there is none.
-        """
-        config = self.config
-        image = np.ascontiguousarray(image)
-        height, width = image.shape[:2]
-        if min(height, width) < 2:
-            return []
-        longest = max(height, width)
-        side = min(config.max_side, max(longest, min(config.min_side, 4 * longest)))
-        faces = self._look(image, side)
-        if not faces and config.second_look:
-            side = min(side, 5 * _MULTIPLE)
-            faces = self._look(image, side) or self._look_with_border(image)
-        if not faces and config.second_look and longest > config.max_side:
-            side = min(longest, 2 * config.max_side)
-            faces = self._look(image, side)
-        if config.refine:
-            faces = [self._look_closer(image, face, side / longest) for face in faces]
-        return sorted(faces, key=lambda face: face.area, reverse=True)
-
-    def _look_closer(self, image: UInt8[np.ndarray, "height width 3"], face: Face, zoom: float) -> Face:
-        """Look again at one face, at the size where landmarks are best; keep the first look if the second finds none.
-
-        On the packaged portraits the mean landmark error was 2 to 6 % of the eye distance for faces 60 to 200 pixels
-        wide in the network's input, and 7 to 24 % beyond. On 50 rendered faces of 768 pixels, against their true
-        landmarks, the crop's scale varied by 5.5 % (standard deviation) with the second look and by 7.9 % without.
-        """
-        seen = float(face.box[2] - face.box[0]) * zoom
-        if _BEST_WIDTHS[0] <= seen <= _BEST_WIDTHS[1] or (seen < _BEST_WIDTHS[0] and zoom >= 1):
-            return face
-        span = 2.2 * max(face.box[2] - face.box[0], face.box[3] - face.box[1])
-        ratio = _CLOSE_SIDE / float(span)
-        middle = (face.box[:2] + face.box[2:]) / 2
-        shift = (_CLOSE_SIDE - 1) / 2 - ratio * middle
-        window = warp(image, np.column_stack([np.eye(2) * ratio, shift]), _CLOSE_SIDE)
-        nearby = self._look(window, _CLOSE_SIDE)
-        if not nearby:
-            return face
-        best = min(nearby, key=lambda other: float(np.abs(other.box - _CLOSE_SIDE / 2).sum()))
-        return Face((best.box - np.tile(shift, 2)) / ratio, (best.landmarks - shift) / ratio, best.score)
-
-    def _look_with_border(self, image: UInt8[np.ndarray, "height width 3"]) -> list[Face]:
-        """Look with half the picture's size added on every side, and keep the faces that lie in the picture."""
-        height, width = image.shape[:2]
-        right, down = width // 2, height // 2
-        fill = tuple(float(level) for level in image.mean(axis=(0, 1)))
-        padded = cv2.copyMakeBorder(image, down, down, right, right, cv2.BORDER_CONSTANT, value=fill)
-        shift = np.array([right, down], np.float64)
-        moved = []
-        for face in self._look(np.asarray(padded, np.uint8), min(self.config.max_side, 8 * _MULTIPLE)):
-            box = face.box - np.tile(shift, 2)
-            inside = np.clip(face.landmarks - shift, 0, (width, height))
-            if np.abs(inside - (face.landmarks - shift)).max() < 0.25 * (box[2] - box[0]):
-                moved.append(Face(box, face.landmarks - shift, face.score))
-        return moved
-
-    def _look(self, image: UInt8[np.ndarray, "height width 3"], side: int) -> list[Face]:
-        """Run the network on the picture with its longer side resized to `side` pixels."""
-        height, width = image.shape[:2]
-        zoom = side / max(height, width)
-        size = (max(1, round(width * zoom)), max(1, round(height * zoom)))
-        way = cv2.INTER_AREA if zoom < 1 else cv2.INTER_LINEAR
-        resized = cv2.resize(image, size, interpolation=way) if size != (width, height) else image
-        padded = np.zeros((_round_up(size[1]), _round_up(size[0]), 3), np.float32)
-        padded[: size[1], : size[0]] = resized
-        heatmap, scale, offset, landmarks = self._session.run(None, {"image": padded.transpose(2, 0, 1)[None]})
-        boxes, points, scores = _decode(heatmap[0, 0], scale[0], offset[0], landmarks[0], self.config.score_threshold)
-        kept = _suppress(boxes, scores, self.config.overlap_threshold)
-        ratio = np.array([width, height], np.float64) / size
-        faces = []
-        for index in kept:
-            # the network's positions count from the picture's corner, ours from the centre of its first pixel
-            box = boxes[index] * np.tile(ratio, 2) - 0.5
-            if max(box[2] - box[0], box[3] - box[1]) >= self.config.smallest_face:
-                faces.append(Face(box, points[index] * ratio - 0.5, float(scores[index])))
-        return faces
-
-
-def _round_up(length: int) -> int:
-    return -(-length // _MULTIPLE) * _MULTIPLE
-
-
-def _decode(
-    heatmap: Float32[np.ndarray, "rows columns"],
-    scale: Float32[np.ndarray, "2 rows columns"],
-    offset: Float32[np.ndarray, "2 rows columns"],
-    landmarks: Float32[np.ndarray, "10 rows columns"],
-    threshold: float,
-) -> tuple[Float[np.ndarray, "faces 4"], Float[np.ndarray, "faces 5 2"], Float[np.ndarray, " faces"]]:
-    """Read boxes, landmarks and scores off the network's four maps, in pixels of its input.
-
-    A cell above the threshold is a face centre. Every pair of channels is (vertical, horizontal): the box is exp(scale)
-    cells high and wide, its centre lies `offset` cells from the middle of the cell, and a landmark is a fraction of the
-    box measured from the box's top left corner.
-    """
-    rows, columns = np.nonzero(heatmap > threshold)
-    cells = np.stack([rows, columns], axis=1).astype(np.float64)
-    extent = np.exp(np.clip(scale[:, rows, columns].T.astype(np.float64), -10, 10)) * _STRIDE
-    centre = (cells + offset[:, rows, columns].T + 0.5) * _STRIDE
-    corner = centre - extent / 2
-    fractions = landmarks[:, rows, columns].T.reshape(-1, 5, 2)
-    points = corner[:, None] + fractions * extent[:, None]
-    boxes = np.concatenate([corner[:, ::-1], (corner + extent)[:, ::-1]], axis=1)
-    scores = np.clip(heatmap[rows, columns].astype(np.float64), 0, 1)
-    return boxes, points[..., ::-1].copy(), scores
-
-
-def _suppress(boxes: Float[np.ndarray, "faces 4"], scores: Float[np.ndarray, " faces"], overlap: float) -> list[int]:
-    """Keep the most confident box of every heap of overlapping ones; return the kept indices."""
-    order = np.argsort(-scores, kind="stable")
-    kept: list[int] = []
-    while order.size:
-        best, rest = int(order[0]), order[1:]
-        kept.append(best)
-        order = rest[_overlaps(boxes[best], boxes, rest) <= overlap]
-    return kept
-
-
-def _overlaps(
-    box: Float[np.ndarray, "4"], boxes: Float[np.ndarray, "faces 4"], among: Int[np.ndarray, " some"]
-) -> Float[np.ndarray, " some"]:
-    """Intersection over union of one box with some others; a box lying within the other counts as the same face."""
-    others = boxes[among]
-    sides = np.minimum(box[2:], others[:, 2:]) - np.maximum(box[:2], others[:, :2])
-    shared = np.prod(np.clip(sides, 0, None), axis=1)
-    areas = np.prod(others[:, 2:] - others[:, :2], axis=1)
-    area = float(np.prod(box[2:] - box[:2]))
-    union_overlap = shared / (areas + area - shared)
-    return np.where(shared > 0.9 * np.minimum(areas, area), 1.0, union_overlap)
+def overlap(first: Float[np.ndarray, "4"], second: Float[np.ndarray, "4"]) -> float:
+    """Return the intersection of two boxes over their union, 0 to 1."""
+    sides = np.clip(np.minimum(first[2:], second[2:]) - np.maximum(first[:2], second[:2]), 0, None)
+    shared = float(np.prod(sides))
+    areas = [float((box[2] - box[0]) * (box[3] - box[1])) for box in (first, second)]
+    return shared / (sum(areas) - shared)

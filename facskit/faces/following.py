@@ -1,17 +1,16 @@
 """One person's face through a recording: the same face in every frame, and a small look where it was a moment ago."""
 
-from dataclasses import replace
-
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from facskit.faces.detection import CenterFace, CenterFaceConfig, Face
+from facskit.faces.detection import Face, overlap
+from facskit.faces.detectors import FOR_PHOTOGRAPHS, DetectorConfig, build_detector
 from facskit.faces.images import warp
 
 __all__ = ["FaceFollower"]
 
 _SIDE = 288
-"""Side of the small look in pixels of the network's input."""
+"""Side of the small look in pixels."""
 _SPAN = 2.2
 """Side of the small look in sides of the face's box; a face is then about 130 pixels wide, where landmarks are best."""
 _PATIENCE = 50
@@ -29,10 +28,9 @@ class FaceFollower:
         config: How to search a whole picture.
     """
 
-    def __init__(self, config: CenterFaceConfig | None = None) -> None:
-        self._whole = CenterFace(config)
-        near = replace(self._whole.config, max_side=_SIDE, min_side=_SIDE, second_look=False, refine=False)
-        self._near = CenterFace(near)
+    def __init__(self, config: DetectorConfig = FOR_PHOTOGRAPHS) -> None:
+        self._whole = build_detector(config)
+        self._near = build_detector(config.for_window(_SIDE))
         self._last: Face | None = None
         self._since = 0
 
@@ -65,8 +63,8 @@ class FaceFollower:
             return None
         if self._last is not None:
             last = self._last.box
-            near = max(faces, key=lambda face: _overlap(face.box, last))
-            if _overlap(near.box, last) > 0.2 and near.area > 0.25 * faces[0].area:
+            near = max(faces, key=lambda face: overlap(face.box, last))
+            if overlap(near.box, last) > 0.2 and near.area > 0.25 * faces[0].area:
                 return near
         return faces[0]
 
@@ -74,17 +72,6 @@ class FaceFollower:
         ratio = _SIDE / (_SPAN * float(max(box[2] - box[0], box[3] - box[1])))
         shift = (_SIDE - 1) / 2 - ratio * (box[:2] + box[2:]) / 2
         window = warp(image, np.column_stack([np.eye(2) * ratio, shift]), _SIDE)
-        moved = np.tile(shift, 2)
-        found = [
-            Face((face.box - moved) / ratio, (face.landmarks - shift) / ratio, face.score)
-            for face in self._near.detect(window)
-        ]
-        near = max(found, key=lambda face: _overlap(face.box, box), default=None)
-        return near if near is not None and _overlap(near.box, box) > 0.3 else None
-
-
-def _overlap(first: Float[np.ndarray, "4"], second: Float[np.ndarray, "4"]) -> float:
-    sides = np.clip(np.minimum(first[2:], second[2:]) - np.maximum(first[:2], second[:2]), 0, None)
-    shared = float(np.prod(sides))
-    areas = [float((box[2] - box[0]) * (box[3] - box[1])) for box in (first, second)]
-    return shared / (sum(areas) - shared)
+        found = [face.seen_in(shift, ratio) for face in self._near.detect(window)]
+        near = max(found, key=lambda face: overlap(face.box, box), default=None)
+        return near if near is not None and overlap(near.box, box) > 0.3 else None

@@ -271,15 +271,7 @@ def find_media(paths: Sequence[Path], leave_out: Sequence[Path] = ()) -> list[Pa
     found: dict[Path, None] = {}
     for path in map(Path, paths):
         if path.is_dir():
-            places = [Path(os.path.relpath(folder.resolve(), path.resolve())) for folder in leave_out]
-            files = sorted(
-                file
-                for file in path.rglob("*")
-                if file.suffix.lower() in IMAGE_SUFFIXES | VIDEO_SUFFIXES
-                and not any(part.startswith(".") for part in file.relative_to(path).parts)
-                and not any(file.relative_to(path).is_relative_to(place) for place in places)
-                and file.is_file()
-            )
+            files = _media_below(path, leave_out)
             if not files:
                 raise MediaError(f"{path}: found no photograph or video in this folder, expected at least one")
             found.update(dict.fromkeys(files))
@@ -288,3 +280,17 @@ def find_media(paths: Sequence[Path], leave_out: Sequence[Path] = ()) -> list[Pa
         else:
             raise MediaError(f"{path}: found nothing there, expected a photograph, a video or a folder")
     return list(found)
+
+
+def _media_below(folder: Path, leave_out: Sequence[Path]) -> list[Path]:
+    """List the photographs and videos of a folder, but hidden ones and those in folders that are left out."""
+    # relative, so that a folder reached by a link and the same one by its own name are the same
+    places = [Path(os.path.relpath(other.resolve(), folder.resolve())) for other in leave_out]
+    found = []
+    for file in folder.rglob("*"):
+        within = file.relative_to(folder)
+        hidden = any(part.startswith(".") for part in within.parts)
+        left_out = any(within.is_relative_to(place) for place in places)
+        if file.suffix.lower() in IMAGE_SUFFIXES | VIDEO_SUFFIXES and not hidden and not left_out and file.is_file():
+            found.append(file)
+    return sorted(found)

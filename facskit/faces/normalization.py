@@ -1,4 +1,4 @@
-"""From an aligned crop to the numbers a network reads; the same function serves training and recognition."""
+"""The way from an aligned crop to the numbers a network reads; the same function serves training and recognition."""
 
 from typing import Literal
 

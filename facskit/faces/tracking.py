@@ -1,11 +1,11 @@
-"""Who is who across the frames of a video: stable face ids from position and size."""
+"""A tracker of the faces in a video: stable face ids from position and size."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
 
-from facskit.faces.detection import Face
+from facskit.faces.detection import Face, overlap
 
 __all__ = ["FaceTracker", "TrackerConfig"]
 
@@ -91,12 +91,13 @@ class FaceTracker:
         return face_id
 
     def _match(self, tracks: list[_Track], faces: list[Face]) -> list[tuple[_Track, int]]:
-        candidates = [
-            (cost, row, column)
-            for row, track in enumerate(tracks)
-            for column, face in enumerate(faces)
-            if (cost := self._cost(track, face)) is not None
-        ]
+        """Pair tracks and faces, the likeliest pair first; whatever is left over has no partner."""
+        candidates = []
+        for row, track in enumerate(tracks):
+            for column, face in enumerate(faces):
+                cost = self._cost(track, face)
+                if cost is not None:
+                    candidates.append((cost, row, column))
         columns: dict[int, int] = {}
         for _, row, column in sorted(candidates):
             if row not in columns and column not in columns.values():
@@ -104,27 +105,18 @@ class FaceTracker:
         return [(tracks[row], column) for row, column in columns.items()]
 
     def _cost(self, track: _Track, face: Face) -> float | None:
+        """Say how unlikely it is that a face belongs to a track; None if it can't."""
         old, new = track.expected, face.box
-        side = np.sqrt(_area(old))
-        ratio = np.sqrt(_area(new)) / side
+        side = np.sqrt(float((old[2] - old[0]) * (old[3] - old[1])))
+        ratio = np.sqrt(face.area) / side
         distance = float(np.linalg.norm(_centre(new) - _centre(old)) / side)
         limit = self.config.max_size_ratio
         if distance > self.config.max_distance or not 1 / limit <= ratio <= limit:
             return None
         # a face that was missing for long gives way to one seen a moment ago
-        return distance + 1 - _overlap(old, new) + 0.01 * track.missed
+        return distance + 1 - overlap(old, new) + 0.01 * track.missed
 
 
 def _centre(box: Float[np.ndarray, "4"]) -> Float[np.ndarray, "2"]:
     centre: Float[np.ndarray, "2"] = (box[:2] + box[2:]) / 2
     return centre
-
-
-def _area(box: Float[np.ndarray, "4"]) -> float:
-    return float((box[2] - box[0]) * (box[3] - box[1]))
-
-
-def _overlap(first: Float[np.ndarray, "4"], second: Float[np.ndarray, "4"]) -> float:
-    sides = np.clip(np.minimum(first[2:], second[2:]) - np.maximum(first[:2], second[:2]), 0, None)
-    shared = float(np.prod(sides))
-    return shared / (_area(first) + _area(second) - shared)

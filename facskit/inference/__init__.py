@@ -1,1 +1,1 @@
-"""From pixels to answers: the recogniser a deployed product needs, and its overlays."""
+"""The recogniser a deployed product needs, from pixels to answers, and its overlays."""

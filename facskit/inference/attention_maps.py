@@ -11,7 +11,7 @@ from torch import nn
 
 from facskit.action_units import ActionUnit, ActionUnitSet
 from facskit.errors import CheckpointError
-from facskit.faces.alignment import CropRecipe, border_level, detection_matrix
+from facskit.faces.alignment import CropRecipe, border_level
 from facskit.faces.canvas import Canvas, Colour, Number, text_width
 from facskit.faces.drawing import resize
 from facskit.faces.heat_maps import blend_heat_map
@@ -88,13 +88,11 @@ def attended_face(
     Raises:
         ValueError: The recognition has no attention maps.
     """
-    if recognition.attention is None:
+    if recognition.attention is None or recognition.crop_matrix is None:
         raise ValueError("the recognition has no attention maps; recognise with RecognizerConfig(attention=True)")
-    height, width = image.shape[:2]
-    matrix = detection_matrix(recipe, landmarks=recognition.landmarks, box=recognition.box, image_size=(width, height))
     return AttendedFace(
         title=_title(recognition),
-        crop=warp(image, matrix, recipe.size, border_level(recipe)),
+        crop=warp(image, recognition.crop_matrix, recipe.size, border_level(recipe)),
         action_units=recognition.action_units,
         attention=recognition.attention,
         probabilities=recognition.probabilities,

@@ -28,7 +28,14 @@ _INK: Colour = (33, 37, 41)
 _FAINT: Colour = (134, 142, 150)
 _TRACK: Colour = (233, 236, 239)
 _QUIET_BAR: Colour = (173, 181, 189)
-_ROW = 1.5  # height of a row in font sizes
+
+# Lengths in font sizes.
+_ROW = 1.5  # height of a row
+_EDGE = 0.8  # from a panel's edge to what stands in it
+_CODE_GAP = 0.6  # between code and name
+_NAME_GAP = 0.8  # between name and bar
+_BAR = 7.0  # length of a full bar
+_NUMBER = 3.6  # room for the probability and the panel's right edge
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,8 +155,11 @@ def _plan(contents: _Contents, panels: int, shown: tuple[int, int]) -> _Layout:
     rows = contents.rows
     largest, smallest = max(11.0, 0.028 * max(shown)), max(10.0, 0.014 * max(shown))
     if panels > 1 and width > 1.5 * height:
-        sizes = [float(size) for size in range(round(0.7 * largest), round(0.85 * smallest) - 1, -1)]
-        font = next((size for size in sizes if panels * _panel_width(contents, size) <= width), sizes[-1])
+        # the largest font with which all panels stand in one row, or else the smallest that can be read
+        for size in range(round(0.7 * largest), round(0.85 * smallest) - 1, -1):
+            font = float(size)
+            if panels * _panel_width(contents, font) <= width:
+                break
         columns = max(1, int(width / _panel_width(contents, font)))
         return _layout(contents, font, panels, min(columns, panels), below=True)
     for columns in range(1, panels + 1):
@@ -169,7 +179,8 @@ def _name_width(contents: _Contents, font: float) -> float:
 
 
 def _panel_width(contents: _Contents, font: float) -> float:
-    return text_width("AU12", font) + _name_width(contents, font) + (2.2 + 7 + 3.6) * font
+    gaps = _EDGE + _NAME_GAP + _CODE_GAP
+    return text_width("AU12", font) + _name_width(contents, font) + (gaps + _BAR + _NUMBER) * font
 
 
 def _colour(face: Recognition) -> Colour:
@@ -192,7 +203,7 @@ def _mark(canvas: Canvas, face: Recognition, zoom: float, thickness: float) -> N
 def _panel(canvas: Canvas, face: Recognition, layout: _Layout, corner: tuple[float, float]) -> None:
     """Draw one face's title, a row per expression, and a row per action unit."""
     font, (left, top) = layout.font, corner
-    x = left + 0.8 * font
+    x = left + _EDGE * font
     middle = top + 1.1 * font
     canvas.rectangle((x, middle - 0.45 * font, x + 0.9 * font, middle + 0.45 * font), _colour(face), 0.2 * font)
     title = f"face {face.face_id}" + (f"   {face.timestamp:.2f} s" if face.timestamp else "")
@@ -220,9 +231,9 @@ class _Row:
 def _bar(canvas: Canvas, row: _Row, layout: _Layout, place: tuple[float, float], colour: Colour) -> None:
     """Draw code, name, bar and probability; a row that counts as present gets a stripe and full colour."""
     font, (left, middle) = layout.font, place
-    x = left + 0.8 * font
-    name_x = x + text_width("AU12", font) + 0.6 * font
-    bar_x = name_x + layout.name_width + 0.8 * font
+    x = left + _EDGE * font
+    name_x = x + text_width("AU12", font) + _CODE_GAP * font
+    bar_x = name_x + layout.name_width + _NAME_GAP * font
     ink = _INK if row.active else _FAINT
     if row.active:
         stripe: Rectangle = (left + 0.3 * font, middle - 0.5 * font, left + 0.5 * font, middle + 0.5 * font)
@@ -230,7 +241,7 @@ def _bar(canvas: Canvas, row: _Row, layout: _Layout, place: tuple[float, float],
     canvas.text(x, middle, row.code, font, ink)
     canvas.text(name_x if row.code else x, middle, row.name, font, ink)
     high, low = middle - 0.32 * font, middle + 0.32 * font
-    canvas.rectangle((bar_x, high, bar_x + 7 * font, low), _TRACK, 0.3 * font)
-    length = max(0.65, 7 * row.probability) * font
+    canvas.rectangle((bar_x, high, bar_x + _BAR * font, low), _TRACK, 0.3 * font)
+    length = max(0.65, _BAR * row.probability) * font  # a rounded end, even where there is nothing
     canvas.rectangle((bar_x, high, bar_x + length, low), colour if row.active else _QUIET_BAR, 0.3 * font)
-    canvas.text(bar_x + 7.6 * font, middle, f"{row.probability:.2f}", font, ink)
+    canvas.text(bar_x + (_BAR + 0.6) * font, middle, f"{row.probability:.2f}", font, ink)

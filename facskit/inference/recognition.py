@@ -1,4 +1,4 @@
-"""What recognition answers: action units and expression of one face, and all faces of one picture or video frame."""
+"""The answers of recognition: action units and expression of one face, and all faces of one picture or video frame."""
 
 from dataclasses import dataclass
 
@@ -41,6 +41,8 @@ class Recognition:
     """Probability of each expression; they sum to 1."""
     attention: Float32[np.ndarray, " aus map map"] | None = None
     """Where the network looked for each action unit, over the crop it saw, about 0 to 1; only when asked for."""
+    crop_matrix: Float[np.ndarray, "2 3"] | None = None
+    """Map from the picture's pixels to those of the crop that the network saw."""
 
     def __post_init__(self) -> None:
         """Check that the parts fit together."""

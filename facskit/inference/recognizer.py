@@ -1,4 +1,4 @@
-"""From a picture or video to action units and expressions: detect, track, crop, normalise, run the network, decide."""
+"""The recogniser: detects, tracks, crops and normalises faces of pictures and videos, runs the network, decides."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -7,12 +7,13 @@ from typing import Literal
 
 import numpy as np
 import torch
-from jaxtyping import Float32, Shaped, UInt8
+from jaxtyping import Float, Float32, Shaped, UInt8
 from torch import Tensor, nn
 
 from facskit.errors import CheckpointError, MediaError
 from facskit.faces.alignment import border_level, detection_matrix
-from facskit.faces.detection import CenterFace, CenterFaceConfig, Face, FaceDetector
+from facskit.faces.detection import Face, FaceDetector
+from facskit.faces.detectors import FOR_PHOTOGRAPHS, FOR_VIDEO, DetectorConfig, build_detector
 from facskit.faces.images import is_video, read_image, warp
 from facskit.faces.normalization import normalize
 from facskit.faces.tracking import FaceTracker, TrackerConfig
@@ -34,9 +35,9 @@ class RecognizerConfig:
     """Which faces of a picture to recognise."""
     batch_size: int = 16
     """Crops the network sees at once, and video frames held in memory."""
-    photo_detection: CenterFaceConfig = field(default_factory=CenterFaceConfig)
+    photo_detection: DetectorConfig = FOR_PHOTOGRAPHS
     """How faces are looked for in photographs."""
-    video_detection: CenterFaceConfig = field(default_factory=lambda: CenterFaceConfig(max_side=480, second_look=False))
+    video_detection: DetectorConfig = FOR_VIDEO
     """How faces are looked for in video frames: every frame, so at a lower resolution."""
     tracking: TrackerConfig = field(default_factory=TrackerConfig)
     """When two faces of a video are the same."""
@@ -56,7 +57,7 @@ class Recognizer:
         model: Network from normalised crops (batch, 3, size, size) to logits (batch, outputs), action units first.
         info: What the weight file says about it: outputs, crop recipe, normalisation, thresholds.
         config: How pictures and videos are looked at.
-        detector: Finds the faces, in photographs and videos; CenterFace as in `config` when left out.
+        detector: Finds the faces, in photographs and videos; the one that `config` is for when left out.
 
     Raises:
         CheckpointError: Attention maps are wanted and the network has none, or the device isn't there.
@@ -85,8 +86,8 @@ class Recognizer:
         self.device = _torch_device(device)
         self._model = model.eval().to(self.device)
         self._thresholds = np.array(info.thresholds, np.float32)
-        self._photo_detector = detector or CenterFace(self.config.photo_detection)
-        self._video_detector = detector or CenterFace(self.config.video_detection)
+        self._photo_detector = detector or build_detector(self.config.photo_detection)
+        self._video_detector = detector or build_detector(self.config.video_detection)
 
     @classmethod
     def from_checkpoint(
@@ -167,8 +168,8 @@ class Recognizer:
 
     def _recognize_photo(self, image: UInt8[np.ndarray, "height width 3"], source: str) -> RecognizedFrame:
         faces = self._select(self._photo_detector.detect(image))
-        seen = self._look([self._crop(image, face) for face in faces])
-        return self._answer(source, _Found(Frame(0, 0.0, image), faces, list(range(len(faces)))), seen)
+        found = self._place(Frame(0, 0.0, image), faces, list(range(len(faces))))
+        return self._answer(source, found, self._look(self._crops(found)))
 
     def _recognize_frames(self, path: Path, every: int) -> Iterator[RecognizedFrame]:
         tracker = FaceTracker(self.config.tracking)
@@ -177,11 +178,13 @@ class Recognizer:
             found = []
             for frame in batch:
                 faces = self._video_detector.detect(frame.image)
-                ids = tracker.update(faces)
+                ids = tracker.update(faces)  # of all faces, so that one that isn't recognised keeps its id
                 chosen = self._select(faces)
-                found.append(_Found(frame, chosen, ids[: len(chosen)]))
-            crops = [self._crop(item.frame.image, face) for item in found for face in item.faces]
-            seen = self._look(crops)
+                found.append(self._place(frame, chosen, ids[: len(chosen)]))
+            crops = []
+            for item in found:
+                crops += self._crops(item)
+            seen = self._look(crops)  # the faces of all frames together: fuller batches
             first = 0
             for item in found:
                 last = first + len(item.faces)
@@ -191,11 +194,16 @@ class Recognizer:
     def _select(self, faces: list[Face]) -> list[Face]:
         return faces[:1] if self.config.faces == "largest" else faces
 
-    def _crop(self, image: UInt8[np.ndarray, "height width 3"], face: Face) -> Float32[np.ndarray, "3 size size"]:
-        height, width = image.shape[:2]
+    def _place(self, frame: Frame, faces: list[Face], ids: list[int]) -> "_Found":
+        """Say where the crops of a picture's faces lie."""
+        height, width = frame.image.shape[:2]
+        return _Found(frame, faces, ids, [detection_matrix(self.info.crop, face, (width, height)) for face in faces])
+
+    def _crops(self, found: "_Found") -> list[Float32[np.ndarray, "3 size size"]]:
+        """Cut the faces of a picture out, as the network wants to see them."""
         recipe = self.info.crop
-        matrix = detection_matrix(recipe, landmarks=face.landmarks, box=face.box, image_size=(width, height))
-        return normalize(warp(image, matrix, recipe.size, border_level(recipe)), self.info.normalization)
+        crops = [warp(found.frame.image, matrix, recipe.size, border_level(recipe)) for matrix in found.matrices]
+        return [normalize(crop, self.info.normalization) for crop in crops]
 
     @torch.inference_mode()
     def _look(self, crops: Sequence[Float32[np.ndarray, "3 size size"]]) -> list["_Seen"]:
@@ -236,8 +244,9 @@ class Recognizer:
                 expressions=expressions,
                 expression_probabilities=None if expressions is None else look.row[units:],
                 attention=look.attention,
+                crop_matrix=matrix,
             )
-            for face, face_id, look in zip(found.faces, found.ids, seen, strict=True)
+            for face, face_id, matrix, look in zip(found.faces, found.ids, found.matrices, seen, strict=True)
         )
         return RecognizedFrame(
             source=source, frame=frame.index, timestamp=frame.timestamp, image=frame.image, faces=recognitions
@@ -246,13 +255,18 @@ class Recognizer:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Found:
+    """The faces of one picture, their ids, and the maps from the picture to their crops."""
+
     frame: Frame
     faces: list[Face]
     ids: list[int]
+    matrices: list[Float[np.ndarray, "2 3"]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Seen:
+    """What the network says of one face: probabilities and, if wanted, where it looked."""
+
     row: Float32[np.ndarray, " outputs"]
     attention: Float32[np.ndarray, " aus map map"] | None
 

@@ -14,7 +14,6 @@ from facskit.errors import MediaError, RecipeError
 from facskit.evaluation.attention_scores import attention_table
 from facskit.experiments.analysis.attention_check import (
     AttentionCheck,
-    DrawnFace,
     check_attention,
     choose_rows,
     open_faces,
@@ -142,22 +141,21 @@ def _look_at_manifest(command: AttentionCommand, manifest: str, folder: Path) ->
 
 
 def _draw(check: AttentionCheck, info: CheckpointInfo, folder: Path) -> None:
-    attended = [_attended(face, info) for face in check.faces]
-    for face in attended:
+    """Write a picture of each chosen face, and one of all."""
+    attended = []
+    for drawn in check.faces:
+        face = AttendedFace(
+            title=drawn.name,
+            crop=drawn.crop,
+            action_units=info.action_units,
+            attention=drawn.attention,
+            probabilities=drawn.probabilities,
+            decisions=drawn.probabilities >= np.array(info.thresholds, np.float32),
+            targets=drawn.targets,
+            labels=drawn.labels,
+        )
+        attended.append(face)
         name = Path(face.title).with_suffix("").as_posix().replace("/", "_").replace(":", "_")
         write_image(folder / f"{name}_attention.png", draw_attention(face))
     if attended:
         write_image(folder / "attention.png", draw_attention_table(attended))
-
-
-def _attended(face: DrawnFace, info: CheckpointInfo) -> AttendedFace:
-    return AttendedFace(
-        title=face.name,
-        crop=face.crop,
-        action_units=info.action_units,
-        attention=face.attention,
-        probabilities=face.probabilities,
-        decisions=face.probabilities >= np.array(info.thresholds, np.float32),
-        targets=face.targets,
-        labels=face.labels,
-    )

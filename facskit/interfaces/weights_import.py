@@ -24,7 +24,7 @@ _RESERVED = {"packaged", "list", "info", "import"}
 
 @dataclass(frozen=True, kw_only=True)
 class ImportCommand:
-    """Turn a file that the authors of FMAE-IAT released into a weight file of facskit; nothing in it is run.
+    """Turn a file of FMAE-IAT's authors, or MAE's encoder, into a weight file of facskit; nothing in it is run.
 
     Example: facskit weights import checkpoint-20.pth --dataset bp4d --fold 1 --name fmae-iat-bp4d-fold1
     """
@@ -99,7 +99,8 @@ def _target(command: ImportCommand, default_name: str) -> Path:
 
 def _default_name(imported: ImportedWeights, fold: int | None) -> str:
     if imported.dataset is None:
-        return f"fmae-vit-{_WORDS[imported.layout.size]}"
+        family = "fmae" if imported.layout.decoder_depth else "mae"
+        return f"{family}-vit-{_WORDS[imported.layout.size]}"
     adversarial = "-iat" if imported.layout.identities else ""
     classes = f"-{imported.layout.outputs}" if imported.dataset == "affectnet" else ""
     return f"fmae{adversarial}-{imported.dataset}{classes}{'' if fold is None else f'-fold{fold}'}"
@@ -129,7 +130,8 @@ def _report(imported: ImportedWeights, path: Path, *, installed: bool) -> None:
         rows["decision"] = "0.5 for every action unit" if info.action_units else "the most likely expression"
         next_step = f"facskit recognize --weights {used} photo.jpg"
     else:
-        rows["network"] = f"{imported.size} masked autoencoder with its decoder, for {info.model.encoder.image_size} px"
+        decoder = "with its decoder" if layout.decoder_depth else "without its decoder"
+        rows["network"] = f"{imported.size} masked autoencoder {decoder}, for {info.model.encoder.image_size} px"
         rows["outputs"] = "none: it's a start for training"
         next_step = f"in a recipe, initial_weights: {used}"
     rows["identities"] = f"{layout.identities} in the head that was dropped" if layout.identities else ""

@@ -1,1 +1,1 @@
-"""From tensor to tensor: networks and their weight files; no loss, no data, no recipe."""
+"""Networks and their weight files: from tensor to tensor; no loss, no data, no recipe."""

@@ -1,4 +1,4 @@
-"""Where each action unit shows on a face, and the attention maps that an attentive network is taught.
+"""The places where action units show on a face, and the attention maps that an attentive network is taught.
 
 A rule takes two of the 68 landmarks, for most units the image's left and right one, and an offset up or down in rulers;
 a ruler is the horizontal distance of the inner eye corners. No rule needs the jaw or the inner mouth corners, which the

@@ -6,7 +6,6 @@ a pre-trained masked autoencoder has no head, so it's never taken for a recognis
 """
 
 import json
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
@@ -21,6 +20,7 @@ from facskit.files import atomic_path
 from facskit.models.build import build_model
 from facskit.models.layers import FaceNetwork
 from facskit.models.masked_autoencoder import MaskedAutoencoder
+from facskit.models.published_pickle import is_torch_file
 from facskit.models.weight_header import (
     FORMAT_VERSION,
     CheckpointInfo,
@@ -160,7 +160,7 @@ def read_weight_info(path: Path) -> CheckpointInfo | EncoderInfo:
         with safetensors.safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
     except (OSError, safetensors.SafetensorError) as error:
-        if zipfile.is_zipfile(path):
+        if is_torch_file(path):
             raise CheckpointError(
                 f"{path} is a PyTorch file, which can run code when opened; facskit weights import {path} turns a "
                 "published one into a weight file safely"
@@ -173,7 +173,7 @@ def read_weight_info(path: Path) -> CheckpointInfo | EncoderInfo:
         )
     try:
         values = json.loads(metadata[_METADATA_KEY])
-    except ValueError as error:
+    except (RecursionError, ValueError) as error:
         raise CheckpointError(f"{path} is damaged: its {_METADATA_KEY!r} metadata is not JSON ({error})") from error
     return header_from_dict(path, values)
 

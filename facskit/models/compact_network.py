@@ -187,11 +187,14 @@ def _stage(config: CompactConfig, index: int) -> nn.Sequential:
 
 def _spread_places(places: int, grid: int) -> Float[Tensor, "places cells"]:
     """Start each place as a Gaussian spot, spread over the face on a sunflower spiral."""
-    cells = [(index + 0.5) / grid for index in range(grid)]
-    rows = []
+    cells = [(index + 0.5) / grid for index in range(grid)]  # middles of the cells, in sides of the map
+    spots = []
     for rank in range(places):
-        radius = 0.48 * math.sqrt((rank + 0.5) / places)
+        radius = 0.48 * math.sqrt((rank + 0.5) / places)  # nearly to the map's edge
         angle = rank * 2.399963  # the golden angle covers a disc evenly for any number of places
         row, column = 0.5 + radius * math.sin(angle), 0.5 + radius * math.cos(angle)
-        rows.append([-((y - row) ** 2 + (x - column) ** 2) / (2 * 0.15**2) for y in cells for x in cells])
-    return torch.tensor(rows)
+        spot = []
+        for y in cells:
+            spot += [-((y - row) ** 2 + (x - column) ** 2) / (2 * 0.15**2) for x in cells]  # 0.15 sides wide
+        spots.append(spot)
+    return torch.tensor(spots)

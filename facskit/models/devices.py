@@ -1,4 +1,4 @@
-"""Which device computes, and what to say when it isn't there."""
+"""The choice of the device that computes, and what to say when it isn't there."""
 
 from collections.abc import Sequence
 from typing import Literal

@@ -25,11 +25,11 @@ class AutoencoderConfig:
     encoder: ViTConfig = field(default_factory=lambda: SIZES["L"])
     """Shape of the encoder; `drop_path` becomes 0, since nothing is dropped in pre-training but patches."""
     decoder_dim: int = 512
-    """Length of a token in the decoder."""
+    """Length of a token in the decoder; 0 without one."""
     decoder_depth: int = 8
-    """Number of decoder blocks."""
+    """Number of decoder blocks; 0 for an encoder that was published without its decoder: it can only be built upon."""
     decoder_heads: int = 16
-    """Attention heads per decoder block; divides `decoder_dim`."""
+    """Attention heads per decoder block; divides `decoder_dim`; 0 without a decoder."""
     mask_ratio: float = 0.75
     """Share of the patches that the encoder doesn't see."""
 
@@ -40,18 +40,24 @@ class AutoencoderConfig:
             ValueError: A field is out of range; the message names it.
         """
         object.__setattr__(self, "encoder", replace(self.encoder, drop_path=0.0))
-        for name in ("decoder_dim", "decoder_depth", "decoder_heads"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if self.decoder_dim % self.decoder_heads or self.decoder_dim % 4:
-            heads = self.decoder_heads
-            raise ValueError(
-                f"decoder_dim must be a multiple of 4 and of decoder_heads {heads}, got {self.decoder_dim}"
-            )
+        self._check_decoder()
         if not (0.0 < self.mask_ratio < 1.0 and 0 < self.visible < self.patches):
             raise ValueError(
                 f"mask_ratio must leave at least one of {self.patches} patches visible and remove at least one, "
                 f"got {self.mask_ratio}"
+            )
+
+    def _check_decoder(self) -> None:
+        """Refuse a decoder that can't be built, and one of which only a part is there."""
+        heads = self.decoder_heads
+        if self.decoder_dim == self.decoder_depth == heads == 0:
+            return
+        for name in ("decoder_dim", "decoder_depth", "decoder_heads"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, or all three 0, got {getattr(self, name)}")
+        if self.decoder_dim % heads or self.decoder_dim % 4:
+            raise ValueError(
+                f"decoder_dim must be a multiple of 4 and of decoder_heads {heads}, got {self.decoder_dim}"
             )
 
     @property
@@ -94,7 +100,12 @@ class MaskedAutoencoder(Network):
         self.pos_embed = nn.Parameter(torch.zeros(1, config.patches + 1, dim), requires_grad=False)
         self.blocks = nn.ModuleList(Block(dim, encoder.heads, encoder.mlp_ratio) for _ in range(encoder.depth))
         self.norm = nn.LayerNorm(dim, eps=LAYER_NORM_EPSILON)
-        width = config.decoder_dim
+        if config.decoder_depth:
+            self._add_decoder(config)
+        self._initialise()
+
+    def _add_decoder(self, config: AutoencoderConfig) -> None:
+        dim, width, encoder = self.dim, config.decoder_dim, config.encoder
         self.decoder_embed = nn.Linear(dim, width)
         self.mask_token = nn.Parameter(torch.zeros(1, 1, width))
         self.decoder_pos_embed = nn.Parameter(torch.zeros(1, config.patches + 1, width), requires_grad=False)
@@ -103,7 +114,6 @@ class MaskedAutoencoder(Network):
         )
         self.decoder_norm = nn.LayerNorm(width, eps=LAYER_NORM_EPSILON)
         self.decoder_pred = nn.Linear(width, 3 * encoder.patch_size**2)
-        self._initialise()
 
     @torch.no_grad()
     def _initialise(self) -> None:
@@ -112,10 +122,11 @@ class MaskedAutoencoder(Network):
                 nn.init.xavier_uniform_(layer.weight)
                 nn.init.zeros_(layer.bias)
         nn.init.normal_(self.cls_token, std=0.02)
-        nn.init.normal_(self.mask_token, std=0.02)
         grid = self.config.encoder.grid
         self.pos_embed.copy_(sincos_positions(self.dim, grid, class_token=True))
-        self.decoder_pos_embed.copy_(sincos_positions(self.config.decoder_dim, grid, class_token=True))
+        if self.config.decoder_depth:
+            nn.init.normal_(self.mask_token, std=0.02)
+            self.decoder_pos_embed.copy_(sincos_positions(self.config.decoder_dim, grid, class_token=True))
 
     def forward(
         self, images: Float[Tensor, "batch 3 height width"], noise: Float[Tensor, "batch patches"] | None = None
@@ -127,8 +138,10 @@ class MaskedAutoencoder(Network):
             noise: Numbers whose order decides which patches stay: the smallest do. Drawn uniformly if left out.
 
         Raises:
-            ValueError: The crops aren't of the size the network was built for.
+            ValueError: The crops aren't of the size the network was built for, or it has no decoder.
         """
+        if not self.config.decoder_depth:
+            raise ValueError("this autoencoder was published without its decoder, so it can't predict patches")
         self.check_size(images)
         order = self._order(images, noise)
         visible = order[:, : self.config.visible]

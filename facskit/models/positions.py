@@ -1,4 +1,4 @@
-"""Where a token's patch lies in the image: sine-cosine embeddings of a grid, and moving embeddings to another grid."""
+"""Position embeddings: sines and cosines that say where a patch lies in the image, and the way to another grid."""
 
 import math
 
@@ -34,8 +34,8 @@ def sincos_positions(dim: int, grid: int, class_token: bool) -> Float[Tensor, "1
         raise ValueError(f"dim must be a multiple of 4 for sine-cosine positions, got {dim}")
     frequencies = 10000.0 ** (-np.arange(dim // 4) / (dim / 4))
     rows, columns = np.divmod(np.arange(grid * grid), grid)
-    angles = [np.outer(coordinate, frequencies) for coordinate in (columns, rows)]
-    positions = np.concatenate([function(angle) for angle in angles for function in (np.sin, np.cos)], axis=1)
+    across, down = np.outer(columns, frequencies), np.outer(rows, frequencies)
+    positions = np.concatenate([np.sin(across), np.cos(across), np.sin(down), np.cos(down)], axis=1)
     if class_token:
         positions = np.concatenate([np.zeros((1, dim)), positions])
     return torch.from_numpy(positions.astype(np.float32)).unsqueeze(0)

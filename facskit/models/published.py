@@ -1,4 +1,4 @@
-"""From the files that the authors of FMAE-IAT released to facskit's own weight files.
+"""The import of files that the authors of FMAE-IAT released, or MAE's, into facskit's own weight files.
 
 Nothing in a released file is run (see `published_pickle`), every parameter is accounted for (see `published_layout`),
 and an output gets a name only where the file or the caller says which data set it was trained on.
@@ -162,7 +162,7 @@ def _import_autoencoder(file: PublishedFile, layout: PublishedLayout, config: Im
             encoder=encoder,
             decoder_dim=layout.decoder_dim,
             decoder_depth=layout.decoder_depth,
-            decoder_heads=config.decoder_heads,
+            decoder_heads=config.decoder_heads if layout.decoder_depth else 0,
         )
     except ValueError as error:
         raise CheckpointError(f"{file.path} holds no autoencoder that can be built: {error}") from error
@@ -172,7 +172,7 @@ def _import_autoencoder(file: PublishedFile, layout: PublishedLayout, config: Im
     info = EncoderInfo(
         model=shape, normalization="imagenet", licence=LICENCE, provenance=_provenance(file, layout, config, None)
     )
-    return ImportedWeights(model=model, info=info, layout=layout, dataset=None, warnings=())
+    return ImportedWeights(model=model, info=info, layout=layout, dataset=None, warnings=_encoder_warnings(layout))
 
 
 def _import_recognizer(file: PublishedFile, layout: PublishedLayout, config: ImportConfig) -> ImportedWeights:
@@ -186,7 +186,10 @@ def _import_recognizer(file: PublishedFile, layout: PublishedLayout, config: Imp
     shape = _resized(file.path, layout.encoder, config.image_size)
     with torch.device("meta"):
         model = build_model(shape, layout.outputs)
-    renamed = {name.replace(f"{layout.classifier}.", "head."): tensor for name, tensor in _kept(file, layout).items()}
+    renamed = {}
+    for name, tensor in file.tensors.items():
+        if name not in layout.dropped:
+            renamed[name.replace(f"{layout.classifier}.", "head.")] = tensor
     _fill(model, renamed, shape.grid)
     units = meaning if isinstance(meaning, ActionUnitSet) else NO_ACTION_UNITS
     info = CheckpointInfo(
@@ -240,10 +243,6 @@ def _resized(path: Path, encoder: ViTConfig, image_size: int | None) -> ViTConfi
         raise CheckpointError(f"{path} can't be brought to {image_size} px: {error}") from error
 
 
-def _kept(file: PublishedFile, layout: PublishedLayout) -> dict[str, Tensor]:
-    return {name: tensor for name, tensor in file.tensors.items() if name not in layout.dropped}
-
-
 @torch.no_grad()
 def _fill(model: nn.Module, tensors: Mapping[str, Tensor], grid: int) -> None:
     """Give a model without memory the weights, one at a time, so that no second copy of all is needed."""
@@ -256,12 +255,13 @@ def _fill(model: nn.Module, tensors: Mapping[str, Tensor], grid: int) -> None:
 def _provenance(
     file: PublishedFile, layout: PublishedLayout, config: ImportConfig, dataset: PublishedDataset | None
 ) -> dict[str, Any]:
+    dropped = dict.fromkeys(name.partition(".")[0] for name in layout.dropped)  # whole layers, each once
     entries: dict[str, Any] = {
-        "source": "published by the authors of FMAE-IAT (arXiv 2407.11243), imported by facskit",
+        "source": f"{_source(layout)}, imported by facskit",
         "published_file": file.path.name,
         "sha256": file.sha256,
         "size": layout.size or "unnamed",
-        "dropped": [*_groups(layout.dropped), *file.ignored],
+        "dropped": [*dropped, *file.ignored],
     }
     if file.epoch is not None:
         entries["published_epoch"] = file.epoch
@@ -275,8 +275,19 @@ def _provenance(
     return entries
 
 
-def _groups(names: tuple[str, ...]) -> list[str]:
-    return list(dict.fromkeys(name.partition(".")[0] for name in names))
+def _source(layout: PublishedLayout) -> str:
+    if layout.kind == "autoencoder" and not layout.decoder_depth:
+        return "a masked autoencoder's encoder alone, in the form that MAE (arXiv 2111.06377) publishes"
+    return "published by the authors of FMAE-IAT (arXiv 2407.11243)"
+
+
+def _encoder_warnings(layout: PublishedLayout) -> tuple[str, ...]:
+    if layout.decoder_depth:
+        return ()
+    return (
+        "the decoder isn't in the file: fine-tuning and probes can start from it, pre-training can't go on from it",
+        f"the file doesn't say who published it and what it was trained on; MAE's own weights are {LICENCE} too",
+    )
 
 
 def _warnings(model: FaceNetwork, dataset: PublishedDataset) -> tuple[str, ...]:

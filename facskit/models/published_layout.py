@@ -1,4 +1,4 @@
-"""Which network a published FMAE-IAT file holds, told from the names and shapes of its parameters alone.
+"""The network in a published FMAE-IAT or MAE file, told from the names and shapes of its parameters alone.
 
 Strict in both directions: every parameter that the network has must be there in its shape, and nothing else, except the
 identity heads of adversarial training and the unused 1000-way head of the RAF-DB files, which are named as dropped.
@@ -33,7 +33,7 @@ class PublishedLayout:
     """What the parameters of a published file say."""
 
     kind: Literal["autoencoder", "recognizer"]
-    """A pre-trained masked autoencoder, or an encoder with a classifier."""
+    """A pre-trained masked autoencoder, with its decoder or without, or an encoder with a classifier."""
     size: str
     """S, B, L, H, or empty when nobody published such a network."""
     encoder: ViTConfig
@@ -69,6 +69,9 @@ def read_layout(name: str, shapes: Shapes) -> PublishedLayout:
     encoder, size = _encoder(name, shapes)
     if any(key.startswith(_AUTOENCODER) for key in shapes):
         return _autoencoder(name, shapes, encoder, size)
+    if "norm.weight" in shapes and not any("head" in key for key in shapes):  # as MAE publishes what ImageNet taught it
+        _compare(name, shapes, _body(encoder) | _norm("norm", encoder.dim))
+        return PublishedLayout(kind="autoencoder", size=size, encoder=encoder)
     return _recognizer(name, shapes, encoder, size)
 
 

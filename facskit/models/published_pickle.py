@@ -1,8 +1,9 @@
-"""Reading the PyTorch files that others publish without running anything in them.
+"""A reader of the PyTorch files that others publish, which runs nothing in them.
 
 A `.pth` file is a pickle in a zip archive, and a pickle can call any function. Here only tensors, plain containers and
 inert stand-ins for two harmless classes come out; everything else ends the reading. The archive is checked before: all
-entries uncompressed and with the right checksum, which PyTorch itself doesn't look at.
+entries uncompressed and with the right checksum, which PyTorch itself doesn't look at. Files from before PyTorch 1.6
+are pickles without an archive; they are read under the same rules, but have no checksums.
 """
 
 import hashlib
@@ -22,7 +23,12 @@ from torch import Tensor, nn
 
 from facskit.errors import CheckpointError
 
-__all__ = ["PublishedFile", "read_published"]
+__all__ = ["PublishedFile", "is_torch_file", "read_published"]
+
+_OLD_MAGIC = bytes.fromhex("6cfc9c46f9206aa85019")
+"""The number at the start of files that PyTorch wrote before 1.6."""
+_PICKLE = b"\x80"
+"""First byte of every pickle of protocol 2 and above."""
 
 _PARTS = {"model", "optimizer", "epoch", "scaler", "args"}
 """What the authors' training code saves; only `model`, `epoch` and the plain values in `args` are looked at."""
@@ -94,9 +100,10 @@ def read_published(path: Path) -> PublishedFile:
     """
     if not path.is_file():
         raise CheckpointError(f"{path} is not a file; expected published weights (.pth or .safetensors)")
-    if not zipfile.is_zipfile(path):
+    if not is_torch_file(path):
         return _read_safetensors(path)
-    _check_archive(path)
+    if zipfile.is_zipfile(path):
+        _check_archive(path)
     content = _unpickle(path)
     if not isinstance(content, dict):
         raise CheckpointError(f"{path} holds a {type(content).__name__}; expected a dictionary of parameters")
@@ -116,6 +123,16 @@ def read_published(path: Path) -> PublishedFile:
     )
 
 
+def is_torch_file(path: Path) -> bool:
+    """Tell whether PyTorch wrote a file, or something else that is a zip archive; nothing of it is opened."""
+    return zipfile.is_zipfile(path) or _OLD_MAGIC in _start(path)
+
+
+def _start(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(32)
+
+
 def _read_safetensors(path: Path) -> PublishedFile:
     try:
         with safetensors.safe_open(path, framework="pt") as file:
@@ -124,6 +141,11 @@ def _read_safetensors(path: Path) -> PublishedFile:
             raise CheckpointError(f"{path} is a weight file of facskit already; use it as it is")
         tensors = safetensors.torch.load_file(path)
     except (OSError, safetensors.SafetensorError) as error:
+        if _start(path).startswith(_PICKLE):
+            raise CheckpointError(
+                f"{path} is a plain pickle, which can run code when opened, so it was left alone; whoever trusts it "
+                "can store its parameters with safetensors.torch.save_file and import that file"
+            ) from error
         raise CheckpointError(f"{path} is damaged, or neither a PyTorch nor a safetensors file ({error})") from error
     return PublishedFile(path=path, sha256=_sha256(path), tensors=_tensors(path, tensors))
 
@@ -150,7 +172,7 @@ def _check_archive(path: Path) -> None:
 def _unpickle(path: Path) -> object:
     try:
         with _inert_globals_alone():
-            return torch.load(str(path), map_location="cpu", weights_only=True, mmap=True)
+            return torch.load(str(path), map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
     except pickle.UnpicklingError as error:
         asked = _FORBIDDEN.search(str(error))
         if asked is None:

@@ -179,11 +179,12 @@ class _PlaceMean(nn.Module):
 
 def _seen_by_taps(height: int, width: int, like: Tensor) -> Float[Tensor, "9 height width"]:
     """Return 1 where a tap of a 3 x 3 filter with padding 1 touches the map, tap by tap, row by row."""
-    rows, columns = (
-        torch.stack([(places < size - 1), (places >= 0), (places > 0)]).to(like.dtype)
-        for size in (height, width)
-        for places in (torch.arange(size, device=like.device),)
-    )
+    touched = []
+    for size in (height, width):
+        places = torch.arange(size, device=like.device)
+        # the first tap of three misses the last place, the middle one none, the last one the first
+        touched.append(torch.stack([places < size - 1, places >= 0, places > 0]).to(like.dtype))
+    rows, columns = touched
     return (rows[:, None, :, None] * columns[None, :, None, :]).flatten(0, 1)
 
 

@@ -1,4 +1,4 @@
-"""What a weight file says about itself: model, outputs, crop, licence and provenance, as one JSON text.
+"""The description in a weight file: model, outputs, crop, licence and provenance, as one JSON text.
 
 Two kinds of file share it: a recogniser, whose head gives action units and expressions, and a masked autoencoder, which
 has no head and is where a training starts. Files of version 1 know recognisers of action units alone.
@@ -7,34 +7,21 @@ has no head and is where a training starts. Files of version 1 know recognisers 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, get_args
+from typing import Annotated, Any, Literal
 
 from facskit.action_units import NO_ACTION_UNITS, ActionUnitSet
+from facskit.configurations import BY_KIND, keys_left_out, plain_values, read_configuration
 from facskit.errors import CheckpointError
 from facskit.expressions import ExpressionSet
-from facskit.faces.alignment import CropRecipe, recipe_from_dict, recipe_to_dict
+from facskit.faces.alignment import CropRecipe
 from facskit.faces.normalization import Normalization
-from facskit.models.build import ModelConfig, config_from_dict, config_to_dict
+from facskit.models.build import ModelConfig
 from facskit.models.masked_autoencoder import AutoencoderConfig
 
 __all__ = ["FORMAT_VERSION", "CheckpointInfo", "EncoderInfo", "header_from_dict", "header_to_dict", "some_names"]
 
 FORMAT_VERSION = 2
 """Version of the file's layout; a reader takes this one and 1, and refuses every other."""
-
-_SHARED: dict[str, type] = {
-    "format_version": int,
-    "model": dict,
-    "normalization": str,
-    "licence": str,
-    "provenance": dict,
-}
-_RECOGNIZER = _SHARED | {"action_units": list, "crop": dict, "thresholds": list}
-_FIELDS: dict[tuple[int, str], dict[str, type]] = {
-    (1, "recognizer"): _RECOGNIZER,
-    (2, "recognizer"): _RECOGNIZER | {"kind": str, "expressions": list},
-    (2, "autoencoder"): _SHARED | {"kind": str},
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,11 +87,39 @@ class EncoderInfo:
         _check_licence(self.licence)
 
 
+@dataclass(frozen=True, kw_only=True)
+class _RecognizerHeader:
+    """A recogniser's description as the file has it."""
+
+    kind: Literal["recognizer"]
+    format_version: int
+    model: Annotated[ModelConfig, BY_KIND]
+    normalization: Normalization
+    licence: str
+    provenance: dict[str, Any]
+    action_units: tuple[str, ...]
+    expressions: tuple[str, ...]
+    crop: Annotated[CropRecipe, BY_KIND]
+    thresholds: tuple[float, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _AutoencoderHeader:
+    """An autoencoder's description as the file has it."""
+
+    kind: Literal["autoencoder"]
+    format_version: int
+    model: AutoencoderConfig
+    normalization: Normalization
+    licence: str
+    provenance: dict[str, Any]
+
+
 def header_to_dict(info: CheckpointInfo | EncoderInfo) -> dict[str, Any]:
     """Return the description as JSON-ready values, of the newest version."""
     shared = {
         "format_version": FORMAT_VERSION,
-        "model": config_to_dict(info.model),
+        "model": plain_values(info.model),
         "normalization": info.normalization,
         "licence": info.licence,
         "provenance": dict(info.provenance),
@@ -116,71 +131,58 @@ def header_to_dict(info: CheckpointInfo | EncoderInfo) -> dict[str, Any]:
         **shared,
         "action_units": list(info.action_units.codes),
         "expressions": list(info.expressions or ()),
-        "crop": recipe_to_dict(info.crop),
+        "crop": plain_values(info.crop),
         "thresholds": list(info.thresholds),
     }
 
 
 def header_from_dict(path: Path, values: object) -> CheckpointInfo | EncoderInfo:
-    """Read back what `header_to_dict` returned; nothing may be missing, unknown or of another type.
+    """Read back what `header_to_dict` returned; only a crop's keys may be missing, nothing may be unknown.
 
     Raises:
         CheckpointError: The description is of another version or kind, or wrong.
     """
     if not isinstance(values, dict):
         raise CheckpointError(f"{path} is damaged: its description must be a JSON object, got {type(values).__name__}")
-    kind = _check_entries(path, values)
-    if values["normalization"] not in get_args(Normalization):
-        kinds = ", ".join(get_args(Normalization))
-        raise CheckpointError(f"{path} has the normalization {values['normalization']!r}; expected one of {kinds}")
+    version = values.get("format_version")
+    if type(version) is not int or not 1 <= version <= FORMAT_VERSION:
+        known = " and ".join(str(number) for number in range(1, FORMAT_VERSION + 1))
+        raise CheckpointError(f"{path} has the format version {version!r}, but this facskit reads {known}")
+    if version == 1:  # recognisers of action units, before there was anything else
+        later: dict[str, Any] = {"kind": "recognizer", "expressions": []}
+        if early := sorted(later.keys() & values.keys()):
+            raise CheckpointError(f"{path} has a wrong description: unknown key {early[0]!r} in format version 1")
+        values = later | values
     try:
-        return _encoder(values) if kind == "autoencoder" else _recognizer(values)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        header: _RecognizerHeader | _AutoencoderHeader = read_configuration(
+            _RecognizerHeader | _AutoencoderHeader, values
+        )
+        # The shapes of the weights don't tell everything about a network, so that a default would be a guess.
+        if left_out := keys_left_out(values["model"], header.model):
+            raise ValueError(f"model.{left_out[0]}: the key is missing")
+        return _info(header)
+    except ValueError as error:
         raise CheckpointError(f"{path} has a wrong description: {error}") from error
 
 
-def _check_entries(path: Path, values: Mapping[str, Any]) -> str:
-    version, kind = values.get("format_version"), values.get("kind", "recognizer")
-    if type(version) is not int or version not in {known for known, _ in _FIELDS}:
-        known = " and ".join(str(number) for number in range(1, FORMAT_VERSION + 1))
-        raise CheckpointError(f"{path} has the format version {version!r}, but this facskit reads {known}")
-    if not isinstance(kind, str) or (version, kind) not in _FIELDS:
-        raise CheckpointError(f"{path} has the kind {kind!r}; expected recognizer or autoencoder")
-    fields = _FIELDS[version, kind]
-    if different := sorted(fields.keys() ^ values.keys()):
-        raise CheckpointError(f"{path} has missing or unknown entries in its description: {', '.join(different)}")
-    for name, expected in fields.items():
-        if type(values[name]) is not expected:
-            raise CheckpointError(f"{path} has a wrong description: {name} must be a JSON {expected.__name__}")
-    return kind
-
-
-def _recognizer(values: Mapping[str, Any]) -> CheckpointInfo:
-    model = config_from_dict(values["model"])
-    if isinstance(model, AutoencoderConfig):
-        raise ValueError("a recogniser's model must be a vit, compact or attention network, got an autoencoder")
-    units, expressions = values["action_units"], values.get("expressions", [])
+def _info(header: _RecognizerHeader | _AutoencoderHeader) -> CheckpointInfo | EncoderInfo:
+    """Turn what a file says into what the program works with."""
+    if isinstance(header, _AutoencoderHeader):
+        return EncoderInfo(
+            model=header.model,
+            normalization=header.normalization,
+            licence=header.licence,
+            provenance=header.provenance,
+        )
     return CheckpointInfo(
-        model=model,
-        action_units=ActionUnitSet.parse(units) if units else NO_ACTION_UNITS,
-        expressions=ExpressionSet.parse(expressions) if expressions else None,
-        crop=recipe_from_dict(values["crop"]),
-        normalization=values["normalization"],
-        thresholds=tuple(float(threshold) for threshold in values["thresholds"]),
-        licence=values["licence"],
-        provenance=dict(values["provenance"]),
-    )
-
-
-def _encoder(values: Mapping[str, Any]) -> EncoderInfo:
-    model = config_from_dict(values["model"])
-    if not isinstance(model, AutoencoderConfig):
-        raise ValueError(f"an autoencoder file's model must be of kind mae, got {model.kind!r}")
-    return EncoderInfo(
-        model=model,
-        normalization=values["normalization"],
-        licence=values["licence"],
-        provenance=dict(values["provenance"]),
+        model=header.model,
+        action_units=ActionUnitSet.parse(header.action_units) if header.action_units else NO_ACTION_UNITS,
+        expressions=ExpressionSet.parse(header.expressions) if header.expressions else None,
+        crop=header.crop,
+        normalization=header.normalization,
+        thresholds=header.thresholds,
+        licence=header.licence,
+        provenance=header.provenance,
     )
 
 

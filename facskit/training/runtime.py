@@ -1,4 +1,4 @@
-"""Where and how exactly a run computes: device, precision, processes, seeds, determinism.
+"""The runtime of a run: device, precision, processes, seeds, determinism.
 
 Lightning Fabric moves, casts and distributes; this module chooses for it and keeps it quiet.
 """

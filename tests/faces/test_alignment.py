@@ -1,12 +1,12 @@
 """Crops put the face where the recipe says."""
 
-import re
 from itertools import pairwise
 
 import numpy as np
 import pytest
 from jaxtyping import Float
 
+from facskit.configurations import plain_values, read_configuration
 from facskit.datasets.packed import packaged_faces
 from facskit.faces.alignment import (
     TEMPLATE,
@@ -20,11 +20,9 @@ from facskit.faces.alignment import (
     crop_matrix,
     five_points,
     invert,
-    recipe_from_dict,
-    recipe_to_dict,
     transform_points,
 )
-from facskit.faces.detection import CenterFace
+from facskit.faces.centerface import CenterFace
 from facskit.faces.images import warp
 
 Points = Float[np.ndarray, "5 2"]
@@ -205,28 +203,28 @@ def test_template_is_the_mean_heads() -> None:
     ],
 )
 def test_recipes_survive_storage(recipe: CropRecipe) -> None:
-    assert recipe_from_dict(recipe_to_dict(recipe)) == recipe
+    assert read_configuration(CropRecipe, plain_values(recipe)) == recipe
 
 
 BAD_RECIPES: list[tuple[dict[str, object], str]] = [
-    ({"kind": "circle"}, "kind must be one of five-point, box, similarity-49, none, got 'circle'"),
-    ({}, "kind must be one of five-point, box, similarity-49, none, got None"),
-    ({"kind": "box", "half_side": 1.0}, "'box' has no key 'half_side'; expected kind, size, margin, stretch"),
-    ({"kind": "box", "size": "224"}, "key 'size' must be of type int, got '224'"),
-    ({"kind": "box", "size": True}, "key 'size' must be of type int, got True"),
-    ({"kind": "none", "size": 4}, "size must be from 16 to 4096 pixels, got 4"),
-    ({"kind": "five-point", "half_side": 0}, "half_side must be from 0.3 to 10 eye distances, got 0.0"),
-    ({"kind": "five-point", "drop": 9.0}, "drop must be from -2 to 2 eye distances, got 9.0"),
-    ({"kind": "box", "stretch": 1}, "key 'stretch' must be of type bool, got 1"),
-    ({"kind": "similarity-49", "enlarge": 0.1}, "enlarge must be from 0.5 to 20 sides of the points' bounds, got 0.1"),
-    ({"kind": "box", "margin": -1.0}, "margin must be from -0.4 to 5 box sides, got -1.0"),
+    ({"kind": "circle"}, r"kind: found 'circle', .* 'five-point', 'box', 'similarity-49', 'none'"),
+    ({}, "'kind' is missing"),
+    ({"kind": "box", "half_side": 1.0}, "unknown key 'half_side'"),
+    ({"kind": "box", "size": "224"}, 'size: found "224", expected a whole number'),
+    ({"kind": "box", "size": True}, "size: found true, expected a whole number"),
+    ({"kind": "none", "size": 4}, "size must be .* 16 to 4096 .* got 4"),
+    ({"kind": "five-point", "half_side": 0}, r"half_side must be .* 0\.3 to 10 .* got 0\.0"),
+    ({"kind": "five-point", "drop": 9.0}, r"drop must be .* -2 to 2 .* got 9\.0"),
+    ({"kind": "box", "stretch": 1}, "stretch: found 1, expected true or false"),
+    ({"kind": "similarity-49", "enlarge": 0.1}, r"enlarge must be .* 0\.5 to 20 .* got 0\.1"),
+    ({"kind": "box", "margin": -1.0}, r"margin must be .* -0\.4 to 5 .* got -1\.0"),
 ]
 
 
 @pytest.mark.parametrize(("values", "sentence"), BAD_RECIPES)
 def test_bad_recipes_are_refused(values: dict[str, object], sentence: str) -> None:
-    with pytest.raises(ValueError, match=re.escape(sentence)):
-        recipe_from_dict(values)
+    with pytest.raises(ValueError, match=sentence):
+        read_configuration(CropRecipe, values)
 
 
 def test_kinds_differ() -> None:

@@ -5,7 +5,7 @@ import pytest
 from jaxtyping import Float, UInt8
 
 from facskit.datasets.packed import packaged_faces
-from facskit.faces.detection import CenterFace
+from facskit.faces.centerface import CenterFace
 from facskit.faces.drawing import resize
 from facskit.faces.following import FaceFollower
 

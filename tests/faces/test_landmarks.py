@@ -5,14 +5,12 @@ import pytest
 from jaxtyping import Float
 
 from facskit.datasets.packed import packaged_faces
-from facskit.faces.alignment import transform_points
-from facskit.faces.detection import CenterFace
+from facskit.faces.centerface import CenterFace
 from facskit.faces.landmarks import (
     INNER_MOUTH_CORNERS,
     JAW,
     MIRRORED_68,
     POINTS_49,
-    annotated_points,
     box_of,
     five_points,
     to_49,
@@ -75,17 +73,6 @@ def test_a_mirrored_face_has_its_points_in_their_places() -> None:
     middle = mean[27:31, 0].mean()
     reflected = (mean * [-1, 1] + [2 * middle, 0])[list(MIRRORED_68)]
     assert np.abs(reflected - mean).max() < 2.0
-
-
-def test_detected_points_move_with_the_face() -> None:
-    five = np.array([[40.0, 50.0], [80.0, 50.0], [61.0, 70.0], [45.0, 95.0], [76.0, 94.0]])
-    moved = annotated_points(five)
-    assert moved[0].tolist() == pytest.approx([40 - 0.4, 50 + 1.2])
-    assert moved[4].tolist() == pytest.approx([76 + 0.8, 94 + 4.2])
-    turn = np.array([[2.4, -1.0, 30.0], [1.0, 2.4, 5.0]])  # a similarity: twice as large and tilted
-    np.testing.assert_allclose(annotated_points(transform_points(turn, five)), transform_points(turn, moved))
-    mirrored = (five * [-1, 1])[[1, 0, 2, 4, 3]]
-    np.testing.assert_allclose(annotated_points(mirrored), (moved * [-1, 1])[[1, 0, 2, 4, 3]])
 
 
 def test_five_points_need_neither_jaw_nor_inner_mouth_corners() -> None:

@@ -17,8 +17,9 @@ from facskit.faces.alignment import (
     invert,
     transform_points,
 )
-from facskit.faces.detection import CenterFace
-from facskit.faces.landmarks import annotated_points, to_49
+from facskit.faces.centerface import CenterFace
+from facskit.faces.detection import Face
+from facskit.faces.landmarks import to_49
 
 Points = Float[np.ndarray, "5 2"]
 
@@ -75,7 +76,7 @@ def test_similarity_49_from_a_detector_is_nearly_that_from_landmarks() -> None:
         if landmarks is None or not found:
             continue
         by_hand = matrix_of(Similarity49Crop(), five_points(landmarks.astype(np.float64)))
-        detected = detection_matrix(Similarity49Crop(), landmarks=found[0].landmarks, box=None, image_size=(128, 128))
+        detected = detection_matrix(Similarity49Crop(), found[0], (128, 128))
         zooms.append(np.sqrt(np.linalg.det(detected[:, :2]) / np.linalg.det(by_hand[:, :2])))
         corners = transform_points(invert(by_hand), np.array([[0.0, 0.0], [199.0, 0.0], [199.0, 199.0], [0.0, 199.0]]))
         back = transform_points(detected, corners)
@@ -88,11 +89,13 @@ def test_similarity_49_from_a_detector_is_nearly_that_from_landmarks() -> None:
 def test_only_the_crop_that_follows_bounds_moves_detected_points() -> None:
     five = np.array([[40.0, 50.0], [80.0, 50.0], [61.0, 70.0], [45.0, 95.0], [76.0, 94.0]])
     box, size = np.array([20.0, 10.0, 100.0, 120.0]), (128, 128)
+    face = Face(box, five, 0.9, offsets=np.full((5, 2), 0.1) * [[1], [2], [3], [4], [5]])
     for recipe in (EyeSimilarityCrop(), BoxCrop(), WholeImage()):
         expected = crop_matrix(recipe, landmarks=five, box=box, image_size=size)
-        np.testing.assert_array_equal(detection_matrix(recipe, landmarks=five, box=box, image_size=size), expected)
-    moved = detection_matrix(Similarity49Crop(), landmarks=five, box=None, image_size=size)
-    np.testing.assert_array_equal(moved, matrix_of(Similarity49Crop(), annotated_points(five)))
+        np.testing.assert_array_equal(detection_matrix(recipe, face, size), expected)
+    moved = detection_matrix(Similarity49Crop(), face, size)
+    np.testing.assert_array_equal(moved, matrix_of(Similarity49Crop(), face.annotated))
+    assert not np.array_equal(moved, matrix_of(Similarity49Crop(), five))
 
 
 @pytest.mark.parametrize(("size", "aligned", "offset"), [(176, 200, 12), (200, 200, 0), (64, 100, 18)])

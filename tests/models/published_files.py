@@ -60,6 +60,11 @@ def autoencoder(size: tuple[int, int, int] = SMALL, image_size: int = 32, decode
     return shapes | linear("decoder_pred", width, 3 * patch * patch)
 
 
+def encoder(size: tuple[int, int, int] = SMALL, image_size: int = 32) -> Shapes:
+    """Parameters of the file that MAE publishes of a pre-training on ImageNet: no decoder, no head."""
+    return body(size, image_size) | norm("norm", size[0])
+
+
 def fine_tuned(
     outputs: int = 12,
     identities: int = 0,

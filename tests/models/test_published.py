@@ -1,5 +1,6 @@
 """Importing published files: what they hold is told right, and nothing that's wrong or hostile gets through."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,10 @@ from torch import Tensor
 
 from facskit.action_units import BP4D, DISFA_8, NO_ACTION_UNITS
 from facskit.errors import CheckpointError
+from facskit.experiments.initial_weights import load_body
 from facskit.expressions import AFFECTNET_7, AFFECTNET_8, RAF_DB, ExpressionSet
 from facskit.faces.alignment import BoxCrop
+from facskit.models.build import build_model
 from facskit.models.checkpoints import CheckpointInfo, EncoderInfo, load_checkpoint, load_encoder
 from facskit.models.masked_autoencoder import MaskedAutoencoder
 from facskit.models.positions import resize_positions
@@ -152,6 +155,41 @@ def test_bare_state_dicts_and_safetensors_are_read_too(tmp_path: Path) -> None:
         imported = import_published(tmp_path / name, HEADS)
         assert all(torch.equal(value, reference[key]) for key, value in imported.model.state_dict().items())
         assert "published_epoch" not in imported.info.provenance
+
+
+@pytest.mark.parametrize("form", ["zip", "before 1.6", "safetensors"])
+def test_an_encoder_without_its_decoder_is_a_start_for_training(tmp_path: Path, form: str) -> None:
+    path, out = tmp_path / "mae_pretrain.pth", tmp_path / "encoder.safetensors"
+    parameters = fakes.state(fakes.encoder())
+    if form == "safetensors":
+        safetensors.torch.save_file(dict(parameters), path)
+    else:
+        torch.save({"model": parameters}, path, _use_new_zipfile_serialization=form == "zip")
+    imported = import_published(path, HEADS)
+    imported.save(out)
+
+    model, info = load_encoder(out)
+    assert (info.model.decoder_dim, info.model.decoder_depth, info.model.decoder_heads) == (0, 0, 0)
+    assert model.state_dict().keys() == parameters.keys()
+    assert torch.equal(model.state_dict()["norm.weight"], parameters["norm.weight"])
+    assert "MAE" in info.provenance["source"]
+    assert "decoder isn't in the file" in imported.warnings[0]
+    network = build_model(replace(info.model.encoder, drop_path=0.1), 3)
+    load_body(network, out)
+    assert torch.equal(network.state_dict()["blocks.1.mlp.fc2.bias"], parameters["blocks.1.mlp.fc2.bias"])
+    with pytest.raises(ValueError, match="without its decoder"):
+        model(torch.zeros(1, 3, 32, 32))
+
+
+def test_files_from_before_pytorch_1_6_are_read_as_others_are(tmp_path: Path) -> None:
+    content = fakes.checkpoint(fakes.state(fakes.fine_tuned(12, 41)))
+    old, new = tmp_path / "old.pth", tmp_path / "new.pth"
+    torch.save(content, old, _use_new_zipfile_serialization=False)
+    torch.save(content, new)
+    first, second = (import_published(path, HEADS) for path in (old, new))
+    assert first.info.provenance["published_epoch"] == second.info.provenance["published_epoch"] == 20
+    for name, value in first.model.state_dict().items():
+        assert torch.equal(value, second.model.state_dict()[name])
 
 
 def test_positions_are_interpolated_only_when_asked(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 """Published files that are broken, hostile or from elsewhere: one sentence each, and nothing in them is run."""
 
 import argparse
+import contextlib
+import pickle
 import sys
 import types
 import zipfile
@@ -21,7 +23,8 @@ HEADS = ImportConfig(heads=2)
 
 @pytest.mark.parametrize("hostile", [fakes.Runs, fakes.Evaluates])
 @pytest.mark.parametrize("place", ["top", "model", "args", "deep", "alone"])
-def test_code_in_a_file_is_refused_and_never_run(tmp_path: Path, hostile: type[Any], place: str) -> None:
+@pytest.mark.parametrize("archive", [True, False])
+def test_code_in_a_file_is_refused_and_never_run(tmp_path: Path, hostile: type[Any], place: str, archive: bool) -> None:
     marker, path = tmp_path / "ran", tmp_path / "file.pth"
     bomb = hostile(marker)
     parameters: dict[str, Any] = dict(fakes.state(fakes.fine_tuned(12, 41)))
@@ -35,7 +38,7 @@ def test_code_in_a_file_is_refused_and_never_run(tmp_path: Path, hostile: type[A
             content["args"] = bomb
         case "alone":
             content = bomb
-    torch.save(content, path)
+    torch.save(content, path, _use_new_zipfile_serialization=archive)
     with pytest.raises(CheckpointError, match=rf"^{path} was refused: it asks for .*; nothing was run$") as caught:
         import_published(path, HEADS)
     assert "\n" not in str(caught.value)
@@ -95,6 +98,34 @@ def test_pickles_with_changed_bytes_never_end_in_another_error(tmp_path: Path) -
             refusals.append(str(error))
     assert len(refusals) > 20
     assert not any("\n" in refusal for refusal in refusals)
+
+
+def test_old_files_with_changed_or_missing_bytes_never_end_in_another_error(tmp_path: Path) -> None:
+    path, rng = tmp_path / "file.pth", np.random.default_rng(0)
+    parameters = fakes.state(fakes.fine_tuned(12, 41))
+    torch.save({"model": parameters}, path, _use_new_zipfile_serialization=False)
+    content = path.read_bytes()
+    program = content.index(b"head.bias") + 200  # the numbers after it have no checksum
+    refusals = []
+    for share in np.linspace(0.01, 0.99, 40):
+        path.write_bytes(content[: int(len(content) * share)])
+        with pytest.raises(CheckpointError, match="is damaged") as caught:
+            import_published(path, HEADS)
+        refusals.append(str(caught.value))
+        changed = bytearray(content)
+        changed[rng.integers(40, program)] = rng.integers(256)
+        path.write_bytes(changed)
+        with contextlib.suppress(CheckpointError):
+            import_published(path, HEADS)
+    assert not any("\n" in refusal for refusal in refusals)
+
+
+def test_a_plain_pickle_is_called_one_and_never_opened(tmp_path: Path) -> None:
+    marker, path = tmp_path / "ran", tmp_path / "weights.pkl"
+    path.write_bytes(pickle.dumps(fakes.Runs(marker)))
+    with pytest.raises(CheckpointError, match=rf"^{path} is a plain pickle, .* safetensors"):
+        import_published(path, HEADS)
+    assert not marker.exists()
 
 
 def test_an_empty_namespace_says_nothing(tmp_path: Path) -> None:

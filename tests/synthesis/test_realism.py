@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from facskit.faces.detection import CenterFace, CenterFaceConfig
+from facskit.faces.centerface import CenterFace, CenterFaceConfig
 from facskit.synthesis.head import load_head
 from facskit.synthesis.studio import Studio, invent_person, noise_stream, sample_picture
 

@@ -21,7 +21,8 @@ from facskit.datasets.curation.reasons import Reason
 from facskit.datasets.curation.shards import SHARDS, ShardWriter, shard_name
 from facskit.errors import MediaError
 from facskit.faces.alignment import crop_matrix
-from facskit.faces.detection import CenterFace, CenterFaceConfig, Face
+from facskit.faces.detection import Face, FaceDetector
+from facskit.faces.detectors import ONE_THREAD, build_detector
 from facskit.faces.filters import one_thread
 from facskit.faces.fingerprints import perceptual_hashes, pixel_digest
 from facskit.faces.images import decode_image, encode_jpeg, warp
@@ -227,5 +228,5 @@ def _is_finished(data: bytes, size: tuple[int, int], config: CurationConfig) -> 
 
 
 @lru_cache(maxsize=1)
-def _detector() -> CenterFace:
-    return CenterFace(CenterFaceConfig(threads=1))
+def _detector() -> FaceDetector:
+    return build_detector(ONE_THREAD)

@@ -5,7 +5,7 @@ from typing import Literal
 
 from facskit.datasets.corpora.decisions import OnError, PaperName
 from facskit.faces.alignment import BoxCrop, CropRecipe, EyeSimilarityCrop, Similarity49Crop, WholeImage
-from facskit.faces.detection import CenterFaceConfig
+from facskit.faces.detectors import ONE_THREAD, DetectorConfig
 
 __all__ = ["PointsFrom", "PreparationConfig", "paper_preparation"]
 
@@ -29,7 +29,7 @@ class PreparationConfig:
     """`stop` at the first picture or video that can't be read, or `report` it and go on without."""
     workers: int = 0
     """Processes; 0 for one per processor core. The result doesn't depend on it."""
-    detector: CenterFaceConfig = field(default_factory=lambda: CenterFaceConfig(threads=1))
+    detector: DetectorConfig = ONE_THREAD
     """How faces are searched."""
 
     def __post_init__(self) -> None:

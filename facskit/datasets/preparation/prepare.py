@@ -21,6 +21,7 @@ import polars as pl
 
 from facskit.claimed_folder import DatasetFolder
 from facskit.columns import FRAME, IMAGE, IMAGE_BYTES, LANDMARKS_X, LANDMARKS_Y, RECORDING, SUBJECT
+from facskit.configurations import plain_values
 from facskit.datasets.corpora.index import CorpusIndex
 from facskit.datasets.manifest import Manifest, write_manifest
 from facskit.datasets.manifest_checks import missing_images
@@ -29,7 +30,6 @@ from facskit.datasets.preparation.config import PreparationConfig
 from facskit.datasets.preparation.report import write_report
 from facskit.datasets.preparation.work import FACE_SCORE, FILE, REASON, Unit, do_unit, part_file
 from facskit.errors import DatasetError, MediaError
-from facskit.faces.alignment import recipe_to_dict
 from facskit.processes import counting_bar, run_in_processes
 from facskit.version import __version__
 
@@ -181,7 +181,7 @@ def _home(index: CorpusIndex, config: PreparationConfig, out: Path) -> DatasetFo
     """Return the folder with everything that its images and labels depend on, one value per key."""
     settings: dict[str, object] = {"corpus": index.corpus, "facskit": __version__}
     settings |= {name: str(value) for name, value in _decisions(index, config).items()}
-    crop = {"kind": "none"} if config.crop is None else recipe_to_dict(config.crop)
+    crop = {"kind": "none"} if config.crop is None else plain_values(config.crop)
     settings |= {f"crop.{name}": value for name, value in crop.items()}
     settings |= {name: getattr(config, name) for name in ("max_side", "quality")}
     settings |= {f"detector.{name}": value for name, value in asdict(config.detector).items() if name != "threads"}

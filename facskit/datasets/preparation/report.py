@@ -10,12 +10,12 @@ import polars as pl
 from jaxtyping import UInt8
 
 from facskit.columns import EXPRESSION, FRAME, RECORDING, SPLIT, SUBJECT
+from facskit.configurations import plain_values
 from facskit.datasets.corpora.index import CorpusIndex
 from facskit.datasets.folds import published_parts
 from facskit.datasets.manifest import Manifest
 from facskit.datasets.preparation.work import FACE_SCORE, REASON
 from facskit.errors import DatasetError
-from facskit.faces.alignment import recipe_to_dict
 from facskit.faces.canvas import Canvas
 from facskit.faces.images import encode_jpeg
 from facskit.files import atomic_path
@@ -108,7 +108,7 @@ def _summarize(index: CorpusIndex, manifest: Manifest, done: pl.DataFrame) -> di
     for name, count in count_rows(index).items():
         published[name] = {"published": index.expected[name], "here": count}
     origin = manifest.origin
-    crop = None if origin is None or origin.crop is None else recipe_to_dict(origin.crop)
+    crop = None if origin is None or origin.crop is None else plain_values(origin.crop)
     faces = {}
     if crop is not None:
         detected = done[FACE_SCORE].count()

@@ -144,20 +144,21 @@ def _crop(
         landmarks = None
     if config.crop is None or follower is None:
         return _whole(found, landmarks, config)
-    place, score = crop_matrix, None
-    if landmarks is not None and config.points == "corpus":
-        five, box = five_points(landmarks), box_of(landmarks)
-    else:
-        face = follower.find(found.image)
-        if face is None:
-            return None, _Result(reason=NO_FACE)
-        place, five, box, score = detection_matrix, face.landmarks, face.box, face.score
+    trusted = landmarks if config.points == "corpus" else None
+    face = follower.find(found.image) if trusted is None else None
     try:
-        matrix = place(config.crop, landmarks=five, box=box, image_size=(width, height))
+        if trusted is not None:
+            five, box = five_points(trusted), box_of(trusted)
+            matrix = crop_matrix(config.crop, landmarks=five, box=box, image_size=(width, height))
+        elif face is not None:
+            matrix = detection_matrix(config.crop, face, (width, height))
+        else:
+            return None, _Result(reason=NO_FACE)
         crop = warp(found.image, matrix, config.crop.size, border_level(config.crop))
     except ValueError:  # points on one spot: nothing that could be called a face
         return None, _Result(reason=NO_FACE)
     moved = None if landmarks is None else transform_points(matrix, landmarks)
+    score = None if face is None else face.score
     return encode_jpeg(crop, config.quality), _Result(score=score, landmarks=moved)
 
 

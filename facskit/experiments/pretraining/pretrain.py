@@ -17,6 +17,7 @@ from typing import Any
 from lightning_fabric import Fabric
 from torch import nn
 
+from facskit.configurations import plain_values
 from facskit.datasets.unlabelled.sources import UnlabelledImages
 from facskit.experiments.initial_weights import describe_start
 from facskit.experiments.pretraining.loss_figure import draw_losses
@@ -24,7 +25,6 @@ from facskit.experiments.pretraining.parts import PretrainingParts, assemble_pre
 from facskit.experiments.pretraining_recipe import PretrainRecipe
 from facskit.experiments.recipe_files import describe_difference, format_recipe
 from facskit.experiments.session import device_name, say
-from facskit.faces.alignment import recipe_to_dict
 from facskit.faces.images import write_image
 from facskit.models.checkpoints import EncoderInfo, save_encoder
 from facskit.models.masked_autoencoder import MaskedAutoencoder
@@ -109,7 +109,7 @@ def _describer(recipe: PretrainRecipe, source: UnlabelledImages, parts: Pretrain
             "data": "" if source.origin is None else source.origin.stamp(),
             "training_images": len(parts.loader.faces),
             "training_subjects": source.subject_names(parts.loader.faces.rows),
-            "crop": recipe_to_dict(recipe.data.crop),
+            "crop": plain_values(recipe.data.crop),
             "augmentation": recipe.data.augmentation.kind,
             "norm_pixels": recipe.objective.norm_pixels,
             "effective_batch": recipe.effective_batch,

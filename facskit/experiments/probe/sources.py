@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from facskit.configurations import read_configuration
 from facskit.errors import CheckpointError, RecipeError
 from facskit.experiments.analysis.named_paths import split_name
 from facskit.experiments.assemble import assemble_model
@@ -13,7 +14,7 @@ from facskit.experiments.initial_weights import describe_body
 from facskit.experiments.pretraining_recipe import PretrainRecipe
 from facskit.experiments.recipe import Recipe
 from facskit.experiments.recipe_files import read_recipe
-from facskit.faces.alignment import CropRecipe, WholeImage, recipe_from_dict
+from facskit.faces.alignment import CropRecipe, WholeImage
 from facskit.faces.normalization import Normalization
 from facskit.models.checkpoints import EncoderInfo, load_checkpoint, load_encoder, read_weight_info
 from facskit.models.layers import FaceNetwork
@@ -180,7 +181,11 @@ def _load(weights: Path) -> ProbedNetwork:
     if not isinstance(info, EncoderInfo):
         return ProbedNetwork(model=load_checkpoint(weights)[0], crop=info.crop, normalization=info.normalization)
     stored = info.provenance.get("crop")
-    crop = recipe_from_dict(stored) if isinstance(stored, dict) else WholeImage(size=info.model.encoder.image_size)
+    crop = (
+        read_configuration(CropRecipe, stored)
+        if isinstance(stored, dict)
+        else WholeImage(size=info.model.encoder.image_size)
+    )
     return ProbedNetwork(model=load_encoder(weights)[0], crop=crop, normalization=info.normalization)
 
 

@@ -11,7 +11,6 @@ A `kind` can't be swept: a section of another kind has other keys, so that belon
 
 import hashlib
 import itertools
-import json
 import re
 import typing
 from collections.abc import Mapping, Sequence
@@ -19,8 +18,7 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from difflib import get_close_matches
 from typing import Any
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
-
+from facskit.configurations import read_configuration
 from facskit.errors import RecipeError
 from facskit.experiments.recipe import Recipe
 
@@ -126,17 +124,14 @@ def parse_values(recipe: Recipe, key: str, text: str) -> list[Any]:
     kind = _type_of(recipe, key)
     if kind is str:
         return text.split(";")
-    adapter: TypeAdapter[Any] = TypeAdapter(kind, config=ConfigDict(strict=True))
     is_list = any(typing.get_origin(member) is tuple for member in (kind, *typing.get_args(kind)))
     values = []
     for word in text.split(","):
         plain = [_plain(entry) for entry in word.split()] if is_list else _plain(word.strip())
         try:
-            values.append(adapter.validate_json(json.dumps(None if plain == ["none"] else plain)))
-        except ValidationError as error:
-            expected = error.errors(include_url=False)[0]["msg"].removeprefix("Input should be ")
-            expected = expected.replace("a valid integer", "a whole number").replace("a valid number", "a number")
-            raise RecipeError(f"{key}: found {word.strip()!r}, expected {expected}") from error
+            values.append(read_configuration(kind, None if plain == ["none"] else plain))
+        except ValueError as error:
+            raise RecipeError(f"{key}: {error}") from error
     return values
 
 

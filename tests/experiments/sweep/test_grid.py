@@ -52,11 +52,11 @@ def test_values_have_the_type_of_their_key(recipe: Recipe, key: str, text: str, 
 @pytest.mark.parametrize(
     ("key", "text", "message"),
     [
-        ("training.epochs", "1,x", "training.epochs: found 'x', expected a whole number"),
-        ("training.epochs", "1.5", "training.epochs: found '1.5', expected a whole number"),
-        ("objective.strength", "a", "objective.strength: found 'a', expected a number"),
-        ("objective.head_depth", "1,4", "objective.head_depth: found '4', expected 1, 2 or 3"),
-        ("objective.schedule", "linear", "found 'linear', expected 'constant', 'warm-up' or 'dann'"),
+        ("training.epochs", "1,x", 'training.epochs: found "x", expected a whole number'),
+        ("training.epochs", "1.5", "training.epochs: found 1.5, expected a whole number"),
+        ("objective.strength", "a", 'objective.strength: found "a", expected a number'),
+        ("objective.head_depth", "1,4", "objective.head_depth: found 4, expected 1, 2 or 3"),
+        ("objective.schedule", "linear", "found \"linear\", expected 'constant', 'warm-up' or 'dann'"),
     ],
 )
 def test_wrong_values_are_named(recipe: Recipe, key: str, text: str, message: str) -> None:
