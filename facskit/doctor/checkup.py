@@ -1,8 +1,8 @@
-"""What a check of something on disk says: what it is, what was found, and what to type next."""
+"""The result of a look at something on disk: what it is, what was found, and what to type next."""
 
 import shlex
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from facskit.datasets.findings import Finding
@@ -37,6 +37,17 @@ class Checkup:
             severity: `error`, `warning` or `note`.
         """
         return tuple(finding for finding in self.findings if finding.severity == severity)
+
+    def adding(
+        self, *, facts: Iterable[str] = (), findings: Iterable[Finding] = (), steps: Iterable[str] = ()
+    ) -> "Checkup":
+        """Return a checkup that says more."""
+        return replace(
+            self,
+            facts=(*self.facts, *facts),
+            findings=(*self.findings, *findings),
+            steps=(*self.steps, *steps),
+        )
 
 
 def finding_of(error: FacskitError, place: Path) -> Finding:

@@ -1,28 +1,36 @@
-"""Looking a manifest over: what keeps it from being read, and what can be read but looks wrong."""
+"""A look at a manifest: what keeps it from being read, and what can be read but looks wrong."""
 
 import os
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Set
 from pathlib import Path
 
 import polars as pl
 
 from facskit.columns import EXPRESSION, FRAME, IMAGE, IMAGE_BYTES, RECORDING, SPLIT, SUBJECT
-from facskit.datasets.findings import Finding, counted
+from facskit.datasets.findings import Finding, Severity, counted
 from facskit.datasets.folds import published_parts
 from facskit.datasets.manifest import Manifest, read_manifest
+from facskit.datasets.manifest_checks import find_layout
+from facskit.datasets.table_files import collect_table, raw_cell, scan_table
 from facskit.doctor.checkup import Checkup, finding_of, quoted, some_names
+from facskit.doctor.pictures import with_pictures
 from facskit.errors import DatasetError
+from facskit.expressions import EXPRESSION_NAMES
 
 __all__ = ["check_manifest", "missing_images"]
 
 _SPLITS = ("train", "validation", "test")
 _SAMPLED = 400
 _RARE = 0.001
+_NAMED = 5
+_LABEL = "1 (present), 0 (absent) or an empty cell (unknown; codes such as 9 or 999 aren't accepted)"
 
 
-def check_manifest(path: Path) -> Checkup:
+def check_manifest(path: Path, *, every_picture: bool = False) -> Checkup:
     """Read a manifest and look at its columns, its people and its images.
+
+    Args:
+        every_picture: Whether to decode all pictures instead of a sample.
 
     Returns:
         Everything that was found.
@@ -30,24 +38,66 @@ def check_manifest(path: Path) -> Checkup:
     try:
         manifest = read_manifest(path, check_images=False)
     except DatasetError as error:
+        checkup = Checkup(kind="manifest", what="a table that should be a manifest", place=path)
         step = f"facskit convert {quoted(path)} -o manifest.parquet, if other software wrote this table"
-        what = "a table that should be a manifest"
-        return Checkup(kind="manifest", what=what, place=path, findings=(finding_of(error, path),), steps=(step,))
-    findings = [
-        *_images(manifest, path),
-        *_labels(manifest),
-        *_levels(manifest),
-        *_people(manifest),
-        *_splits(manifest),
-        *_frames(manifest),
-        *_repeated(manifest),
-    ]
-    steps = [f"facskit describe {quoted(path)} -o described"]
+        return checkup.adding(findings=_wrong_cells(path) or [finding_of(error, path)], steps=[step])
+    checkup = Checkup(kind="manifest", what="a manifest", place=path, facts=_facts(manifest))
+    absent = set() if manifest.is_packed else set(missing_images(manifest))
+    there = [row for row, name in enumerate(manifest.table[IMAGE]) if name not in absent]
+    names = [manifest.image_name(row) for row in there]
+    checkup = with_pictures(
+        checkup, names, lambda position: manifest.image(there[position]), every_picture=every_picture
+    )
+    checkup = checkup.adding(
+        findings=[
+            *_missing(manifest, path, absent),
+            *_labels(manifest),
+            *_levels(manifest),
+            *_people(manifest),
+            *_splits(manifest),
+            *_frames(manifest),
+            *_repeated(manifest),
+        ],
+        steps=[f"facskit describe {quoted(path)} -o described"],
+    )
     croppable = manifest.all_landmarks is not None or (manifest.origin is not None and manifest.origin.crop is not None)
-    if croppable and manifest.action_units and not any(finding.severity == "error" for finding in findings):
-        steps.append(f"facskit evaluate packaged {quoted(path)}")
-    checkup = Checkup(kind="manifest", what="a manifest", place=path, findings=tuple(findings), steps=tuple(steps))
-    return replace(checkup, facts=_facts(manifest))
+    if croppable and manifest.action_units and not checkup.only("error"):
+        return checkup.adding(steps=[f"facskit evaluate packaged {quoted(path)}"])
+    return checkup
+
+
+def _wrong_cells(path: Path) -> list[Finding]:
+    """Find all cells that keep a table from being a manifest, column by column; none if it is wrong otherwise."""
+    try:
+        source = scan_table(path)
+        layout = find_layout(path, source.collect_schema().to_frame())
+        table = collect_table(layout.typed(source), path)
+    except DatasetError:
+        return []
+    checks = {column: (~table[unit.code].is_in([0, 1]), _LABEL) for unit, column in layout.labels.items()}
+    if layout.has_expressions:
+        names = f"{', '.join(EXPRESSION_NAMES)} or an empty cell (unknown)"
+        checks[EXPRESSION] = ~table[EXPRESSION].is_in(EXPRESSION_NAMES), names
+    checks |= {column: (~table[column].is_finite(), "a position in pixels") for column in layout.landmarks}
+    checks |= {column: (table[column].is_null(), "a name in every row") for column in (IMAGE, SUBJECT)}
+    findings = []
+    for column, (wrong, expected) in checks.items():
+        found = _cells(wrong, lambda row, column=column: raw_cell(source, row, column))
+        if found:
+            sentence = f"column {column}: found {found}; expected {expected}"
+            findings.append(Finding(severity="error", place=str(path), sentence=sentence))
+    again = _cells(~table[IMAGE].is_first_distinct(), lambda row: table[IMAGE][row])
+    if again:
+        sentence = f"column {IMAGE}: found again {again}; expected each image once"
+        findings.append(Finding(severity="error", place=str(path), sentence=sentence))
+    return findings
+
+
+def _cells(wrong: pl.Series, cell: Callable[[int], object]) -> str:
+    """Name the first cells that a check marks, and count the rest; empty if it marks none."""
+    rows = wrong.fill_null(value=False).arg_true().to_list()
+    named = ", ".join(f"{cell(row)!r} in row {row + 1}" for row in rows[:_NAMED])
+    return named + (f" and {len(rows) - _NAMED:,} more" if len(rows) > _NAMED else "")
 
 
 def missing_images(manifest: Manifest) -> pl.Series:
@@ -86,19 +136,16 @@ def _facts(manifest: Manifest) -> tuple[str, ...]:
     return tuple(facts)
 
 
-def _images(manifest: Manifest, path: Path) -> Iterator[Finding]:
-    if manifest.is_packed:
+def _missing(manifest: Manifest, path: Path, absent: Set[str]) -> Iterator[Finding]:
+    if not absent:
         return
-    absent = missing_images(manifest)
-    if len(absent):
-        hint = (
-            f"put the images where the paths say, or write the paths anew with facskit convert {quoted(path)} "
-            f"-o NEW{path.suffix} --images FOLDER"
-            if len(absent) == len(manifest)
-            else "copy them, or leave their rows out"
-        )
-        sentence = f"{len(absent):,} of {len(manifest):,} images aren't there; {hint}"
-        yield Finding(severity="error", place=str(manifest.root / absent[0]), sentence=sentence)
+    hint = "copy them, or leave their rows out"
+    if len(absent) == len(manifest):
+        anew = f"facskit convert {quoted(path)} -o NEW{path.suffix} --images FOLDER"
+        hint = f"put the images where the paths say, or write the paths anew with {anew}"
+    first = next(name for name in manifest.table[IMAGE] if name in absent)
+    sentence = f"{len(absent):,} of {len(manifest):,} images aren't there; {hint}"
+    yield Finding(severity="error", place=str(manifest.root / first), sentence=sentence)
 
 
 def _labels(manifest: Manifest) -> Iterator[Finding]:
@@ -124,8 +171,8 @@ def _labels(manifest: Manifest) -> Iterator[Finding]:
     if unlabelled.any():
         row = int(unlabelled.argmax())
         sentence = f"no label at all in {int(unlabelled.sum()):,} of {len(manifest):,} rows; the first is row {row + 1}"
-        severity = "error" if unlabelled.all() else "note"
-        yield Finding(severity=severity, place=manifest.name, sentence=sentence)  # type: ignore[arg-type]
+        severity: Severity = "error" if unlabelled.all() else "note"
+        yield Finding(severity=severity, place=manifest.name, sentence=sentence)
 
 
 def _levels(manifest: Manifest) -> Iterator[Finding]:
@@ -136,13 +183,9 @@ def _levels(manifest: Manifest) -> Iterator[Finding]:
             name = f"{code}_{suffix}"
             if name not in table.columns or not table.schema[name].is_numeric():
                 continue
-            wrong = (table[name] < 0) | (table[name] > top)
-            if wrong.any():
-                row = int(wrong.arg_max() or 0)
-                sentence = (
-                    f"row {row + 1}, column {name}: found {table[name][row]}, expected 0 to {top}; so in "
-                    f"{int(wrong.sum()):,} rows"
-                )
+            found = _cells((table[name] < 0) | (table[name] > top), table[name].__getitem__)
+            if found:
+                sentence = f"column {name}: found {found}; expected 0 to {top}"
                 yield Finding(severity="error", place=manifest.name, sentence=sentence)
         name = f"{code}_level"
         if name in table.columns and table.schema[name].is_numeric():
@@ -190,10 +233,9 @@ def _splits(manifest: Manifest) -> Iterator[Finding]:
     if SPLIT not in table.columns:
         return
     split = table[SPLIT].cast(pl.String)
-    wrong = ~split.is_in(_SPLITS).fill_null(value=False)
-    if wrong.any():
-        row = int(wrong.arg_max() or 0)
-        sentence = f"row {row + 1}, column split: found {split[row]!r}, expected {', '.join(_SPLITS)}"
+    found = _cells(~split.is_in(_SPLITS).fill_null(value=False), split.__getitem__)
+    if found:
+        sentence = f"column {SPLIT}: found {found}; expected {', '.join(_SPLITS)}"
         yield Finding(severity="error", place=manifest.name, sentence=sentence)
     parts = table.group_by(pl.col(SUBJECT).cast(pl.String)).agg(pl.col(SPLIT).cast(pl.String).unique())
     both = parts.filter(pl.col(SPLIT).list.drop_nulls().list.len() > 1).sort(SUBJECT)

@@ -21,11 +21,19 @@ from facskit.datasets.findings import Finding
 from facskit.datasets.manifest import Manifest
 from facskit.errors import DatasetError
 
-__all__ = ["NOT_PRESENT", "read_fmae_list", "write_fmae_list"]
+__all__ = ["NOT_PRESENT", "is_fmae_list", "read_fmae_list", "write_fmae_list"]
 
 NOT_PRESENT = 999
 """What a slot holds for an AU that isn't present: absent, or not codable."""
 _EXPECTED = 'expected an object such as {"img_path": "2F15_T8/frame_1.jpg", "AUs": [999, 4, 999]}'
+
+
+def is_fmae_list(path: Path) -> bool:
+    """Tell by its first line whether a file is such a list."""
+    if path.suffix.lower() not in {".json", ".jsonl"} or not path.is_file():
+        return False
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
+        return '"img_path"' in file.readline(4096)
 
 
 def read_fmae_list(
