@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-__all__ = ["Finding", "Severity", "counted", "worst_first"]
+__all__ = ["Finding", "Severity", "counted", "sentence_of", "worst_first"]
 
 Severity = Literal["error", "warning", "note"]
 """`error`: labels or pictures are damaged or missing; `warning`: looks wrong, usable; `note`: good to know."""
@@ -30,6 +30,15 @@ def worst_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """Sort errors before warnings before notes; those alike stay in their order."""
     rank = {severity: place for place, severity in enumerate(get_args(Severity))}
     return tuple(sorted(findings, key=lambda finding: rank[finding.severity]))
+
+
+def sentence_of(error: Exception, place: object) -> str:
+    """Return what an error says without the place that errors begin with.
+
+    Args:
+        place: What was read; the sentence is whole if it begins with another place.
+    """
+    return str(error).removeprefix(f"{place}: ").removeprefix(f"{place} ")
 
 
 def counted(number: int, noun: str) -> str:

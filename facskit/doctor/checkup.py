@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from facskit.datasets.findings import Finding
+from facskit.datasets.findings import Finding, sentence_of
 from facskit.errors import FacskitError
 
 __all__ = ["Checkup", "finding_of", "quoted", "some_names"]
@@ -56,8 +56,7 @@ def finding_of(error: FacskitError, place: Path) -> Finding:
     Args:
         place: What was read; left out of the sentence where it begins with it.
     """
-    sentence = str(error).removeprefix(f"{place}: ").removeprefix(f"{place} ")
-    return Finding(severity="error", place=str(place), sentence=sentence)
+    return Finding(severity="error", place=str(place), sentence=sentence_of(error, place))
 
 
 def quoted(path: Path) -> str:

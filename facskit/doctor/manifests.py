@@ -7,8 +7,8 @@ from pathlib import Path
 import polars as pl
 
 from facskit.columns import EXPRESSION, FRAME, IMAGE, IMAGE_BYTES, RECORDING, SPLIT, SUBJECT
+from facskit.datasets.corpora.lists.label_lists import people_of
 from facskit.datasets.findings import Finding, Severity, counted
-from facskit.datasets.folds import published_parts
 from facskit.datasets.manifest import Manifest, read_manifest
 from facskit.datasets.manifest_checks import find_layout
 from facskit.datasets.table_files import collect_table, raw_cell, scan_table
@@ -219,7 +219,7 @@ def _people(manifest: Manifest) -> Iterator[Finding]:
         yield Finding(severity="warning", place=manifest.name, sentence=sentence)
     corpus = manifest.origin.corpus if manifest.origin else ""
     if corpus in ("bp4d", "bp4d-plus", "disfa"):
-        strangers = set(names) - {name for part in published_parts(corpus) for name in part}
+        strangers = set(names) - people_of(corpus)
         if strangers:
             sentence = (
                 f"{some_names(sorted(strangers))} in none of the published folds of {corpus}, so folds of the kind "

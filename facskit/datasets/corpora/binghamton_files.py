@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
@@ -81,7 +82,8 @@ def intensity_files(base: Path, tasks: Sequence[int], notes: ImportLog) -> list[
     for name in ("AUCoding/AU_INT", "AU_INT", "AUCoding/INT", "Labels/INT"):
         folders = [entry for entry in entries(base / name) if entry.is_dir()]
         if folders:
-            return _label_files((file for folder in folders for file in entries(folder)), _INTENSITY, tasks, notes)
+            paths = chain.from_iterable(map(entries, folders))
+            return _label_files(paths, _INTENSITY, tasks, notes)
     return []
 
 
@@ -124,15 +126,14 @@ def check_tasks(files: Sequence[LabelFile], tasks: Sequence[int], notes: ImportL
         files: From `occurrence_files`.
         tasks: The tasks that everybody did.
     """
-    missing = [
-        f"{subject} {', '.join(lacking)}"
-        for subject in sorted({file.subject for file in files})
-        if (
-            lacking := sorted(
-                {f"T{task}" for task in tasks} - {file.recording for file in files if file.subject == subject}
-            )
-        )
-    ]
+    there: dict[str, set[str]] = {}
+    for file in files:
+        there.setdefault(file.subject, set()).add(file.recording)
+    missing = []
+    for subject, recordings in sorted(there.items()):
+        lacking = sorted({f"T{task}" for task in tasks} - recordings)
+        if lacking:
+            missing.append(f"{subject} {', '.join(lacking)}")
     if missing:
         notes.warning("labels", f"found no label files of some tasks: {some_of(missing)}")
 
@@ -194,7 +195,9 @@ def find_fit_files(base: Path) -> dict[tuple[str, str], Path]:
     Returns:
         Files by subject and task.
     """
-    matches = (
-        (_NAME.fullmatch(file.stem), file) for file in entries(base / "2DFeatures") if file.suffix.lower() == ".mat"
-    )
-    return {(_subject(match), f"T{int(match['task'])}"): file for match, file in matches if match is not None}
+    files = {}
+    for file in entries(base / "2DFeatures"):
+        match = _NAME.fullmatch(file.stem)
+        if match is not None and file.suffix.lower() == ".mat":
+            files[_subject(match), f"T{int(match['task'])}"] = file
+    return files

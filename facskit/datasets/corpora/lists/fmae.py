@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
-import polars as pl
+import numpy as np
 
 from facskit.action_units import BP4D, DISFA_8, ActionUnitSet
-from facskit.columns import IMAGE
-from facskit.datasets.corpora.lists.label_lists import LabelList, guess_list_corpus, who_is_in
+from facskit.columns import IMAGE, SUBJECT
+from facskit.datasets.corpora.lists.label_lists import LabelList, guess_list_corpus, labelled_table
 from facskit.datasets.corpora.lists.list_files import read_lines, refuse_repeated, write_exactly
 from facskit.datasets.findings import Finding
 from facskit.datasets.manifest import Manifest
@@ -64,18 +64,14 @@ def read_fmae_list(
             raise DatasetError(
                 f"{path}: line {line}: found AU {min(strangers)}, expected {NOT_PRESENT} or one of {units}"
             )
-    absent = 0 if missing == "negative" else None
-    present = [frozenset(row) for row in slots]
-    labels = {
-        unit.code: pl.Series(unit.code, [1 if unit.number in row else absent for row in present], pl.Int8)
-        for unit in units
-    }
-    paths = pl.Series(IMAGE, images, pl.String)
-    people, notes = who_is_in(paths, str(path))
+    labels = np.full((len(images), len(units)), 0 if missing == "negative" else -1, np.int8)
+    for row, numbers in enumerate(slots):
+        labels[row, [number in numbers for number in units.numbers]] = 1
+    table, notes = labelled_table(images, labels, units, str(path))
     return LabelList(
-        table=pl.DataFrame({IMAGE: paths}).hstack(people).with_columns(**labels),
+        table=table,
         action_units=units,
-        corpus=guess_list_corpus(paths, people["subject"]),
+        corpus=guess_list_corpus(table[IMAGE], table[SUBJECT]),
         findings=(*notes, *_what_is_lost(path, is_old, missing)),
         decisions={"list": "fmae-iat, older form" if is_old else "fmae-iat", "missing (999)": missing},
     )

@@ -19,15 +19,15 @@ import polars as pl
 from jaxtyping import Float
 
 from facskit.action_units import ActionUnitSet
-from facskit.columns import IMAGE, LANDMARKS_X, LANDMARKS_Y
+from facskit.columns import IMAGE, LANDMARKS_X, LANDMARKS_Y, SUBJECT
 from facskit.datasets.corpora.lists.label_lists import (
     LabelList,
     class_weights,
     columns_for,
     guess_list_corpus,
+    labelled_table,
     rows_by_part,
     weights_line,
-    who_is_in,
 )
 from facskit.datasets.corpora.lists.list_files import (
     UNKNOWN_CODE,
@@ -37,6 +37,7 @@ from facskit.datasets.corpora.lists.list_files import (
     refuse_repeated,
     write_exactly,
 )
+from facskit.datasets.corpora.reading.landmark_files import landmark_columns
 from facskit.datasets.findings import Finding
 from facskit.datasets.manifest import Manifest
 from facskit.errors import DatasetError
@@ -107,24 +108,19 @@ def read_jaa_list(path: Path, action_units: ActionUnitSet | None = None) -> Labe
     if not occurrences.is_file():
         raise DatasetError(
             f"{occurrences}: there is no such file; JAA-Net's authors publish the list of paths without labels: "
-            "prepare the corpus with --like ciu, which follows the same lists"
+            "prepare the corpus itself with facskit prepare and --as ciu, which follows the same lists"
         )
     labels = label_codes(read_numbers(occurrences, len(images)), occurrences)
     units = columns_for(labels.shape[1], str(occurrences), action_units)
-    paths = pl.Series(IMAGE, images, pl.String)
-    people, findings = who_is_in(paths, str(files.named("_path.txt")))
-    table = pl.DataFrame({IMAGE: paths}).hstack(people)
-    table = table.with_columns(
-        pl.Series(code, column, pl.Int8).replace(-1, None) for code, column in zip(units.codes, labels.T, strict=True)
-    )
+    table, findings = labelled_table(images, labels, units, str(files.named("_path.txt")))
     points = _read_points(files, len(images))
     if points is not None:
-        table = table.hstack(_landmark_columns(points))
+        table = table.hstack(landmark_columns(points))
         findings += _check_biocular(files, points)
     return LabelList(
         table=table,
         action_units=units,
-        corpus=guess_list_corpus(paths, people["subject"]),
+        corpus=guess_list_corpus(table[IMAGE], table[SUBJECT]),
         findings=(*findings, *_check_weights(files, class_weights(labels))),
         decisions={"list": "jaa", "missing (9)": "unknown"},
     )
@@ -204,19 +200,6 @@ def _read_points(files: _Files, rows: int) -> Float[np.ndarray, "rows 49 2"] | N
     if numbers.shape[1] != 2 * len(POINTS_49):
         raise DatasetError(f"{path}: found {numbers.shape[1]} numbers a line, expected 98 (49 points x, y)")
     return numbers.reshape(rows, len(POINTS_49), 2)
-
-
-def _landmark_columns(points: Float[np.ndarray, "rows 49 2"]) -> pl.DataFrame:
-    """Put the 49 points into the columns of the 68; the others are null."""
-    places = {place: point for point, place in enumerate(POINTS_49)}
-    empty = pl.Series([None] * len(points), dtype=pl.Float64)
-    return pl.DataFrame(
-        {
-            name: pl.Series(points[:, places[place], axis]) if place in places else empty
-            for names, axis in ((LANDMARKS_X, 0), (LANDMARKS_Y, 1))
-            for place, name in enumerate(names)
-        }
-    )
 
 
 def _points_of(manifest: Manifest, rows: np.ndarray) -> Float[np.ndarray, "rows 49 2"] | None:

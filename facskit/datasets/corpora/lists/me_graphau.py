@@ -29,9 +29,9 @@ from facskit.datasets.corpora.lists.label_lists import (
     class_weights,
     columns_for,
     guess_list_corpus,
+    labelled_table,
     rows_by_part,
     weights_line,
-    who_is_in,
 )
 from facskit.datasets.corpora.lists.list_files import (
     UNKNOWN_CODE,
@@ -57,6 +57,7 @@ __all__ = [
 
 FOLDS = 3
 """Number of published folds."""
+_EXCERPT = 5
 _LIST = re.compile(r"(?P<name>.+)_(?P<part>train|test)_(?:img_path|label|AU_relation)_fold(?P<fold>\d)\.txt")
 
 
@@ -201,20 +202,17 @@ def _read_one(folder: Path, name: str, part: str, fold: int, action_units: Actio
     path, labels_path = (_file(folder, name, part, what, fold) for what in ("img_path", "label"))
     images = read_lines(path)
     refuse_repeated(images, path)
+    if len(images) > len(read_lines(labels_path)) == _EXCERPT:
+        raise DatasetError(
+            f"{labels_path}: found labels of {_EXCERPT} of {len(images):,} images; ME-GraphAU's authors publish the "
+            "lists of paths without labels, with excerpts of five lines in their place: prepare the corpus itself with "
+            "facskit prepare and --as me-graphau, which takes the same frames"
+        )
     labels = label_codes(read_numbers(labels_path, len(images)), labels_path)
     units = columns_for(labels.shape[1], str(labels_path), action_units)
-    paths = pl.Series(IMAGE, images, pl.String)
-    people, findings = who_is_in(paths, str(path))
-    table = pl.DataFrame({IMAGE: paths}).hstack(people)
-    table = table.with_columns(
-        *(
-            pl.Series(code, column, pl.Int8).replace(-1, None)
-            for code, column in zip(units.codes, labels.T, strict=True)
-        ),
-        pl.lit(part).alias(SPLIT),
-        _part_of(table[SUBJECT]),
-    )
-    corpus = guess_list_corpus(paths, people[SUBJECT])
+    table, findings = labelled_table(images, labels, units, str(path))
+    table = table.with_columns(pl.lit(part).alias(SPLIT), _part_of(table[SUBJECT]))
+    corpus = guess_list_corpus(table[IMAGE], table[SUBJECT])
     sentence = f"fold {fold} of ME-GraphAU is fold {other_number(fold)} of facskit, JAA-Net, FMAE-IAT and CIU"
     findings.append(Finding(severity="note", place=str(path), sentence=sentence))
     strangers = table.filter(pl.col("part") != other_number(fold))[SUBJECT].unique().sort().to_list()
@@ -227,12 +225,10 @@ def _read_one(folder: Path, name: str, part: str, fold: int, action_units: Actio
 
 def _part_of(subjects: pl.Series) -> pl.Series:
     """Return the published part of each subject, null for strangers."""
-    parts = {
-        name: number
-        for texts in AUTHORS_PARTS.values()
-        for number, text in enumerate(texts, 1)
-        for name in text.split()
-    }
+    parts: dict[str, int] = {}
+    for texts in AUTHORS_PARTS.values():
+        for number, text in enumerate(texts, start=1):
+            parts |= dict.fromkeys(text.split(), number)
     return subjects.replace_strict(parts, default=None, return_dtype=pl.Int64).alias("part")
 
 

@@ -237,12 +237,12 @@ def add_landmarks(
             notes.drop(placed, "no landmarks")
             return placed.clear()
         return placed
-    parts = [
-        group.hstack(landmark_columns(read(str(subject), str(recording), group[POSITION].to_list())).get_columns())
-        for (subject, recording), group in placed.group_by(_RECORDING, maintain_order=True)
-    ]
-    if not parts:
+    if placed.is_empty():
         return placed
+    parts = []
+    for (subject, recording), group in placed.group_by(_RECORDING, maintain_order=True):
+        points = read(str(subject), str(recording), group[POSITION].to_list())
+        parts.append(group.hstack(landmark_columns(points.astype(np.float32))))
     table = pl.concat(parts)
     without = table.filter(pl.col(LANDMARKS_X[30]).is_null())
     if without.height:
