@@ -1,7 +1,6 @@
 """A look at a manifest: what keeps it from being read, and what can be read but looks wrong."""
 
-import os
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import polars as pl
@@ -10,14 +9,14 @@ from facskit.columns import EXPRESSION, FRAME, IMAGE, IMAGE_BYTES, RECORDING, SP
 from facskit.datasets.corpora.lists.label_lists import people_of
 from facskit.datasets.findings import Finding, Severity, counted
 from facskit.datasets.manifest import Manifest, read_manifest
-from facskit.datasets.manifest_checks import find_layout
+from facskit.datasets.manifest_checks import find_layout, missing_images
 from facskit.datasets.table_files import collect_table, raw_cell, scan_table
 from facskit.doctor.checkup import Checkup, finding_of, quoted, some_names
 from facskit.doctor.pictures import with_pictures
 from facskit.errors import DatasetError
 from facskit.expressions import EXPRESSION_NAMES
 
-__all__ = ["check_manifest", "missing_images"]
+__all__ = ["check_manifest"]
 
 _SPLITS = ("train", "validation", "test")
 _SAMPLED = 400
@@ -42,15 +41,17 @@ def check_manifest(path: Path, *, every_picture: bool = False) -> Checkup:
         step = f"facskit convert {quoted(path)} -o manifest.parquet, if other software wrote this table"
         return checkup.adding(findings=_wrong_cells(path) or [finding_of(error, path)], steps=[step])
     checkup = Checkup(kind="manifest", what="a manifest", place=path, facts=_facts(manifest))
-    absent = set() if manifest.is_packed else set(missing_images(manifest))
-    there = [row for row, name in enumerate(manifest.table[IMAGE]) if name not in absent]
+    missing = pl.repeat(False, len(manifest), eager=True)
+    if not manifest.is_packed:
+        missing = missing_images(manifest.root, manifest.table[IMAGE])
+    there = (~missing).arg_true().to_list()
     names = [manifest.image_name(row) for row in there]
     checkup = with_pictures(
         checkup, names, lambda position: manifest.image(there[position]), every_picture=every_picture
     )
     checkup = checkup.adding(
         findings=[
-            *_missing(manifest, path, absent),
+            *_missing(manifest, path, missing),
             *_labels(manifest),
             *_levels(manifest),
             *_people(manifest),
@@ -100,27 +101,6 @@ def _cells(wrong: pl.Series, cell: Callable[[int], object]) -> str:
     return named + (f" and {len(rows) - _NAMED:,} more" if len(rows) > _NAMED else "")
 
 
-def missing_images(manifest: Manifest) -> pl.Series:
-    """Return the paths of images that aren't there, with one listing per folder.
-
-    Args:
-        manifest: A manifest whose images are files.
-    """
-    images = manifest.table[IMAGE]
-    present: list[str] = []
-    for folder in images.str.extract(r"^(.*/)", 1).fill_null("").unique().to_list():
-        try:
-            with os.scandir(manifest.root / folder) as found:
-                present.extend(folder + entry.name for entry in found)
-        except OSError:
-            continue
-    absent = images.filter(~images.is_in(pl.Series(present, dtype=pl.String).implode()))
-    if len(absent) > _SAMPLED:
-        return absent
-    kept = [name for name in absent.to_list() if not (manifest.root / name).is_file()]
-    return pl.Series(IMAGE, kept, dtype=pl.String)
-
-
 def _facts(manifest: Manifest) -> tuple[str, ...]:
     facts = [f"{len(manifest):,} images of {len(manifest.subject_names):,} subjects"]
     if manifest.action_units:
@@ -136,16 +116,16 @@ def _facts(manifest: Manifest) -> tuple[str, ...]:
     return tuple(facts)
 
 
-def _missing(manifest: Manifest, path: Path, absent: Set[str]) -> Iterator[Finding]:
-    if not absent:
+def _missing(manifest: Manifest, path: Path, missing: pl.Series) -> Iterator[Finding]:
+    absent = manifest.table[IMAGE].filter(missing)
+    if absent.is_empty():
         return
     hint = "copy them, or leave their rows out"
     if len(absent) == len(manifest):
         anew = f"facskit convert {quoted(path)} -o NEW{path.suffix} --images FOLDER"
         hint = f"put the images where the paths say, or write the paths anew with {anew}"
-    first = next(name for name in manifest.table[IMAGE] if name in absent)
     sentence = f"{len(absent):,} of {len(manifest):,} images aren't there; {hint}"
-    yield Finding(severity="error", place=str(manifest.root / first), sentence=sentence)
+    yield Finding(severity="error", place=str(manifest.root / absent[0]), sentence=sentence)
 
 
 def _labels(manifest: Manifest) -> Iterator[Finding]:

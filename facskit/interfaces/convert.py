@@ -1,7 +1,7 @@
 """`facskit convert`: lists and result tables of other people to manifests, and manifests to lists of other people."""
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal, get_args
@@ -31,12 +31,13 @@ from facskit.datasets.corpora.lists.label_joining import (
     manifest_of_pictures,
     read_bare_numbers,
 )
-from facskit.datasets.corpora.lists.label_lists import LabelList, count_images, guess_list_corpus
+from facskit.datasets.corpora.lists.label_lists import LabelList, guess_list_corpus
 from facskit.datasets.corpora.lists.me_graphau import is_me_graphau, read_me_graphau, write_me_graphau_folds
 from facskit.datasets.corpora.lists.table_cells import ENDINGS
 from facskit.datasets.findings import Finding, counted
 from facskit.datasets.folds import published_parts
 from facskit.datasets.manifest import Manifest, read_manifest, write_manifest
+from facskit.datasets.manifest_checks import missing_images
 from facskit.datasets.table_files import SUFFIXES, write_table
 from facskit.errors import DatasetError, RecipeError
 
@@ -265,11 +266,12 @@ def _rebased(manifest: Manifest, images: Path | None) -> Manifest:
 def _check_images(manifest: Manifest) -> list[Finding]:
     if manifest.is_packed:
         return []
-    found = count_images(manifest.table[IMAGE], manifest.root)
-    if found == len(manifest):
+    missing = missing_images(manifest.root, manifest.table[IMAGE])
+    if not missing.any():
         return []
     sentence = (
-        f"{len(manifest) - found:,} of {len(manifest):,} pictures aren't there, for example {manifest.image_name(0)}; "
+        f"{missing.sum():,} of {len(manifest):,} pictures aren't there, for example "
+        f"{manifest.image_name(int(missing.arg_max() or 0))}; "
         "--images FOLDER says where the paths begin"
     )
     return [Finding(severity="warning", place=str(manifest.root), sentence=sentence)]
@@ -279,7 +281,7 @@ def _print_read(console: Console, command: ConvertCommand, kind: str, read: Mani
     console.print(f"[bold]{escape(str(command.source))}[/]: {kind}{'' if command.from_ else ' (by its content)'}")
     decisions: Mapping[str, str] = {}
     if isinstance(read, Manifest):
-        console.print(escape(_short(read.describe().splitlines())))
+        console.print(escape("\n".join(line.rstrip() for line in read.describe().splitlines())))
         decisions = {} if read.origin is None else read.origin.decisions
     else:
         of_tables = f" of {counted(read.table[INPUT].n_unique(), 'input')}" if read.path.is_dir() else ""
@@ -287,7 +289,3 @@ def _print_read(console: Console, command: ConvertCommand, kind: str, read: Mani
         decisions = read.decisions
     if decisions:
         console.print("decided: " + escape(", ".join(f"{name} = {value}" for name, value in decisions.items())))
-
-
-def _short(lines: Iterable[str]) -> str:
-    return "\n".join(line.rstrip() for line in lines)

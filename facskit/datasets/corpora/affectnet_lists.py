@@ -9,7 +9,6 @@ The columns are subDirectory_filePath, face_x, face_y, face_width, face_height, 
 and arousal; some copies of validation.csv lack the line that says so.
 """
 
-import os
 from pathlib import Path
 
 import polars as pl
@@ -18,6 +17,7 @@ from facskit.columns import EXPRESSION, FRAME, LANDMARKS_X, LANDMARKS_Y, RECORDI
 from facskit.datasets.corpora.expression_folders import DAMAGED, NO_PICTURE
 from facskit.datasets.corpora.index import MEDIA, MEDIA_FRAME
 from facskit.datasets.corpora.reading.import_log import ImportLog
+from facskit.datasets.manifest_checks import missing_images
 from facskit.errors import DatasetError
 from facskit.expressions import AFFECTNET_8
 
@@ -125,9 +125,8 @@ def _typed(raw: pl.DataFrame, images: Path) -> pl.DataFrame:
     table = table.with_columns(
         **{name: cell.str.strip_chars().cast(pl.Float32, strict=False) for name, cell in places.items()}
     )
-    no_picture = ~pl.col("file").is_in(_present(table["file"], images).implode())
     table = table.with_columns(_what_is_wrong(table, raw).alias(_WRONG))
-    lacks = pl.col(_REASON).is_null() & pl.col(_WRONG).is_null() & no_picture
+    lacks = pl.col(_REASON).is_null() & pl.col(_WRONG).is_null() & missing_images(images, table["file"])
     table = table.with_columns(
         pl.when(lacks).then(pl.format(f"there is no picture {images}/{{}}", "file")).otherwise(_WRONG).alias(_WRONG),
         pl.when(lacks)
@@ -179,15 +178,3 @@ def _what_is_wrong(table: pl.DataFrame, raw: pl.DataFrame) -> pl.Series:
         pl.when(pl.col(_REASON).is_null()).then(pl.coalesce(check.otherwise(None) for check in checks)).alias(_WRONG)
     )
     return sentences[_WRONG]
-
-
-def _present(files: pl.Series, images: Path) -> pl.Series:
-    """List the picture files of all folders that a table names, one listing per folder."""
-    present: list[str] = []
-    for folder in files.str.extract(r"^(.*/)", 1).fill_null("").unique().to_list():
-        try:
-            with os.scandir(images / folder) as entries:
-                present.extend(folder + entry.name for entry in entries)
-        except OSError:
-            continue
-    return pl.Series(present, dtype=pl.String)

@@ -146,7 +146,7 @@ def find_media_units(base: Path, tasks: Sequence[int]) -> list[MediaUnit]:
         tasks: The tasks that were coded.
     """
     places = [base, *(entry for entry in entries(base) if entry.is_dir() and entry.name.lower() not in _NO_PICTURES)]
-    units = [unit for place in places for unit in _units_in(place)]
+    units = chain.from_iterable(map(_units_in, places))
     coded = {f"T{task}" for task in tasks}
     return [unit for unit in units if unit.recording in coded or unit.kind == "zip"]
 

@@ -138,9 +138,10 @@ def rows_to_table(
         **dict.fromkeys(texts, pl.String()),
         **dict.fromkeys(numbers, pl.Float64()),
     }
-    table = pl.DataFrame(
-        {name: pl.Series(name, [row.get(name) for row in rows], kind) for name, kind in schema.items()}
-    )
+    columns = []
+    for name, kind in schema.items():
+        columns.append(pl.Series(name, [row.get(name) for row in rows], kind))
+    table = pl.DataFrame(columns)
     if any(LANDMARKS in row for row in rows):
         points = np.full((len(rows), len(LANDMARKS_X), 2), np.nan, np.float32)
         for place, row in enumerate(rows):

@@ -111,7 +111,12 @@ def _find_labels(root: Path) -> Path | None:
         inside.append(root.parent)
     if root.parent.name in _INNER:
         inside.append(root.parent.parent)
-    return next((path for base in inside for name in _LISTS if (path := base / "EmoLabel" / name).is_file()), None)
+    for base in inside:
+        for name in _LISTS:
+            path = base / "EmoLabel" / name
+            if path.is_file():
+                return path
+    return None
 
 
 def _find_images(root: Path, labels: Path) -> _Layout:
@@ -128,7 +133,7 @@ def _find_images(root: Path, labels: Path) -> _Layout:
 
 def _read_labels(layout: _Layout, notes: ImportLog) -> list[dict[str, object]]:
     """Read the list of labels; each bad line becomes an error and a dropped picture."""
-    present = {Path(name).stem: name for name in (path.name for path in layout.images.iterdir()) if usable_name(name)}
+    present = {path.stem: path.name for path in layout.images.iterdir() if usable_name(path.name)}
     rows: list[dict[str, object]] = []
     dropped: list[dict[str, object]] = []
     seen: dict[str, int] = {}

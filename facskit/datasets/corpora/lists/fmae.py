@@ -8,6 +8,7 @@ the files only present AUs are listed, and frames without any were left out.
 
 import json
 from collections.abc import Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
@@ -56,7 +57,7 @@ def read_fmae_list(
     images, slots = _parse(path)
     refuse_repeated(images, path)
     is_old = not any(NOT_PRESENT in row for row in slots)
-    found = sorted({number for row in slots for number in row} - {NOT_PRESENT})
+    found = sorted(set(chain.from_iterable(slots)) - {NOT_PRESENT})
     units = _units(found, max(map(len, slots), default=0), is_old, action_units, path)
     for line, row in enumerate(slots, start=1):
         strangers = set(row) - {NOT_PRESENT, *units.numbers}

@@ -136,17 +136,14 @@ def _openface(path: Path, raw: pl.DataFrame) -> LabelSource:
     table = _numbers(raw, [*labels.values(), *estimates, *_there(raw, ("frame", SUCCESS, *_KEPT))])
     _check_codes(table, labels.values())
     found = pl.col(SUCCESS).fill_null(0) == 1 if SUCCESS in table.columns else pl.lit(value=True)
-    shown = [pl.when(found).then(pl.col(name)).cast(pl.Int8).alias(unit.code) for unit, name in labels.items()]
-    graded = [pl.when(found).then(pl.col(name)).alias(name) for name in estimates]
     of_videos = "frame" in table.columns  # a video's frames count from 1; tables of single pictures have no frame
-    frame = (pl.col("frame").cast(pl.Int64) - 1) if of_videos else pl.lit(0, pl.Int64)
     table = table.select(
         pl.col(STEM).alias(INPUT),
-        frame.alias(FRAME),
+        (pl.col("frame").cast(pl.Int64) - 1 if of_videos else pl.lit(0, pl.Int64)).alias(FRAME),
         found.cast(pl.Int8).alias(SUCCESS),
-        *(pl.col(name) for name in _there(table, _KEPT)),
-        *shown,
-        *graded,
+        *_there(table, _KEPT),
+        *(pl.when(found).then(pl.col(name)).cast(pl.Int8).alias(unit.code) for unit, name in labels.items()),
+        *(pl.when(found).then(pl.col(name)).alias(name) for name in estimates),
     )
     lost = int((table[SUCCESS] == 0).sum())
     outside = sum(int((~table[name].is_between(0, _LAST_PLACE)).sum()) for name in estimates)
@@ -154,14 +151,15 @@ def _openface(path: Path, raw: pl.DataFrame) -> LabelSource:
         "OpenFace counts frames from 1; here they count from 0": of_videos,
         f"frames without a face ({lost:,}) have unknown labels, not OpenFace's zeros": lost,
     }
-    warnings = {f"{outside:,} estimates are outside 0 to 5; was OpenFace interrupted?": outside}
     return LabelSource(
         kind="openface",
         path=path,
         table=table,
         action_units=ActionUnitSet(tuple(labels)),
         names="videos" if of_videos else "stems",
-        findings=_findings(path, notes, warnings),
+        findings=_findings(
+            path, notes, {f"{outside:,} estimates are outside 0 to 5; was OpenFace interrupted?": outside}
+        ),
         decisions={"list": "openface", "AU from": "AUxx_c (OpenFace's decision)"},
     )
 
@@ -183,7 +181,7 @@ def _probabilities(path: Path, raw: pl.DataFrame, kind: TableKind, threshold: fl
         pl.col(INPUT) if INPUT in table.columns else pl.col(STEM).alias(INPUT),
         (pl.col("frame").cast(pl.Int64) if "frame" in table.columns else pl.lit(0, pl.Int64)).alias(FRAME),
         any_known.cast(pl.Int8).alias(SUCCESS),
-        *(pl.col(name) for name in _there(table, _KEPT)),
+        *_there(table, _KEPT),
         *((pl.col(name) >= threshold).cast(pl.Int8).alias(unit.code) for unit, name in labels.items()),
         *(pl.col(name).alias(f"{unit.code}_probability") for unit, name in labels.items()),
     )
@@ -222,7 +220,7 @@ def _libreface(path: Path, raw: pl.DataFrame) -> LabelSource:
         any_known.cast(pl.Int8).alias(SUCCESS),
         *time,
         *(pl.col(name).cast(pl.Int8).alias(unit.code) for unit, name in labels.items()),
-        *(pl.col(name) for name in graded),
+        *graded,
     )
     notes = {
         "frame_time_in_ms holds seconds in LibreFace 0.2; it is kept as timestamp": time,

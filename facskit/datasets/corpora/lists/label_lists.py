@@ -5,9 +5,8 @@ list becomes a `LabelList`: a table with a manifest's columns, the people under 
 lost or decided on the way.
 """
 
-import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -30,9 +29,9 @@ __all__ = [
     "ListCorpus",
     "class_weights",
     "columns_for",
-    "count_images",
     "guess_list_corpus",
     "labelled_table",
+    "merged",
     "people_of",
     "rows_by_part",
     "weights_line",
@@ -103,6 +102,26 @@ def labelled_table(
     return paths.to_frame().hstack(people).hstack(columns), findings
 
 
+def merged(lists: Sequence[LabelList], place: Path) -> LabelList:
+    """Put lists of one corpus into one.
+
+    Args:
+        place: Where they are, for the message.
+
+    Raises:
+        DatasetError: An image stands in two of them.
+    """
+    table = pl.concat([one.table for one in lists])
+    twice = table.filter(pl.col(IMAGE).is_duplicated())
+    if twice.height:
+        raise DatasetError(f"{place}: {twice[IMAGE][0]} stands in two of the lists; expected each image in one")
+    findings: dict[Finding, None] = {}
+    for one in lists:
+        findings |= dict.fromkeys(one.findings)
+    corpus = guess_list_corpus(table[IMAGE], table[SUBJECT])
+    return replace(lists[0], table=table, findings=tuple(findings), corpus=corpus)
+
+
 def who_is_in(images: pl.Series, place: str) -> tuple[pl.DataFrame, list[Finding]]:
     """Find person, recording and frame in image paths, as the authors' code does.
 
@@ -171,22 +190,6 @@ def people_of(corpus: str) -> set[str]:
     return {name for part in published_parts(corpus) for name in part}
 
 
-def count_images(images: pl.Series, root: Path) -> int:
-    """Count the image files that exist, with one listing per folder.
-
-    Args:
-        root: The folder they begin in.
-    """
-    present: set[str] = set()
-    for folder in images.str.extract(r"^(.*/)", 1).fill_null("").unique().to_list():
-        try:
-            with os.scandir(root / folder) as entries:
-                present.update(folder + entry.name for entry in entries)
-        except OSError:
-            continue
-    return int(images.is_in(pl.Series(list(present), dtype=pl.String).implode()).sum())
-
-
 def columns_for(count: int, place: str, action_units: ActionUnitSet | None) -> ActionUnitSet:
     """Say which AUs a list's columns are: the lists don't say so themselves.
 
@@ -243,7 +246,7 @@ def rows_by_part(manifest: Manifest, corpus: str) -> list[list[int]]:
         Rows part by part; within a part by subject in the authors' order, then recording, then frame.
 
     Raises:
-        DatasetError: Somebody is in none of the parts.
+        DatasetError: Somebody is in none of the parts, or a part is empty.
     """
     names = manifest.subjects
     rows_of: dict[str, list[int]] = {}
@@ -255,6 +258,9 @@ def rows_by_part(manifest: Manifest, corpus: str) -> list[list[int]]:
             part.extend(rows_of.pop(name, []))
     if rows_of:
         raise DatasetError(f"{manifest.name}: subject {min(rows_of)} is in none of the published parts of {corpus}")
+    empty = [number for number, part in enumerate(parts, start=1) if not part]
+    if empty:
+        raise DatasetError(f"{manifest.name}: nobody of part {empty[0]} of {corpus} is there, expected all parts")
     return parts
 
 

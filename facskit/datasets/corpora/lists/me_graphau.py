@@ -13,7 +13,6 @@ facskit. Findings name both.
 """
 
 import re
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,17 +29,18 @@ from facskit.datasets.corpora.lists.label_lists import (
     columns_for,
     guess_list_corpus,
     labelled_table,
+    merged,
     rows_by_part,
     weights_line,
 )
 from facskit.datasets.corpora.lists.list_files import (
-    UNKNOWN_CODE,
     label_codes,
     read_lines,
     read_numbers,
     refuse_repeated,
     write_exactly,
 )
+from facskit.datasets.corpora.reading.label_files import MISSING_CODE
 from facskit.datasets.findings import Finding
 from facskit.datasets.fold import Fold
 from facskit.datasets.manifest import Manifest
@@ -68,9 +68,8 @@ def other_number(fold: int) -> int:
 
 def is_me_graphau(path: Path) -> bool:
     """Tell whether a path is one of the lists, their folder, or the folder above it."""
-    if path.is_file():
-        return _LIST.fullmatch(path.name) is not None
-    return any(_LIST.fullmatch(entry) for folder in (path, path / "list") for entry in _entries(folder))
+    names = [path.name] if path.is_file() else [*_entries(path), *_entries(path / "list")]
+    return any(map(_LIST.fullmatch, names))
 
 
 def read_me_graphau(path: Path, action_units: ActionUnitSet | None = None) -> LabelList:
@@ -101,12 +100,14 @@ def read_me_graphau(path: Path, action_units: ActionUnitSet | None = None) -> La
         both = [_read_one(folder, name, part, folds[0], action_units) for part in ("train", "test")]
     else:
         both = [_read_one(folder, name, "test", fold, action_units) for fold in sorted(folds, reverse=True)]
-    merged = _merged(both, folder)
+    whole = merged(both, folder)
+    if len(folds) > 1:  # all test lists: the corpus, not a part of it
+        whole = replace(whole, table=whole.table.drop(SPLIT))
     if len(folds) in {1, FOLDS}:
-        return merged
+        return whole
     sentence = f"found the test lists of {len(folds)} folds, expected one or all {FOLDS}; the others' rows are missing"
     warning = Finding(severity="warning", place=str(folder), sentence=sentence)
-    return replace(merged, findings=(*merged.findings, warning))
+    return replace(whole, findings=(*whole.findings, warning))
 
 
 def write_me_graphau_fold(manifest: Manifest, folder: Path, fold: Fold, name: str) -> tuple[Finding, ...]:
@@ -139,13 +140,10 @@ def write_me_graphau_folds(manifest: Manifest, folder: Path, corpus: str) -> tup
         DatasetError: Somebody is in none of the published parts, or a part is empty.
     """
     parts = rows_by_part(manifest, corpus)
-    empty = [number for number, rows in enumerate(parts, start=1) if not rows]
-    if empty:
-        raise DatasetError(f"{manifest.name}: nobody of part {empty[0]} of {corpus} is there, expected all parts")
     findings: dict[str, Finding] = {}
     for number in range(1, FOLDS + 1):
-        train = [row for other, rows in enumerate(parts, start=1) if other != number for row in rows]
-        rows = {"train": np.array(train), "test": np.array(parts[number - 1])}
+        others = [rows for other, rows in enumerate(parts, start=1) if other != number]
+        rows = {"train": np.concatenate(others), "test": np.array(parts[number - 1])}
         written = _write(manifest, Path(folder), corpus.upper(), other_number(number), rows)
         findings |= {finding.sentence: finding for finding in written}
     return tuple(findings.values())
@@ -158,7 +156,7 @@ def _write(
     for part, chosen in rows.items():
         labels = manifest.labels[chosen]
         images = manifest.table[IMAGE].gather(chosen).to_list()
-        codes = np.where(labels < 0, UNKNOWN_CODE, labels)
+        codes = np.where(labels < 0, MISSING_CODE, labels)
         write_exactly(_file(folder, name, part, "img_path", number), "".join(f"{image}\n" for image in images))
         write_exactly(_file(folder, name, part, "label", number), _lines(codes))
         if part == "train":
@@ -230,16 +228,3 @@ def _part_of(subjects: pl.Series) -> pl.Series:
         for number, text in enumerate(texts, start=1):
             parts |= dict.fromkeys(text.split(), number)
     return subjects.replace_strict(parts, default=None, return_dtype=pl.Int64).alias("part")
-
-
-def _merged(lists: Sequence[LabelList], folder: Path) -> LabelList:
-    table = pl.concat([one.table for one in lists])
-    if table[SPLIT].n_unique() == 1:
-        table = table.drop(SPLIT)
-    twice = table[IMAGE].is_duplicated()
-    if twice.any():
-        image = table.filter(twice)[IMAGE][0]
-        raise DatasetError(f"{folder}: {image} stands in two of the lists; expected each image in one")
-    findings = {finding: None for one in lists for finding in one.findings}
-    corpus = guess_list_corpus(table[IMAGE], table[SUBJECT])
-    return replace(lists[0], table=table, findings=tuple(findings), corpus=corpus)

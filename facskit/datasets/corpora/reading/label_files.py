@@ -18,7 +18,7 @@ from facskit.datasets.corpora.reading.import_log import ImportLog, some_of
 __all__ = ["MISSING_CODE", "LabelFile", "read_code_lists", "read_code_tables"]
 
 MISSING_CODE = 9
-"""The code of BP4D and BP4D+ for "can't be coded"."""
+"""The code of BP4D and BP4D+, and of the lists made from corpora, for "can't be coded"."""
 
 _LAST_FRAME = 2**31
 _LINE = "line"
