@@ -20,6 +20,8 @@ class Finding:
     """File or folder it is about, with the line where there is one."""
     sentence: str
     """What was found, what was expected and what to do."""
+    kind: str = ""
+    """A short phrase that findings alike share, so that a few of them can stand for all; empty for a single one."""
 
     def __str__(self) -> str:
         """Return place and sentence, as errors print them."""

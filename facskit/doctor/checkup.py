@@ -50,13 +50,14 @@ class Checkup:
         )
 
 
-def finding_of(error: FacskitError, place: Path) -> Finding:
+def finding_of(error: FacskitError, place: Path, kind: str = "") -> Finding:
     """Turn an error into a finding.
 
     Args:
         place: What was read; left out of the sentence where it begins with it.
+        kind: What the same fault in other places has in common.
     """
-    return Finding(severity="error", place=str(place), sentence=sentence_of(error, place))
+    return Finding(severity="error", place=str(place), sentence=sentence_of(error, place), kind=kind)
 
 
 def quoted(path: Path) -> str:

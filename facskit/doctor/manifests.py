@@ -1,6 +1,7 @@
 """A look at a manifest: what keeps it from being read, and what can be read but looks wrong."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -83,14 +84,14 @@ def _wrong_cells(path: Path) -> list[Finding]:
     checks |= {column: (table[column].is_null(), "a name in every row") for column in (IMAGE, SUBJECT)}
     findings = []
     for column, (wrong, expected) in checks.items():
-        found = _cells(wrong, lambda row, column=column: raw_cell(source, row, column))
+        found = _cells(wrong, partial(raw_cell, source, column=column))
         if found:
             sentence = f"column {column}: found {found}; expected {expected}"
-            findings.append(Finding(severity="error", place=str(path), sentence=sentence))
+            findings.append(Finding(severity="error", place=str(path), sentence=sentence, kind="wrong cells"))
     again = _cells(~table[IMAGE].is_first_distinct(), lambda row: table[IMAGE][row])
     if again:
         sentence = f"column {IMAGE}: found again {again}; expected each image once"
-        findings.append(Finding(severity="error", place=str(path), sentence=sentence))
+        findings.append(Finding(severity="error", place=str(path), sentence=sentence, kind="wrong cells"))
     return findings
 
 

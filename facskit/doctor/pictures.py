@@ -36,7 +36,7 @@ def with_pictures(
         try:
             decode(position)
         except MediaError as error:
-            faults.append(finding_of(error, Path(names[position])))
+            faults.append(finding_of(error, Path(names[position]), "damaged picture"))
     rest = "" if step == 1 else "; --every-picture decodes all"
     return checkup.adding(
         facts=[f"decoded {len(chosen):,} of {len(names):,} pictures{rest}"],

@@ -1,7 +1,6 @@
 """`facskit doctor PATH`: says what a file or folder is, what is wrong with it, and what to type next."""
 
 import json
-import re
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -177,12 +176,6 @@ def _nothing(path: Path, finding: Finding) -> Checkup:
     return Checkup(kind="nothing", what="nothing facskit knows", place=path, facts=_EXPECTED, findings=(finding,))
 
 
-def _kind(finding: Finding) -> str:
-    """Return what findings of the same kind have in common: the sentence without numbers and names."""
-    sentence = re.sub(r"'[^']*'|\"[^\"]*\"", "", finding.sentence)
-    return re.sub(r"\S*[\d/]\S*", "#", sentence)[:60]
-
-
 def _as_json(path: Path, checkups: Sequence[Checkup]) -> dict[str, Any]:
     return {
         "path": str(path),
@@ -213,7 +206,7 @@ def _print_findings(console: Console, checkup: Checkup, *, everything: bool) -> 
         console.print(f"\n[{_COLOURS[severity]}]{heading} ({len(found):,})[/]")
         kinds: dict[str, list[Finding]] = {}
         for finding in found:
-            kinds.setdefault(_kind(finding), []).append(finding)
+            kinds.setdefault(finding.kind or str(finding), []).append(finding)
         for group in kinds.values():
             for finding in group if everything else group[:_SHOWN]:
                 console.print(f"  {escape(str(finding))}")

@@ -143,7 +143,7 @@ def read_part(root: Path, folder: Path, part: str, notes: ImportLog) -> list[Map
         if fault is None:
             rows.append(row)
         else:
-            notes.error(fault.path, fault.sentence)
+            notes.error(fault.path, fault.sentence, fault.reason)
             dropped.append({**row, "reason": fault.reason, "file": str(fault.path)})
     notes.drop(pl.DataFrame(dropped, schema=DROPPED_SCHEMA))
     lonely = len(images.keys() - set(stems))

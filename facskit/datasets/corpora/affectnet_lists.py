@@ -68,8 +68,8 @@ def read_list(path: Path, root: Path, images: Path, split: str, notes: ImportLog
         DatasetError: The file isn't such a table.
     """
     table = _typed(_read_text(path, notes), images)
-    for line, sentence in table.filter(pl.col(_WRONG).is_not_null()).select(_LINE, _WRONG).iter_rows():
-        notes.error(f"{path}: line {line}", sentence)
+    for line, sentence, reason in table.filter(pl.col(_WRONG).is_not_null()).select(_LINE, _WRONG, _REASON).iter_rows():
+        notes.error(f"{path}: line {line}", sentence, reason)
     name = pl.col("file").str.replace(r"\.[^./]*$", "").str.replace_all("/", "_", literal=True)
     table = table.with_columns(
         (images.relative_to(root).as_posix() + "/" + pl.col("file")).alias(MEDIA),

@@ -190,5 +190,5 @@ def _read_points(
         try:
             return read_fit_file(path, positions)
         except ValueError as error:
-            notes.error(notes.relative(path), str(error))
+            notes.error(notes.relative(path), str(error), "damaged landmarks")
     return np.full((len(positions), 49, 2), np.nan)

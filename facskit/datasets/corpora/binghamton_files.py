@@ -107,11 +107,14 @@ def _label_files(
             notes.error(
                 notes.relative(path),
                 f"{subject} {recording} is coded in {notes.relative(first.path)} too; delete one of them",
+                "coded twice",
             )
     for subject, names in spellings.items():
         if len(names) > 1:
             notes.warning(
-                subject, f"is called {' and '.join(sorted(names))} by the label files; taken to be one person"
+                subject,
+                f"is called {' and '.join(sorted(names))} by the label files; taken to be one person",
+                "two spellings",
             )
     if others:
         coded = ", ".join(f"T{task}" for task in tasks)

@@ -143,7 +143,11 @@ def _label_files(base: Path, units: ActionUnitSet, notes: ImportLog) -> list[Lab
             first = files.setdefault((name, unit.number), file)
             if first is not file:
                 there = notes.relative(first.path)
-                notes.error(notes.relative(path), f"{unit.code} of {name} is coded in {there} too; delete one of them")
+                notes.error(
+                    notes.relative(path),
+                    f"{unit.code} of {name} is coded in {there} too; delete one of them",
+                    "coded twice",
+                )
     if not files:
         raise DatasetError(f"{base / _LABELS}: found no label files, expected files such as SN001/SN001_au1.txt")
     for subject in sorted({subject for subject, _ in files}):
@@ -153,6 +157,7 @@ def _label_files(base: Path, units: ActionUnitSet, notes: ImportLog) -> list[Lab
                 f"{_LABELS}/{subject}",
                 f"the label files of {', '.join(lacking)} are missing, so these AUs are unknown for {subject}; "
                 "copy them from the release",
+                "missing label files",
             )
     return list(files.values())
 
@@ -230,7 +235,7 @@ def _read_points(
     if damaged:
         path, fault = damaged[0]
         more = f"; {len(damaged) - 1} more of {subject} are damaged" if len(damaged) > 1 else ""
-        notes.error(notes.relative(path), f"{fault}{more}")
+        notes.error(notes.relative(path), f"{fault}{more}", "damaged landmarks")
     return points
 
 

@@ -111,6 +111,7 @@ def _label_files(base: Path, units: ActionUnitSet, notes: ImportLog) -> list[Lab
             notes.error(
                 notes.relative(trial),
                 f"the label files of {', '.join(lacking)} are missing, so these AUs are unknown there",
+                "missing label files",
             )
         for number, path in found.items():
             unit = parse_action_unit(number)

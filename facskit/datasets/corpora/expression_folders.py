@@ -7,6 +7,7 @@ name of the expression.
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -119,7 +120,7 @@ def read_class_folders(
 
 
 def rows_to_table(
-    rows: Sequence[Mapping[str, object]], *, texts: Sequence[str] = (), numbers: Sequence[str] = ()
+    rows: Sequence[Mapping[str, Any]], *, texts: Sequence[str] = (), numbers: Sequence[str] = ()
 ) -> pl.DataFrame:
     """Turn rows into the table of a `CorpusIndex`, sorted.
 

@@ -152,7 +152,7 @@ def _read_labels(layout: _Layout, notes: ImportLog) -> list[dict[str, object]]:
             picture = layout.images / present[stem + layout.suffix]
             rows.append({**row, MEDIA: picture.relative_to(layout.base).as_posix()})
             continue
-        notes.error(f"{layout.labels}: line {number}", fault)
+        notes.error(f"{layout.labels}: line {number}", fault, reason)
         dropped.append({**row, "reason": reason})
     notes.drop(pl.DataFrame(dropped, schema=DROPPED_SCHEMA), file=str(layout.labels))
     return rows

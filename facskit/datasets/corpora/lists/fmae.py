@@ -66,8 +66,8 @@ def read_fmae_list(
                 f"{path}: line {line}: found AU {min(strangers)}, expected {NOT_PRESENT} or one of {units}"
             )
     labels = np.full((len(images), len(units)), 0 if missing == "negative" else -1, np.int8)
-    for row, numbers in enumerate(slots):
-        labels[row, [number in numbers for number in units.numbers]] = 1
+    for image, numbers in enumerate(slots):
+        labels[image, [number in numbers for number in units.numbers]] = 1
     table, notes = labelled_table(images, labels, units, str(path))
     return LabelList(
         table=table,

@@ -211,6 +211,7 @@ def _in_videos(coded: pl.DataFrame, videos: pl.DataFrame, places: FramePlaces, n
             str(group[MEDIA][0]),
             f"has {group[LENGTH][0]} frames, but {group.height} of the coded frames, {numbers}, are outside it with "
             f"frame offset {places.video_offset}; copy the video again, or set frame_offset",
+            "outside the video",
         )
     notes.drop(lost.with_columns(pl.col(MEDIA).alias("file")), "outside the video")
     return joined.filter(~beyond).with_columns(pl.col(MEDIA_FRAME).alias(POSITION)).drop(LENGTH)

@@ -28,24 +28,25 @@ class ImportLog:
         self._findings: list[Finding] = []
         self._dropped: list[pl.DataFrame] = []
 
-    def error(self, place: str | Path, sentence: str) -> None:
+    def error(self, place: str | Path, sentence: str, kind: str = "") -> None:
         """Note damage or loss.
 
         Args:
             sentence: What was found, what was expected, what to do.
+            kind: What the same fault in other places has in common.
 
         Raises:
             DatasetError: The user wants to stop at errors.
         """
-        self._add("error", place, sentence)
+        self._add("error", place, sentence, kind)
 
-    def warning(self, place: str | Path, sentence: str) -> None:
+    def warning(self, place: str | Path, sentence: str, kind: str = "") -> None:
         """Note something that looks wrong but can be used."""
-        self._add("warning", place, sentence)
+        self._add("warning", place, sentence, kind)
 
-    def note(self, place: str | Path, sentence: str) -> None:
+    def note(self, place: str | Path, sentence: str, kind: str = "") -> None:
         """Note something that is good to know."""
-        self._add("note", place, sentence)
+        self._add("note", place, sentence, kind)
 
     def drop(self, frames: pl.DataFrame, reason: str | None = None, file: str | None = None) -> None:
         """Keep frames that are left out, with the reason.
@@ -77,8 +78,8 @@ class ImportLog:
         path = Path(place)
         return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else str(place)
 
-    def _add(self, severity: Severity, place: str | Path, sentence: str) -> None:
-        finding = Finding(severity=severity, place=str(place), sentence=sentence)
+    def _add(self, severity: Severity, place: str | Path, sentence: str, kind: str) -> None:
+        finding = Finding(severity=severity, place=str(place), sentence=sentence, kind=kind)
         if severity == "error" and self._on_error == "stop":
             raise DatasetError(str(finding))
         self._findings.append(finding)

@@ -88,13 +88,17 @@ def one_per_recording(units: Sequence[MediaUnit], notes: ImportLog) -> list[Medi
     with_images = {unit.subject for unit in units if unit.kind == "images"}
     for unit in sorted(units, key=lambda unit: (_PREFERENCE[unit.kind], unit.path)):
         if unit.kind == "zip" and unit.subject in with_images:
-            notes.note(notes.relative(unit.path), f"left unread, because {unit.subject} is unpacked beside it")
+            notes.note(
+                notes.relative(unit.path), f"left unread, because {unit.subject} is unpacked beside it", "left unread"
+            )
             continue
         first = chosen.setdefault((unit.subject, unit.recording), unit)
         if first is not unit:
             name = f"{unit.subject}/{unit.recording}"
             notes.note(
-                notes.relative(unit.path), f"left unread, because {notes.relative(first.path)} is {name} already"
+                notes.relative(unit.path),
+                f"left unread, because {notes.relative(first.path)} is {name} already",
+                "left unread",
             )
     return list(chosen.values())
 
@@ -121,7 +125,9 @@ def list_images(units: Sequence[MediaUnit], notes: ImportLog) -> pl.DataFrame:
     again = table.filter(pl.struct(keys).is_duplicated())
     for (subject, recording), group in again.group_by(SUBJECT, RECORDING, maintain_order=True):
         first, second = group[MEDIA][0], group[MEDIA][1]
-        notes.warning(first, f"{second} has the same number in {subject}/{recording}; only the first is used")
+        notes.warning(
+            first, f"{second} has the same number in {subject}/{recording}; only the first is used", "doubled number"
+        )
     return table.unique(keys, keep="first", maintain_order=True)
 
 
@@ -142,7 +148,9 @@ def _archive_images(unit: MediaUnit, notes: ImportLog) -> list[tuple[str, int, s
         with zipfile.ZipFile(unit.path) as archive:
             names = archive.namelist()
     except (OSError, zipfile.BadZipFile) as error:
-        notes.error(place, f"can't be read as a zip archive ({error}); copy it again from the release")
+        notes.error(
+            place, f"can't be read as a zip archive ({error}); copy it again from the release", "unreadable archive"
+        )
         return []
     found = []
     for name in names:
@@ -150,7 +158,7 @@ def _archive_images(unit: MediaUnit, notes: ImportLog) -> list[tuple[str, int, s
         if match and f".{match[3].lower()}" in IMAGE_SUFFIXES and not name.rpartition("/")[2].startswith("."):
             found.append((f"T{int(match[1])}", int(match[2]), f"{place}{MEMBER}{name}"))
     if not found:
-        notes.error(place, "found no image such as F001/T1/0001.jpg in this archive")
+        notes.error(place, "found no image such as F001/T1/0001.jpg in this archive", "unreadable archive")
     return found
 
 
@@ -171,7 +179,7 @@ def list_videos(units: Sequence[MediaUnit], notes: ImportLog) -> pl.DataFrame:
         try:
             info = video_info(unit.path)
         except MediaError as error:
-            notes.error(place, sentence_of(error, unit.path))
+            notes.error(place, sentence_of(error, unit.path), "unreadable video")
             rows.append((unit.subject, unit.recording, place, 0))
             continue
         rows.append((unit.subject, unit.recording, place, info.frames))
