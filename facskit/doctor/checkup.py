@@ -1,11 +1,11 @@
-"""What a check of something on disk says: what it is, what was found, and what to type next."""
+"""The result of a look at something on disk: what it is, what was found, and what to type next."""
 
 import shlex
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from facskit.datasets.findings import Finding
+from facskit.datasets.findings import Finding, sentence_of
 from facskit.errors import FacskitError
 
 __all__ = ["Checkup", "finding_of", "quoted", "some_names"]
@@ -38,15 +38,26 @@ class Checkup:
         """
         return tuple(finding for finding in self.findings if finding.severity == severity)
 
+    def adding(
+        self, *, facts: Iterable[str] = (), findings: Iterable[Finding] = (), steps: Iterable[str] = ()
+    ) -> "Checkup":
+        """Return a checkup that says more."""
+        return replace(
+            self,
+            facts=(*self.facts, *facts),
+            findings=(*self.findings, *findings),
+            steps=(*self.steps, *steps),
+        )
 
-def finding_of(error: FacskitError, place: Path) -> Finding:
+
+def finding_of(error: FacskitError, place: Path, kind: str = "") -> Finding:
     """Turn an error into a finding.
 
     Args:
         place: What was read; left out of the sentence where it begins with it.
+        kind: What the same fault in other places has in common.
     """
-    sentence = str(error).removeprefix(f"{place}: ").removeprefix(f"{place} ")
-    return Finding(severity="error", place=str(place), sentence=sentence)
+    return Finding(severity="error", place=str(place), sentence=sentence_of(error, place), kind=kind)
 
 
 def quoted(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""Looking a corpus's folder over: what its importer finds, and what no importer has a reason to look for."""
+"""A look at a corpus's folder: what its importer finds, and what no importer has a reason to look for."""
 
 import zlib
 from collections.abc import Iterator
@@ -17,7 +17,9 @@ from facskit.datasets.corpora.reading.media_files import entries
 from facskit.datasets.findings import Finding, counted
 from facskit.datasets.preparation.report import count_rows
 from facskit.doctor.checkup import Checkup, finding_of, quoted
+from facskit.doctor.pictures import with_pictures
 from facskit.errors import DatasetError, MediaError
+from facskit.faces.images import decode_image
 
 __all__ = ["SPELLED", "check_corpus", "find_corpora", "repeated_pictures"]
 
@@ -64,26 +66,38 @@ def _is_corpus_folder(parent: Path, inside: Path) -> bool:
     return labelled or first in _INSIDE or ((parent / "Labels").is_dir() and first in {"images", "labels", "aligned"})
 
 
-def check_corpus(corpus: CorpusName, path: Path) -> Checkup:
+def check_corpus(corpus: CorpusName, path: Path, *, every_picture: bool = False) -> Checkup:
     """Read a corpus, go on after errors, and look for more.
+
+    Args:
+        every_picture: Whether to decode all image files instead of a sample; videos aren't decoded.
 
     Returns:
         Everything that was found.
     """
-    what = f"{SPELLED[corpus]} as it is released"
+    checkup = Checkup(kind="corpus", what=f"{SPELLED[corpus]} as it is released", place=path)
+    tree = f"facskit example-tree {corpus} example/{corpus}"
     try:
         index = read_corpus(corpus, path, Decisions(on_error="report"))
     except DatasetError as error:
-        tree = f"facskit example-tree {corpus} example/{corpus}"
-        return Checkup(kind="corpus", what=what, place=path, findings=(finding_of(error, path),), steps=(tree,))
-    findings = [*index.findings, *_labels(index), *repeated_pictures(index)]
-    checkup = Checkup(kind="corpus", what=what, place=path, facts=_facts(index), findings=tuple(findings))
-    return replace(checkup, steps=_steps(index), complete=_is_complete(index))
-
-
-def _is_complete(index: CorpusIndex) -> bool:
+        return checkup.adding(findings=[finding_of(error, path)], steps=[tree])
+    checkup = checkup.adding(
+        facts=_facts(index), findings=[*index.findings, *_labels(index), *repeated_pictures(index)]
+    )
+    media = index.table.filter(pl.col(MEDIA_FRAME).is_null())[MEDIA].to_list()
+    checkup = with_pictures(
+        checkup,
+        [str(index.root / name) for name in media],
+        lambda position: decode_image(read_media_bytes(index.root, media[position]), str(index.root / media[position])),
+        every_picture=every_picture,
+    )
     here = count_rows(index) if len(index) else {}
-    return all(count >= index.expected[name] for name, count in here.items())
+    checkup = replace(checkup, complete=all(count >= index.expected[name] for name, count in here.items()))
+    if not len(index):
+        return checkup.adding(steps=[tree])
+    go_on = " --on-error report" if checkup.only("error") else ""
+    out = f"data/{corpus.replace('-', '_')}"
+    return checkup.adding(steps=[f"facskit prepare {corpus} {quoted(index.root)} -o {out}{go_on}"])
 
 
 def _facts(index: CorpusIndex) -> tuple[str, ...]:
@@ -96,14 +110,6 @@ def _facts(index: CorpusIndex) -> tuple[str, ...]:
     reasons = index.dropped["reason"].value_counts(sort=True).iter_rows()
     facts += [f"left out, {reason}: {count:,}" for reason, count in reasons]
     return (*facts, f"licence: {index.licence}")
-
-
-def _steps(index: CorpusIndex) -> tuple[str, ...]:
-    if not len(index):
-        return (f"facskit example-tree {index.corpus} example/{index.corpus}",)
-    go_on = " --on-error report" if index.errors else ""
-    name = index.corpus.replace("-", "_")
-    return (f"facskit prepare {index.corpus} {quoted(index.root)} -o data/{name}{go_on}",)
 
 
 def _labels(index: CorpusIndex) -> Iterator[Finding]:
@@ -146,13 +152,13 @@ def repeated_pictures(index: CorpusIndex) -> Iterator[Finding]:
         own = files.filter((pl.col(SUBJECT) == subject) & (pl.col(RECORDING) == recording))
         start = max(0, own.height // 2 - _SAMPLED_FRAMES // 2)
         names = own[MEDIA][start : start + _SAMPLED_FRAMES].to_list()
-        sums = [_checksum(index.root, name) for name in names]
         pairs += max(0, len(names) - 1)
-        same += [
-            later
-            for earlier, later, one, other in zip(names, names[1:], sums, sums[1:], strict=False)
-            if one is not None and one == other and earlier != later
-        ]
+        before: tuple[int, int] | None = None
+        for name in names:
+            checksum = _checksum(index.root, name)
+            if checksum is not None and checksum == before:
+                same.append(name)
+            before = checksum
     if same:
         sentence = (
             f"this picture is byte by byte the frame before it; so are {len(same)} of {pairs:,} frames looked at; "

@@ -1,17 +1,17 @@
-"""Looking over a folder that facskit made: prepared, curated or rendered faces, finished or not."""
+"""A look at a folder that facskit made: prepared, curated or rendered faces, finished or not."""
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 import polars as pl
 
 from facskit.datasets.findings import Finding, counted
-from facskit.doctor.checkup import Checkup, finding_of, quoted, some_names
+from facskit.doctor.checkup import Checkup, quoted, some_names
 from facskit.doctor.manifests import check_manifest
-from facskit.errors import DatasetError
+from facskit.doctor.pictures import with_pictures
+from facskit.faces.images import decode_image
 from facskit.files import PART_PATTERN
 
 __all__ = ["MadeBy", "check_made_folder", "leftovers", "made_by"]
@@ -20,6 +20,8 @@ MadeBy = Literal["prepare", "curate", "synthesize"]
 _PARTS = ".parts"
 _RESULTS = {"prepare": "manifest.parquet", "curate": "index.parquet", "synthesize": "manifest.parquet"}
 _KINDS = {"prepare": "prepared", "curate": "curated", "synthesize": "rendered"}
+_STAMPS: dict[str, MadeBy] = {"faces curated by facskit": "curate", "faces rendered by facskit": "synthesize"}
+"""What `kind` is in the `dataset.json` of the commands; `prepare` has none and names its corpus."""
 _WHAT = {
     "prepare": "a corpus prepared by facskit prepare",
     "curate": "faces curated by facskit curate",
@@ -34,18 +36,16 @@ def made_by(folder: Path) -> MadeBy | None:
         The command, or None for a folder that none of them made.
     """
     description = _description(folder)
-    kind = str(description.get("kind", ""))
-    if "curated" in kind:
-        return "curate"
-    if "rendered" in kind:
-        return "synthesize"
     if "corpus" in _config(description):
         return "prepare"
-    return None
+    return _STAMPS.get(str(description.get("kind")))
 
 
-def check_made_folder(folder: Path, command: MadeBy) -> Checkup:
+def check_made_folder(folder: Path, command: MadeBy, *, every_picture: bool = False) -> Checkup:
     """Check that everything is there, and what it holds.
+
+    Args:
+        every_picture: Whether to decode all pictures instead of a sample.
 
     Returns:
         Everything that was found.
@@ -54,12 +54,13 @@ def check_made_folder(folder: Path, command: MadeBy) -> Checkup:
     config = _config(_description(folder))
     made = Checkup(kind=_KINDS[command], what=_WHAT[command], place=folder)
     if not result.is_file():
-        return replace(made, findings=tuple(_unfinished(folder, result)), steps=(_again(folder, command, config),))
+        return made.adding(findings=_unfinished(folder, result), steps=[_again(folder, command, config)])
     if command == "curate":
-        return _check_shards(folder, made)
-    inner = check_manifest(result)
-    findings = [*inner.findings, *leftovers(folder), *_missing_report(folder, command)]
-    return replace(made, facts=inner.facts, findings=tuple(findings), steps=inner.steps)
+        made = _check_shards(folder, made, every_picture=every_picture)
+    else:
+        inner = check_manifest(result, every_picture=every_picture)
+        made = made.adding(facts=inner.facts, findings=inner.findings, steps=inner.steps)
+    return made.adding(findings=[*leftovers(folder), *_missing_report(folder, command)])
 
 
 def leftovers(folder: Path) -> Iterator[Finding]:
@@ -122,40 +123,44 @@ def _missing_report(folder: Path, command: MadeBy) -> Iterator[Finding]:
         yield Finding(severity="note", place=str(folder), sentence=sentence)
 
 
-def _check_shards(folder: Path, made: Checkup) -> Checkup:
+def _check_shards(folder: Path, made: Checkup, *, every_picture: bool) -> Checkup:
     """Compare the index with the shards on disk."""
     path = folder / "index.parquet"
-    findings: list[Finding] = []
     try:
         table = pl.read_parquet(path, columns=["source", "shard", "offset", "length"])
     except (pl.exceptions.PolarsError, OSError) as error:
-        reason = str(error).splitlines()[0]
-        findings.append(finding_of(DatasetError(f"can't be read as an index of shards ({reason}); curate again"), path))
-        return replace(made, findings=tuple(findings))
+        sentence = f"can't be read as an index of shards ({str(error).splitlines()[0]}); curate again"
+        return made.adding(findings=[Finding(severity="error", place=str(path), sentence=sentence)])
     ends = table.group_by("shard").agg((pl.col("offset") + pl.col("length")).max().alias("end")).sort("shard")
+    files: dict[str, Path] = {}
+    findings: list[Finding] = []
     for shard, end in ends.iter_rows():
-        file = _shard_file(folder, str(shard))
+        file = next((file for file in (folder / shard, folder / "shards" / shard) if file.is_file()), None)
         if file is None:
             sentence = "the index names this shard, but it isn't there; copy it, or curate again into a new folder"
-            findings.append(Finding(severity="error", place=str(folder / "shards" / str(shard)), sentence=sentence))
+            findings.append(Finding(severity="error", place=str(folder / "shards" / shard), sentence=sentence))
         elif file.stat().st_size < end:
             size = file.stat().st_size
             sentence = f"found {size:,} bytes, the index needs {end:,}: the file was cut off; copy it again"
             findings.append(Finding(severity="error", place=str(file), sentence=sentence))
-    known = {Path(str(name)).name for name in ends["shard"]}
+        else:
+            files[shard] = file
+    known = {Path(name).name for name in ends["shard"]}
     strangers = [file.name for file in sorted((folder / "shards").glob("*.tar")) if file.name not in known]
     if strangers:
         sentence = f"shards that the index doesn't name: {some_names(strangers)}; delete them"
         findings.append(Finding(severity="warning", place=str(folder / "shards"), sentence=sentence))
     facts = [f"{counted(table.height, 'image')} in {counted(ends.height, 'shard')}"]
     facts += [f"from {source}: {count:,}" for source, count in table["source"].value_counts(sort=True).iter_rows()]
-    findings += [*leftovers(folder), *_missing_report(folder, "curate")]
     step = f"facskit pretrain recipes/fmae/vit_base.yaml --data.images {quoted(folder)} --out runs/pretrained"
-    return replace(made, facts=tuple(facts), findings=tuple(findings), steps=(step,))
+    rows = table.select("shard", "offset", "length").filter(pl.col("shard").is_in(list(files))).rows()
+    names = [f"{files[shard]} at byte {offset}" for shard, offset, _ in rows]
 
+    def decode(position: int) -> None:
+        shard, offset, length = rows[position]
+        with files[shard].open("rb") as file:
+            file.seek(offset)
+            decode_image(file.read(length), names[position])
 
-def _shard_file(folder: Path, shard: str) -> Path | None:
-    for file in (folder / shard, folder / "shards" / shard):
-        if file.is_file():
-            return file
-    return None
+    made = made.adding(facts=facts, findings=findings, steps=[step])
+    return with_pictures(made, names, decode, every_picture=every_picture)

@@ -1,28 +1,36 @@
-"""Looking a manifest over: what keeps it from being read, and what can be read but looks wrong."""
+"""A look at a manifest: what keeps it from being read, and what can be read but looks wrong."""
 
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import polars as pl
 
 from facskit.columns import EXPRESSION, FRAME, IMAGE, IMAGE_BYTES, RECORDING, SPLIT, SUBJECT
-from facskit.datasets.findings import Finding, counted
-from facskit.datasets.folds import published_parts
+from facskit.datasets.corpora.lists.label_lists import people_of
+from facskit.datasets.findings import Finding, Severity, counted
 from facskit.datasets.manifest import Manifest, read_manifest
-from facskit.datasets.manifest_checks import missing_images
+from facskit.datasets.manifest_checks import find_layout, missing_images
+from facskit.datasets.table_files import collect_table, raw_cell, scan_table
 from facskit.doctor.checkup import Checkup, finding_of, quoted, some_names
+from facskit.doctor.pictures import with_pictures
 from facskit.errors import DatasetError
+from facskit.expressions import EXPRESSION_NAMES
 
 __all__ = ["check_manifest"]
 
 _SPLITS = ("train", "validation", "test")
 _SAMPLED = 400
 _RARE = 0.001
+_NAMED = 5
+_LABEL = "1 (present), 0 (absent) or an empty cell (unknown; codes such as 9 or 999 aren't accepted)"
 
 
-def check_manifest(path: Path) -> Checkup:
+def check_manifest(path: Path, *, every_picture: bool = False) -> Checkup:
     """Read a manifest and look at its columns, its people and its images.
+
+    Args:
+        every_picture: Whether to decode all pictures instead of a sample.
 
     Returns:
         Everything that was found.
@@ -30,24 +38,68 @@ def check_manifest(path: Path) -> Checkup:
     try:
         manifest = read_manifest(path, check_images=False)
     except DatasetError as error:
+        checkup = Checkup(kind="manifest", what="a table that should be a manifest", place=path)
         step = f"facskit convert {quoted(path)} -o manifest.parquet, if other software wrote this table"
-        what = "a table that should be a manifest"
-        return Checkup(kind="manifest", what=what, place=path, findings=(finding_of(error, path),), steps=(step,))
-    findings = [
-        *_images(manifest, path),
-        *_labels(manifest),
-        *_levels(manifest),
-        *_people(manifest),
-        *_splits(manifest),
-        *_frames(manifest),
-        *_repeated(manifest),
-    ]
-    steps = [f"facskit describe {quoted(path)} -o described"]
+        return checkup.adding(findings=_wrong_cells(path) or [finding_of(error, path)], steps=[step])
+    checkup = Checkup(kind="manifest", what="a manifest", place=path, facts=_facts(manifest))
+    missing = pl.repeat(False, len(manifest), eager=True)
+    if not manifest.is_packed:
+        missing = missing_images(manifest.root, manifest.table[IMAGE])
+    there = (~missing).arg_true().to_list()
+    names = [manifest.image_name(row) for row in there]
+    checkup = with_pictures(
+        checkup, names, lambda position: manifest.image(there[position]), every_picture=every_picture
+    )
+    checkup = checkup.adding(
+        findings=[
+            *_missing(manifest, path, missing),
+            *_labels(manifest),
+            *_levels(manifest),
+            *_people(manifest),
+            *_splits(manifest),
+            *_frames(manifest),
+            *_repeated(manifest),
+        ],
+        steps=[f"facskit describe {quoted(path)} -o described"],
+    )
     croppable = manifest.all_landmarks is not None or (manifest.origin is not None and manifest.origin.crop is not None)
-    if croppable and manifest.action_units and not any(finding.severity == "error" for finding in findings):
-        steps.append(f"facskit evaluate packaged {quoted(path)}")
-    checkup = Checkup(kind="manifest", what="a manifest", place=path, findings=tuple(findings), steps=tuple(steps))
-    return replace(checkup, facts=_facts(manifest))
+    if croppable and manifest.action_units and not checkup.only("error"):
+        return checkup.adding(steps=[f"facskit evaluate packaged {quoted(path)}"])
+    return checkup
+
+
+def _wrong_cells(path: Path) -> list[Finding]:
+    """Find all cells that keep a table from being a manifest, column by column; none if it is wrong otherwise."""
+    try:
+        source = scan_table(path)
+        layout = find_layout(path, source.collect_schema().to_frame())
+        table = collect_table(layout.typed(source), path)
+    except DatasetError:
+        return []
+    checks = {column: (~table[unit.code].is_in([0, 1]), _LABEL) for unit, column in layout.labels.items()}
+    if layout.has_expressions:
+        names = f"{', '.join(EXPRESSION_NAMES)} or an empty cell (unknown)"
+        checks[EXPRESSION] = ~table[EXPRESSION].is_in(EXPRESSION_NAMES), names
+    checks |= {column: (~table[column].is_finite(), "a position in pixels") for column in layout.landmarks}
+    checks |= {column: (table[column].is_null(), "a name in every row") for column in (IMAGE, SUBJECT)}
+    findings = []
+    for column, (wrong, expected) in checks.items():
+        found = _cells(wrong, partial(raw_cell, source, column=column))
+        if found:
+            sentence = f"column {column}: found {found}; expected {expected}"
+            findings.append(Finding(severity="error", place=str(path), sentence=sentence, kind="wrong cells"))
+    again = _cells(~table[IMAGE].is_first_distinct(), lambda row: table[IMAGE][row])
+    if again:
+        sentence = f"column {IMAGE}: found again {again}; expected each image once"
+        findings.append(Finding(severity="error", place=str(path), sentence=sentence, kind="wrong cells"))
+    return findings
+
+
+def _cells(wrong: pl.Series, cell: Callable[[int], object]) -> str:
+    """Name the first cells that a check marks, and count the rest; empty if it marks none."""
+    rows = wrong.fill_null(value=False).arg_true().to_list()
+    named = ", ".join(f"{cell(row)!r} in row {row + 1}" for row in rows[:_NAMED])
+    return named + (f" and {len(rows) - _NAMED:,} more" if len(rows) > _NAMED else "")
 
 
 def _facts(manifest: Manifest) -> tuple[str, ...]:
@@ -65,20 +117,16 @@ def _facts(manifest: Manifest) -> tuple[str, ...]:
     return tuple(facts)
 
 
-def _images(manifest: Manifest, path: Path) -> Iterator[Finding]:
-    if manifest.is_packed:
+def _missing(manifest: Manifest, path: Path, missing: pl.Series) -> Iterator[Finding]:
+    absent = manifest.table[IMAGE].filter(missing)
+    if absent.is_empty():
         return
-    images = manifest.table[IMAGE]
-    absent = images.filter(missing_images(manifest.root, images))
-    if len(absent):
-        hint = (
-            f"put the images where the paths say, or write the paths anew with facskit convert {quoted(path)} "
-            f"-o NEW{path.suffix} --images FOLDER"
-            if len(absent) == len(manifest)
-            else "copy them, or leave their rows out"
-        )
-        sentence = f"{len(absent):,} of {len(manifest):,} images aren't there; {hint}"
-        yield Finding(severity="error", place=str(manifest.root / absent[0]), sentence=sentence)
+    hint = "copy them, or leave their rows out"
+    if len(absent) == len(manifest):
+        anew = f"facskit convert {quoted(path)} -o NEW{path.suffix} --images FOLDER"
+        hint = f"put the images where the paths say, or write the paths anew with {anew}"
+    sentence = f"{len(absent):,} of {len(manifest):,} images aren't there; {hint}"
+    yield Finding(severity="error", place=str(manifest.root / absent[0]), sentence=sentence)
 
 
 def _labels(manifest: Manifest) -> Iterator[Finding]:
@@ -104,8 +152,8 @@ def _labels(manifest: Manifest) -> Iterator[Finding]:
     if unlabelled.any():
         row = int(unlabelled.argmax())
         sentence = f"no label at all in {int(unlabelled.sum()):,} of {len(manifest):,} rows; the first is row {row + 1}"
-        severity = "error" if unlabelled.all() else "note"
-        yield Finding(severity=severity, place=manifest.name, sentence=sentence)  # type: ignore[arg-type]
+        severity: Severity = "error" if unlabelled.all() else "note"
+        yield Finding(severity=severity, place=manifest.name, sentence=sentence)
 
 
 def _levels(manifest: Manifest) -> Iterator[Finding]:
@@ -116,13 +164,9 @@ def _levels(manifest: Manifest) -> Iterator[Finding]:
             name = f"{code}_{suffix}"
             if name not in table.columns or not table.schema[name].is_numeric():
                 continue
-            wrong = (table[name] < 0) | (table[name] > top)
-            if wrong.any():
-                row = int(wrong.arg_max() or 0)
-                sentence = (
-                    f"row {row + 1}, column {name}: found {table[name][row]}, expected 0 to {top}; so in "
-                    f"{int(wrong.sum()):,} rows"
-                )
+            found = _cells((table[name] < 0) | (table[name] > top), table[name].__getitem__)
+            if found:
+                sentence = f"column {name}: found {found}; expected 0 to {top}"
                 yield Finding(severity="error", place=manifest.name, sentence=sentence)
         name = f"{code}_level"
         if name in table.columns and table.schema[name].is_numeric():
@@ -156,7 +200,7 @@ def _people(manifest: Manifest) -> Iterator[Finding]:
         yield Finding(severity="warning", place=manifest.name, sentence=sentence)
     corpus = manifest.origin.corpus if manifest.origin else ""
     if corpus in ("bp4d", "bp4d-plus", "disfa"):
-        strangers = set(names) - {name for part in published_parts(corpus) for name in part}
+        strangers = set(names) - people_of(corpus)
         if strangers:
             sentence = (
                 f"{some_names(sorted(strangers))} in none of the published folds of {corpus}, so folds of the kind "
@@ -170,10 +214,9 @@ def _splits(manifest: Manifest) -> Iterator[Finding]:
     if SPLIT not in table.columns:
         return
     split = table[SPLIT].cast(pl.String)
-    wrong = ~split.is_in(_SPLITS).fill_null(value=False)
-    if wrong.any():
-        row = int(wrong.arg_max() or 0)
-        sentence = f"row {row + 1}, column split: found {split[row]!r}, expected {', '.join(_SPLITS)}"
+    found = _cells(~split.is_in(_SPLITS).fill_null(value=False), split.__getitem__)
+    if found:
+        sentence = f"column {SPLIT}: found {found}; expected {', '.join(_SPLITS)}"
         yield Finding(severity="error", place=manifest.name, sentence=sentence)
     parts = table.group_by(pl.col(SUBJECT).cast(pl.String)).agg(pl.col(SPLIT).cast(pl.String).unique())
     both = parts.filter(pl.col(SPLIT).list.drop_nulls().list.len() > 1).sort(SUBJECT)

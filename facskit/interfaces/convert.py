@@ -1,7 +1,7 @@
 """`facskit convert`: lists and result tables of other people to manifests, and manifests to lists of other people."""
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal, get_args
@@ -14,8 +14,15 @@ from rich.markup import escape
 from facskit.action_units import BP4D, DISFA_8, ActionUnitSet
 from facskit.columns import IMAGE, SUBJECT
 from facskit.datasets.corpora.importers import guess_corpus
-from facskit.datasets.corpora.lists.fmae import read_fmae_list, write_fmae_list
-from facskit.datasets.corpora.lists.foreign_tables import LabelSource, TableKind, guess_table, read_foreign_table
+from facskit.datasets.corpora.lists.fmae import is_fmae_list, read_fmae_list, write_fmae_list
+from facskit.datasets.corpora.lists.foreign_tables import (
+    INPUT,
+    LabelSource,
+    TableKind,
+    guess_table,
+    read_foreign_table,
+    tables_in,
+)
 from facskit.datasets.corpora.lists.jaa import is_jaa_list, read_jaa_list, write_jaa_list, write_jaa_parts
 from facskit.datasets.corpora.lists.jaa_parts import is_jaa_folder, read_jaa_parts
 from facskit.datasets.corpora.lists.label_joining import (
@@ -24,11 +31,13 @@ from facskit.datasets.corpora.lists.label_joining import (
     manifest_of_pictures,
     read_bare_numbers,
 )
-from facskit.datasets.corpora.lists.label_lists import LabelList, count_images, guess_list_corpus
+from facskit.datasets.corpora.lists.label_lists import LabelList, guess_list_corpus
 from facskit.datasets.corpora.lists.me_graphau import is_me_graphau, read_me_graphau, write_me_graphau_folds
-from facskit.datasets.findings import Finding
+from facskit.datasets.corpora.lists.table_cells import ENDINGS
+from facskit.datasets.findings import Finding, counted
 from facskit.datasets.folds import published_parts
 from facskit.datasets.manifest import Manifest, read_manifest, write_manifest
+from facskit.datasets.manifest_checks import missing_images
 from facskit.datasets.table_files import SUFFIXES, write_table
 from facskit.errors import DatasetError, RecipeError
 
@@ -51,10 +60,11 @@ class ConvertCommand:
       facskit convert faces.parquet -o BP4D_all.json
       facskit convert bp4d.parquet -o data/BP4D/list --to me-graphau --images data/BP4D/img
       facskit convert interview.csv -o labelled.parquet --onto frames.csv
+      facskit convert processed/ -o labelled.parquet --onto pictures.csv
     """
 
     source: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="IN")]
-    """A list, a folder of lists, a result table or a manifest."""
+    """A list, a folder of lists, a result table, a folder of result tables, or a manifest."""
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
     """A table (.parquet, .csv, .jsonl) for a manifest, a .json file for fmae-iat, a folder for jaa and me-graphau."""
     from_: Annotated[InFormat | None, tyro.conf.arg(name="from")] = None
@@ -117,12 +127,13 @@ def _guess_source(path: Path) -> InFormat:
         return "jaa"
     if not path.is_file():
         raise DatasetError(f"{path}: there is no such file")
-    if path.suffix.lower() in {".json", ".jsonl"}:
-        with path.open(encoding="utf-8-sig", errors="replace") as file:
-            return "fmae-iat" if '"img_path"' in file.readline() else "manifest"
-    if path.suffix.lower() == ".csv":
-        return guess_table(path) or "manifest"
-    if path.suffix.lower() in SUFFIXES:
+    if is_fmae_list(path):
+        return "fmae-iat"
+    suffix = path.suffix.lower()
+    kind = guess_table(path) if suffix in ENDINGS else None
+    if kind is not None:
+        return kind
+    if suffix in SUFFIXES:
         return "manifest"
     raise DatasetError(f"{path}: can't tell what this is; say it with --from {', '.join(get_args(InFormat))}")
 
@@ -132,10 +143,16 @@ def _guess_folder(path: Path) -> InFormat:
         return "me-graphau"
     if is_jaa_folder(path):
         return "jaa"
+    tables = tables_in(path)
+    if len(tables) > 1:
+        kinds = ", ".join(f"{len(files)} of {kind}" for kind, files in tables.items())
+        raise DatasetError(f"{path}: this folder has result tables of several tools ({kinds}); say with --from which")
+    if tables:
+        return next(iter(tables))
     corpus = guess_corpus(path)
     if corpus is not None:
         raise DatasetError(f"{path}: this is the corpus {corpus} itself; use facskit prepare {corpus} {path} -o OUT")
-    raise DatasetError(f"{path}: this folder has no lists of ME-GraphAU or JAA-Net; give one file of another list")
+    raise DatasetError(f"{path}: this folder has no lists of ME-GraphAU or JAA-Net and no result tables; give one file")
 
 
 def _guess_target(out: Path) -> OutFormat:
@@ -249,11 +266,12 @@ def _rebased(manifest: Manifest, images: Path | None) -> Manifest:
 def _check_images(manifest: Manifest) -> list[Finding]:
     if manifest.is_packed:
         return []
-    found = count_images(manifest.table[IMAGE], manifest.root)
-    if found == len(manifest):
+    missing = missing_images(manifest.root, manifest.table[IMAGE])
+    if not missing.any():
         return []
     sentence = (
-        f"{len(manifest) - found:,} of {len(manifest):,} pictures aren't there, for example {manifest.image_name(0)}; "
+        f"{missing.sum():,} of {len(manifest):,} pictures aren't there, for example "
+        f"{manifest.image_name(int(missing.arg_max() or 0))}; "
         "--images FOLDER says where the paths begin"
     )
     return [Finding(severity="warning", place=str(manifest.root), sentence=sentence)]
@@ -263,14 +281,11 @@ def _print_read(console: Console, command: ConvertCommand, kind: str, read: Mani
     console.print(f"[bold]{escape(str(command.source))}[/]: {kind}{'' if command.from_ else ' (by its content)'}")
     decisions: Mapping[str, str] = {}
     if isinstance(read, Manifest):
-        console.print(escape(_short(read.describe().splitlines())))
+        console.print(escape("\n".join(line.rstrip() for line in read.describe().splitlines())))
         decisions = {} if read.origin is None else read.origin.decisions
     else:
-        console.print(f"{read.table.height:,} rows, {len(read.action_units)} AUs: {read.action_units}")
+        of_tables = f" of {counted(read.table[INPUT].n_unique(), 'input')}" if read.path.is_dir() else ""
+        console.print(f"{read.table.height:,} rows{of_tables}, {len(read.action_units)} AUs: {read.action_units}")
         decisions = read.decisions
     if decisions:
         console.print("decided: " + escape(", ".join(f"{name} = {value}" for name, value in decisions.items())))
-
-
-def _short(lines: Iterable[str]) -> str:
-    return "\n".join(line.rstrip() for line in lines)

@@ -1,7 +1,6 @@
 """`facskit doctor PATH`: says what a file or folder is, what is wrong with it, and what to type next."""
 
 import json
-import re
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -12,19 +11,15 @@ import tyro
 from rich.console import Console
 from rich.markup import escape
 
-from facskit.datasets.corpora.lists.fmae import read_fmae_list
-from facskit.datasets.corpora.lists.foreign_tables import guess_table
-from facskit.datasets.corpora.lists.jaa import is_jaa_list, read_jaa_list
-from facskit.datasets.corpora.lists.label_lists import LabelList
-from facskit.datasets.corpora.lists.me_graphau import is_me_graphau, read_me_graphau
 from facskit.datasets.findings import Finding, counted
 from facskit.datasets.table_files import SUFFIXES
 from facskit.doctor.checkup import Checkup, finding_of, quoted, some_names
 from facskit.doctor.corpora import SPELLED, check_corpus, find_corpora
 from facskit.doctor.folders import check_made_folder, made_by
+from facskit.doctor.lists import check_list, check_lists_in, check_table
 from facskit.doctor.manifests import check_manifest
 from facskit.doctor.runs import check_run, check_weights, is_run
-from facskit.errors import DatasetError, FacskitError
+from facskit.errors import FacskitError
 from facskit.faces.images import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 
 __all__ = ["DoctorCommand", "look_at", "main"]
@@ -35,7 +30,7 @@ Exit codes: 0 nothing is wrong (there may be warnings), 1 there are errors.
 
 Examples:
   facskit doctor /data/BP4D
-  facskit doctor data/bp4d/manifest.parquet --all
+  facskit doctor data/bp4d/manifest.parquet --all --every-picture
   facskit doctor runs/mine --json
 """
 _SHOWN = 5
@@ -47,6 +42,7 @@ _EXPECTED = (
     "a manifest: a .parquet, .csv or .jsonl table with the columns image, subject, and AU01 ... or expression",
     "a folder made by facskit prepare, curate, synthesize, train, cross-validate or pretrain",
     "a weight file (.safetensors), or label lists of JAA-Net, ME-GraphAU or FMAE-IAT",
+    "result tables of facskit recognize, OpenFace, py-feat or LibreFace, or pictures and videos",
 )
 
 
@@ -58,6 +54,8 @@ class DoctorCommand:
     """A corpus, a manifest, a folder that facskit made, a run, a weight file or a label list."""
     all: bool = False
     """Print every finding, not only a few of each kind."""
+    every_picture: bool = False
+    """Decode every picture, not only a sample of some hundred."""
     json: bool = False
     """Print one JSON object, for programs."""
 
@@ -66,7 +64,7 @@ def main(words: Sequence[str]) -> int:
     """Parse the words after `facskit doctor`, look, and print; return the exit code."""
     flags = (tyro.conf.FlagCreatePairsOff,)
     command = tyro.cli(DoctorCommand, prog="facskit doctor", description=_DESCRIPTION, args=list(words), config=flags)
-    checkups = look_at(command.path)
+    checkups = look_at(command.path, every_picture=command.every_picture)
     if command.json:
         sys.stdout.write(json.dumps(_as_json(command.path, checkups), indent=1) + "\n")
     else:
@@ -78,8 +76,11 @@ def main(words: Sequence[str]) -> int:
     return int(any(checkup.only("error") for checkup in checkups))
 
 
-def look_at(path: Path) -> list[Checkup]:
+def look_at(path: Path, *, every_picture: bool = False) -> list[Checkup]:
     """Find out what something is and check it.
+
+    Args:
+        every_picture: Whether to decode all pictures instead of a sample.
 
     Returns:
         What was found; several where a folder holds several corpora.
@@ -89,7 +90,7 @@ def look_at(path: Path) -> list[Checkup]:
         finding = Finding(severity="error", place=str(path), sentence=sentence)
         return [Checkup(kind="nothing", what="nothing is there", place=path, findings=(finding,))]
     try:
-        return _look_in(path) if path.is_dir() else [_look_at_file(path)]
+        return _look_in(path, every_picture) if path.is_dir() else [_look_at_file(path, every_picture)]
     except FacskitError as error:
         return [_nothing(path, finding_of(error, path))]
     except OSError as error:
@@ -97,53 +98,34 @@ def look_at(path: Path) -> list[Checkup]:
         return [_nothing(path, Finding(severity="error", place=str(error.filename or path), sentence=sentence))]
 
 
-def _look_in(path: Path) -> list[Checkup]:
+def _look_in(path: Path, every_picture: bool) -> list[Checkup]:
     for folder in (path, *list(path.resolve().parents)[:3]):
         command = made_by(folder)
         if command is not None and (folder == path or path.name in _INSIDE):
-            return [check_made_folder(folder, command)]
+            return [check_made_folder(folder, command, every_picture=every_picture)]
     if is_run(path):
         return [check_run(path)]
     if (path / "manifest.parquet").is_file():
-        return [check_manifest(path / "manifest.parquet")]
+        return [check_manifest(path / "manifest.parquet", every_picture=every_picture)]
     for name in ("results.md", "describe.md"):
         if (path / name).is_file():
             step = f"less {quoted(path / name)}"
             return [Checkup(kind="results", what="results that facskit wrote", place=path, steps=(step,))]
-    return _lists_in(path) or [check_corpus(*found) for found in find_corpora(path)] or [_unknown_folder(path)]
+    corpora = [check_corpus(name, folder, every_picture=every_picture) for name, folder in find_corpora(path)]
+    return check_lists_in(path) or corpora or [_other_folder(path)]
 
 
-def _lists_in(path: Path) -> list[Checkup]:
-    if is_me_graphau(path):
-        return [_check_lists(path, "label lists of ME-GraphAU")]
-    lists = [file for file in sorted(path.glob("*_path.txt")) if is_jaa_list(file)]
-    return [_check_lists(file, "a label list of JAA-Net") for file in lists]
-
-
-def _look_at_file(path: Path) -> Checkup:
+def _look_at_file(path: Path, every_picture: bool) -> Checkup:
     command = made_by(path.parent)
     if command is not None and path.name in {"dataset.json", "index.parquet"}:
-        return check_made_folder(path.parent, command)
-    if path.suffix.lower() == ".safetensors":
+        return check_made_folder(path.parent, command, every_picture=every_picture)
+    suffix = path.suffix.lower()
+    if suffix == ".safetensors":
         return check_weights(path)
-    return _look_at_list(path) or _look_at_table(path) or _other_file(path)
-
-
-def _look_at_list(path: Path) -> Checkup | None:
-    if is_me_graphau(path):
-        return _check_lists(path, "label lists of ME-GraphAU")
-    if is_jaa_list(path):
-        return _check_lists(path, "a label list of JAA-Net")
-    if path.suffix.lower() in {".json", ".jsonl"} and '"img_path"' in _first_line(path):
-        return _check_lists(path, "a label list of FMAE-IAT")
-    return None
-
-
-def _look_at_table(path: Path) -> Checkup | None:
-    if path.suffix.lower() == ".csv" and (kind := guess_table(path)) is not None:
-        what, step = f"a result table of {kind}, not a manifest", f"facskit convert {quoted(path)} -o labels.parquet"
-        return Checkup(kind="table", what=what, place=path, steps=(step,))
-    return check_manifest(path) if path.suffix.lower() in SUFFIXES else None
+    known = check_list(path) or check_table(path)
+    if known is None and suffix in SUFFIXES:
+        return check_manifest(path, every_picture=every_picture)
+    return known or _other_file(path)
 
 
 def _other_file(path: Path) -> Checkup:
@@ -166,58 +148,32 @@ def _other_file(path: Path) -> Checkup:
     return _nothing(path, Finding(severity="error", place=str(path), sentence=sentence))
 
 
-def _unknown_folder(path: Path) -> Checkup:
-    names = [entry.name + "/" * entry.is_dir() for entry in sorted(path.iterdir()) if not entry.name.startswith(".")]
-    if not names:
+def _other_folder(path: Path) -> Checkup:
+    """Say what can be done with a folder of pictures or videos."""
+    entries = [entry for entry in sorted(path.iterdir()) if not entry.name.startswith(".")]
+    if not entries:
         sentence = "the folder is empty; if a copy was to be here, it didn't start"
         return _nothing(path, Finding(severity="error", place=str(path), sentence=sentence))
-    sentence = f"found {some_names(names)}, which facskit doesn't know"
-    finding = Finding(severity="error", place=str(path), sentence=sentence)
-    pictures = sum(Path(name).suffix.lower() in IMAGE_SUFFIXES for name in names)
-    if pictures:
-        steps = (f"facskit recognize {quoted(path)} -o result.csv", f"facskit curate {quoted(path)} -o curated")
-        found = Finding(severity="note", place=str(path), sentence=f"{counted(pictures, 'picture')} without labels")
-        return Checkup(kind="pictures", what="a folder of pictures", place=path, findings=(found,), steps=steps)
-    return _nothing(path, finding)
+    pictures = sum(entry.suffix.lower() in IMAGE_SUFFIXES for entry in entries)
+    videos = sum(entry.suffix.lower() in VIDEO_SUFFIXES for entry in entries)
+    if not pictures and not videos:
+        sentence = (
+            f"found {some_names(entry.name + '/' * entry.is_dir() for entry in entries)}, which facskit doesn't know"
+        )
+        return _nothing(path, Finding(severity="error", place=str(path), sentence=sentence))
+    held = " and ".join(counted(number, noun) for number, noun in ((pictures, "picture"), (videos, "video")) if number)
+    found = Finding(severity="note", place=str(path), sentence=f"{held} without labels")
+    checkup = Checkup(
+        kind="pictures" if pictures else "videos", what=f"a folder of {held}", place=path, findings=(found,)
+    )
+    steps = [f"facskit recognize {quoted(path)} -o result.csv"]
+    if pictures:  # curation takes faces from pictures, not from videos
+        steps.append(f"facskit curate {quoted(path)} -o curated")
+    return checkup.adding(steps=steps)
 
 
 def _nothing(path: Path, finding: Finding) -> Checkup:
     return Checkup(kind="nothing", what="nothing facskit knows", place=path, facts=_EXPECTED, findings=(finding,))
-
-
-def _check_lists(path: Path, what: str) -> Checkup:
-    try:
-        found = _read_list(path, what)
-    except DatasetError as error:
-        return Checkup(kind="lists", what=what, place=path, findings=(finding_of(error, path),))
-    people = found.table["subject"].n_unique()
-    units = found.action_units
-    facts = (f"{found.table.height:,} images of {people:,} subjects", f"{len(units)} AUs: {units}")
-    return Checkup(
-        kind="lists",
-        what=what,
-        place=path,
-        facts=facts,
-        findings=found.findings,
-        steps=(f"facskit convert {quoted(path)} -o manifest.parquet --images FOLDER",),
-    )
-
-
-def _read_list(path: Path, what: str) -> LabelList:
-    if "ME-GraphAU" in what:
-        return read_me_graphau(path)
-    return read_jaa_list(path) if "JAA" in what else read_fmae_list(path)
-
-
-def _first_line(path: Path) -> str:
-    with path.open(encoding="utf-8-sig", errors="replace") as file:
-        return file.readline(4096)
-
-
-def _kind(finding: Finding) -> str:
-    """Return what findings of the same kind have in common: the sentence without numbers and names."""
-    sentence = re.sub(r"'[^']*'|\"[^\"]*\"", "", finding.sentence)
-    return re.sub(r"\S*[\d/]\S*", "#", sentence)[:60]
 
 
 def _as_json(path: Path, checkups: Sequence[Checkup]) -> dict[str, Any]:
@@ -250,7 +206,7 @@ def _print_findings(console: Console, checkup: Checkup, *, everything: bool) -> 
         console.print(f"\n[{_COLOURS[severity]}]{heading} ({len(found):,})[/]")
         kinds: dict[str, list[Finding]] = {}
         for finding in found:
-            kinds.setdefault(_kind(finding), []).append(finding)
+            kinds.setdefault(finding.kind or str(finding), []).append(finding)
         for group in kinds.values():
             for finding in group if everything else group[:_SHOWN]:
                 console.print(f"  {escape(str(finding))}")

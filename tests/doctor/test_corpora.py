@@ -66,6 +66,14 @@ def test_every_fault_is_reported_at_once(damaged: Path) -> None:
     assert checkup.steps[0].endswith("--on-error report")
 
 
+def test_damaged_pictures_of_a_corpus_are_found(damaged: Path) -> None:
+    picture = sorted(damaged.glob("*/F001/T2/*.jpg"))[3]  # the first and the last one aren't coded
+    picture.write_bytes(picture.read_bytes()[:1000])
+    checkup = check_corpus("bp4d", damaged)
+    assert "decoded 144 of 144 pictures" in checkup.facts
+    assert [finding.place for finding in checkup.only("error")] == [str(picture)]
+
+
 def test_a_folder_that_cannot_be_read_at_all_is_an_error(tmp_path: Path) -> None:
     checkup = check_corpus("bp4d", tmp_path)
     assert "found no label files of bp4d" in _sentences(checkup)

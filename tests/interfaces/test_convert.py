@@ -10,7 +10,7 @@ from facskit.datasets.manifest import read_manifest, write_manifest
 from facskit.datasets.packed import packaged_faces
 from facskit.errors import DatasetError, RecipeError
 from facskit.interfaces.convert import main
-from tests.datasets.corpora.list_trees import write_list_tree
+from tests.datasets.corpora.lists.list_trees import write_list_tree
 from tests.datasets.corpora.lists.test_foreign_tables import LIBREFACE, OPENFACE
 
 
@@ -97,6 +97,21 @@ def test_result_tables(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert table["AU01"].to_list() == [0, 1]
     with pytest.raises(RecipeError, match=r"talk.csv: it names no pictures, which jaa needs; give --onto TABLE"):
         main([str(tmp_path / "talk.csv"), "-o", str(tmp_path / "x"), "--to", "jaa"])
+
+
+def test_a_folder_of_result_tables(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "processed"
+    folder.mkdir()
+    for name in ("talk", "walk"):
+        (folder / f"{name}.csv").write_text(OPENFACE)
+    (tmp_path / "frames.csv").write_text("image,subject,recording,frame\n1.jpg,anna,walk,0\n3.jpg,anna,talk,2\n")
+    convert(folder, "-o", tmp_path / "onto.parquet", "--onto", tmp_path / "frames.csv")
+    assert read_manifest(tmp_path / "onto.parquet", check_images=False).table["AU01"].to_list() == [0, 1]
+    convert(folder, "-o", tmp_path / "labels.parquet")
+    assert "6 rows of 2 inputs, 3 AUs" in capsys.readouterr().out
+    (folder / "libre.csv").write_text(LIBREFACE)
+    with pytest.raises(DatasetError, match=r"processed: .* several tools \(1 of libreface, 2 of openface\)"):
+        main([str(folder), "-o", str(tmp_path / "x.parquet")])
 
 
 def test_bare_numbers_only_when_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

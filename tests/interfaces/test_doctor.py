@@ -3,12 +3,15 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 
 from facskit.datasets.corpora.example_trees.expression_trees import write_expression_tree
+from facskit.faces.images import write_image
 from facskit.interfaces.doctor import main
 from facskit.models.weight_files import packaged_weights
+from tests.datasets.corpora.lists.test_foreign_tables import OPENFACE
 
 
 def _manifest(folder: Path, rows: int = 12) -> Path:
@@ -19,7 +22,7 @@ def _manifest(folder: Path, rows: int = 12) -> Path:
         "AU01": [row % 2 for row in range(rows)],
     }
     for row in range(rows):
-        (folder / f"{row}.jpg").write_bytes(b"%d" % row)
+        write_image(folder / f"{row}.jpg", np.full((8, 8, 3), 9 * row, np.uint8))
     pl.DataFrame(table).write_csv(folder / "faces.csv")
     return folder / "faces.csv"
 
@@ -45,6 +48,45 @@ def test_a_sound_manifest_passes_and_names_the_next_command(tmp_path: Path, caps
     shown = capsys.readouterr().out
     assert "Nothing is wrong." in shown
     assert f"Next: facskit describe '{path}' -o described" in shown
+
+
+def test_a_cut_picture_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = _manifest(tmp_path)
+    (tmp_path / "3.jpg").write_bytes((tmp_path / "3.jpg").read_bytes()[:-20])
+    assert main([str(path)]) == 1
+    shown = capsys.readouterr().out
+    assert "decoded 12 of 12 pictures" in shown
+    assert "3.jpg: found a photograph that is damaged or cut short" in shown
+    assert "Nothing is wrong" not in shown
+
+
+@pytest.mark.parametrize(
+    ("names", "what"),
+    [
+        (["a.mp4", "b.MOV"], "a folder of 2 videos"),
+        (["a.mp4", "b.jpg", "c.png"], "a folder of 2 pictures and 1 video"),
+    ],
+)
+def test_folders_of_videos_are_known(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], names: list[str], what: str
+) -> None:
+    for name in names:
+        (tmp_path / name).touch()
+    assert main([str(tmp_path)]) == 0
+    shown = capsys.readouterr().out
+    assert f"{tmp_path}: {what}\n" in shown
+    assert f"Next: facskit recognize {tmp_path} -o result.csv" in shown
+
+
+def test_result_tables_are_known(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("talk.csv", "walk.csv"):
+        (tmp_path / name).write_text(OPENFACE)
+    assert main([str(tmp_path)]) == 0
+    shown = capsys.readouterr().out
+    assert "a folder of 2 result tables of openface" in shown
+    assert f"Next: facskit convert {tmp_path} -o labels.parquet" in shown
+    assert main([str(tmp_path / "talk.csv")]) == 0
+    assert "a result table of openface, not a manifest" in capsys.readouterr().out
 
 
 def test_json_is_for_programs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,7 +5,7 @@ such as the one FMAE-IAT was trained on. AffectNet's test labels were never publ
 part; that part is called `test` here unless a copy has a test part of its own.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,13 +13,13 @@ import numpy as np
 import polars as pl
 
 from facskit.action_units import NO_ACTION_UNITS
-from facskit.columns import FRAME, LANDMARKS_X, LANDMARKS_Y, RECORDING, SPLIT, SUBJECT
-from facskit.datasets.corpora.affectnet_arrays import LANDMARKS, read_part
+from facskit.columns import FRAME, LANDMARKS_Y, RECORDING, SPLIT, SUBJECT
+from facskit.datasets.corpora.affectnet_arrays import read_part
 from facskit.datasets.corpora.affectnet_lists import IMAGE_FOLDERS, is_list, read_list
 from facskit.datasets.corpora.decisions import Decisions
-from facskit.datasets.corpora.expression_folders import ExpressionRows, find_parts, read_class_folders, rows_to_tables
-from facskit.datasets.corpora.index import CorpusIndex, empty_dropped, stop_at_error
-from facskit.datasets.findings import Finding
+from facskit.datasets.corpora.expression_folders import find_parts, read_class_folders, rows_to_table
+from facskit.datasets.corpora.index import CorpusIndex
+from facskit.datasets.corpora.reading.import_log import ImportLog
 from facskit.errors import DatasetError
 from facskit.expressions import AFFECTNET_8
 
@@ -36,8 +36,6 @@ _CLASSES = {str(number): name for number, name in enumerate(AFFECTNET_8)}
 _ARRAY_PARTS = {"train_set": "train", "val_set": "test"}
 _LIST_PARTS = {"training.csv": "train", "validation.csv": "test"}
 _LIST_FOLDERS = ("Manually_Annotated_file_lists", "")
-_ROW = "row"
-_NUMBERS = ("valence", "arousal", _ROW)
 _EYES, _MOUTH = slice(36, 48), slice(48, 68)
 
 
@@ -46,8 +44,6 @@ class _Read:
     """What a reader of one of the three forms found."""
 
     table: pl.DataFrame
-    dropped: pl.DataFrame
-    findings: Sequence[Finding]
     form: str
     expected: Mapping[str, int]
     root: Path
@@ -74,29 +70,34 @@ def read_affectnet(root: Path, decisions: Decisions) -> CorpusIndex:
         DatasetError: The folder isn't AffectNet, or something is wrong with it and `decisions.on_error` is `stop`.
     """
     root = Path(root)
+    notes = ImportLog(root, decisions.on_error)
     if parts := _array_parts(root):
-        read = _read_arrays(root, parts)
+        read = _read_arrays(root, parts, notes)
     elif lists := _lists(root):
-        read = _read_lists(lists)
+        read = _read_lists(lists, notes)
     elif folders := find_parts(root):
-        read = _read_copy(root, folders)
+        read = _read_copy(root, folders, notes)
     else:
         raise DatasetError(
             f"{root}: this doesn't look like AffectNet; expected train_set/images and train_set/annotations, "
             "Manually_Annotated_file_lists/training.csv, or class folders train/0 ... train/7"
         )
-    stop_at_error(read.findings, decisions.on_error)
     if read.table.height == 0:
-        raise DatasetError(f"{root}: found no usable picture; {_first_error(read.findings)}")
-    order = {"error": 0, "warning": 1, "note": 2}
-    notes = [*read.findings, *_check_landmarks(read), _about_split(read)]
+        first = next((finding for finding in notes.findings if finding.severity == "error"), "the folders are empty")
+        raise DatasetError(f"{root}: found no usable picture; {first}")
+    _check_landmarks(read, notes)
+    shares = ", ".join(f"{count:,} {part}" for part, count in read.table[SPLIT].value_counts(sort=True).rows())
+    meaning = "as the copy's folders are called"
+    if read.validation_is_test:
+        meaning = "AffectNet's validation part is called test, because papers test on it"
+    notes.note(read.root, f"found {shares}{'; ' if read.validation_is_test else ', '}{meaning}")
     return CorpusIndex(
         corpus="affectnet",
         root=read.root,
         action_units=NO_ACTION_UNITS,
         table=read.table,
-        dropped=read.dropped,
-        findings=tuple(sorted(notes, key=lambda finding: order[finding.severity])),
+        dropped=notes.dropped,
+        findings=notes.findings,
         decisions={"form": read.form},
         licence=_LICENCE,
         expected=read.expected,
@@ -116,106 +117,45 @@ def _lists(root: Path) -> dict[str, Path]:
     return {}
 
 
-def _read_arrays(root: Path, parts: Mapping[str, Path]) -> _Read:
-    found = [read_part(root, folder, part) for part, folder in parts.items()]
-    rows = [row for part in found for row in part.rows]
-    merged = ExpressionRows(
-        rows=[{**row, _ROW: number} for number, row in enumerate(rows)],
-        dropped=[row for part in found for row in part.dropped],
-        findings=[finding for part in found for finding in part.findings],
-    )
-    table, dropped = rows_to_tables(merged, numbers=_NUMBERS)
-    table = _with_landmarks(table, merged.rows)
-    return _Read(
-        table=table,
-        dropped=dropped,
-        findings=merged.findings,
-        form="eight classes",
-        expected=EXPECTED_ARRAYS,
-        root=root,
-    )
+def _read_arrays(root: Path, parts: Mapping[str, Path], notes: ImportLog) -> _Read:
+    rows = [row for part, folder in parts.items() for row in read_part(root, folder, part, notes)]
+    table = rows_to_table(rows, numbers=("valence", "arousal"))
+    return _Read(table=table, form="eight classes", expected=EXPECTED_ARRAYS, root=root)
 
 
-def _with_landmarks(table: pl.DataFrame, rows: Sequence[Mapping[str, object]]) -> pl.DataFrame:
-    order = table[_ROW].cast(pl.Int64).to_list()
-    table = table.drop(_ROW)
-    if not any(LANDMARKS in row for row in rows):
-        return table
-    points = np.full((len(order), 2 * len(LANDMARKS_X)), np.nan, np.float32)
-    for place, row in enumerate(order):
-        points[place] = rows[row].get(LANDMARKS, np.nan)
-    columns = {name: points[:, 2 * point] for point, name in enumerate(LANDMARKS_X)}
-    columns |= {name: points[:, 2 * point + 1] for point, name in enumerate(LANDMARKS_Y)}
-    return table.with_columns(pl.Series(name, values).fill_nan(None) for name, values in columns.items())
-
-
-def _read_lists(lists: Mapping[str, Path]) -> _Read:
+def _read_lists(lists: Mapping[str, Path], notes: ImportLog) -> _Read:
     first = next(iter(lists.values())).parent
     root = first.parent if first.name == _LIST_FOLDERS[0] else first
     images = next((root / name for name in IMAGE_FOLDERS if (root / name).is_dir()), None)
     if images is None:
         raise DatasetError(f"{root}: there is no folder {IMAGE_FOLDERS[0]} with the pictures that {first} names")
-    tables, dropped, findings = [], [empty_dropped()], []
-    for part, path in lists.items():
-        table, gone, notes = read_list(path, root, images, part)
-        tables.append(table)
-        dropped.append(gone)
-        findings += notes
-    whole = pl.concat(tables)
-    twice = whole.filter(pl.col(SUBJECT).is_duplicated())
+    table = pl.concat([read_list(path, root, images, part, notes) for part, path in lists.items()])
+    twice = table.filter(pl.col(SUBJECT).is_duplicated())
     if twice.height:
-        sentence = f"{twice[SUBJECT].n_unique():,} pictures stand in the tables twice, for example {twice[SUBJECT][0]}"
-        findings.append(Finding(severity="error", place=str(first), sentence=sentence))
-    return _Read(
-        table=whole.unique(SUBJECT, keep="first").sort(SUBJECT, RECORDING, FRAME),
-        dropped=pl.concat(dropped),
-        findings=findings,
-        form="full release",
-        expected=EXPECTED_LISTS,
-        root=root,
-    )
+        notes.error(
+            first, f"{twice[SUBJECT].n_unique():,} pictures stand in the tables twice, for example {twice[SUBJECT][0]}"
+        )
+    table = table.unique(SUBJECT, keep="first").sort(SUBJECT, RECORDING, FRAME)
+    return _Read(table=table, form="full release", expected=EXPECTED_LISTS, root=root)
 
 
-def _read_copy(root: Path, folders: Mapping[str, Path]) -> _Read:
-    found = read_class_folders(root, folders, _CLASSES)
-    table, dropped = rows_to_tables(found)
+def _read_copy(root: Path, folders: Mapping[str, Path], notes: ImportLog) -> _Read:
+    table = rows_to_table(read_class_folders(root, folders, _CLASSES, notes))
     renamed = "validation" in folders and "test" not in folders
     if renamed:
         table = table.with_columns(pl.col(SPLIT).replace("validation", "test"))
-    return _Read(
-        table=table,
-        dropped=dropped,
-        findings=found.findings,
-        form="class folders",
-        expected=EXPECTED_COPY,
-        root=root,
-        validation_is_test=renamed,
-    )
+    return _Read(table=table, form="class folders", expected=EXPECTED_COPY, root=root, validation_is_test=renamed)
 
 
-def _check_landmarks(read: _Read) -> list[Finding]:
+def _check_landmarks(read: _Read, notes: ImportLog) -> None:
     """Warn if eyes lie below mouths: the positions would then be in another order than x, y, x, y."""
     if LANDMARKS_Y[0] not in read.table.columns:
-        return []
+        return
     down = read.table.select(LANDMARKS_Y).drop_nulls().head(2000).to_numpy()
     upright = down[:, _EYES].mean(axis=1) < down[:, _MOUTH].mean(axis=1)
     if len(down) and np.mean(upright) < 0.9:
-        sentence = (
+        notes.warning(
+            read.root,
             f"in {1 - np.mean(upright):.0%} of the faces the eyes' landmarks lie below the mouth's; "
-            "expected 68 positions as x, y, x, y: don't crop by these landmarks"
+            "expected 68 positions as x, y, x, y: don't crop by these landmarks",
         )
-        return [Finding(severity="warning", place=str(read.root), sentence=sentence)]
-    return []
-
-
-def _about_split(read: _Read) -> Finding:
-    counts = read.table[SPLIT].value_counts(sort=True)
-    shares = ", ".join(f"{count:,} {part}" for part, count in counts.rows())
-    sentence = f"found {shares}, as the copy's folders are called"
-    if read.validation_is_test:
-        sentence = f"found {shares}; AffectNet's validation part is called test, because papers test on it"
-    return Finding(severity="note", place=str(read.root), sentence=sentence)
-
-
-def _first_error(findings: Sequence[Finding]) -> str:
-    return str(next((finding for finding in findings if finding.severity == "error"), "the folders are empty"))

@@ -10,33 +10,48 @@ More than a million files are read, so a file's header, which is nearly always t
 
 import ast
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from itertools import chain
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 from jaxtyping import Float, Float32
 from rich.console import Console
 from rich.progress import track
 
 from facskit.columns import EXPRESSION, FRAME, RECORDING, SPLIT, SUBJECT
-from facskit.datasets.corpora.expression_folders import ExpressionRows, leading_number, short_reason, usable_name
-from facskit.datasets.corpora.index import MEDIA
-from facskit.datasets.findings import Finding
+from facskit.datasets.corpora.expression_folders import (
+    DAMAGED,
+    LANDMARKS,
+    NO_PICTURE,
+    leading_number,
+    usable_name,
+)
+from facskit.datasets.corpora.index import DROPPED_SCHEMA, MEDIA
+from facskit.datasets.corpora.reading.import_log import ImportLog
 from facskit.errors import DatasetError
 from facskit.expressions import AFFECTNET_8
 
-__all__ = ["LANDMARKS", "read_annotation", "read_part"]
+__all__ = ["read_annotation", "read_part"]
 
-LANDMARKS = "landmarks"
-"""Key of a row's positions x, y, x, y ... in what `read_part` returns; as one array they need little memory."""
 _THREADS = 8
 _CHUNK = 256
 _MAGIC = b"\x93NUMPY"
 _POINTS = 136
-_Answer = dict[str, object] | Finding
+
+
+class _AnnotationError(DatasetError):
+    """What is wrong with one annotation, and the reason for which its picture is counted as dropped."""
+
+    def __init__(self, path: Path, sentence: str, reason: str = DAMAGED) -> None:
+        super().__init__(f"{path}: {sentence}")
+        self.path, self.sentence, self.reason = path, sentence, reason
+
+
+_Answer = tuple[dict[str, object], _AnnotationError | None]
 
 
 def read_annotation(path: Path) -> str | float | Float[np.ndarray, "136"]:
@@ -55,87 +70,86 @@ def read_annotation(path: Path) -> str | float | Float[np.ndarray, "136"]:
         with path.open("rb", buffering=0) as file:
             data = file.read()
     except OSError as error:
-        raise DatasetError(f"{path}: can't open it ({(error.strerror or 'unreadable').lower()})") from error
+        raise _AnnotationError(path, f"can't open it ({(error.strerror or 'unreadable').lower()})") from error
     start = 12 if data[6:7] == b"\x02" else 10
     length = int.from_bytes(data[8:start], "little")
     if not data.startswith(_MAGIC) or len(data) < start + length:
-        raise DatasetError(f"{path}: found {len(data)} bytes that are no NumPy file, expected one made by numpy.save")
+        raise _AnnotationError(path, f"found {len(data)} bytes that are no NumPy file, expected one made by numpy.save")
     kind, count = _header(data[start : start + length])
     if kind is None or kind.hasobject:
-        raise DatasetError(
-            f"{path}: found pickled Python objects, which facskit doesn't load because they can run any code; "
-            "expected a number or text: convert it with numpy.save(file, int(...)) where you trust it"
+        raise _AnnotationError(
+            path,
+            "found pickled Python objects, which facskit doesn't load because they can run any code; "
+            "expected a number or text: convert it with numpy.save(file, int(...)) where you trust it",
         )
     body = data[start + length :]
     if len(body) != count * kind.itemsize or count not in {1, _POINTS}:
-        raise DatasetError(f"{path}: found {count} value(s) in {len(body)} bytes, expected 1 or {_POINTS} values")
+        raise _AnnotationError(path, f"found {count} value(s) in {len(body)} bytes, expected 1 or {_POINTS} values")
     values = np.frombuffer(body, kind)
     if count == _POINTS:
-        return _positions(values, path)
+        try:
+            positions: Float[np.ndarray, "136"] = values.astype(np.float64)
+        except ValueError:
+            raise _AnnotationError(path, f"found landmarks that aren't numbers, expected {_POINTS} positions") from None
+        return positions
     value = values[0]
     if kind.kind == "S":
         return bytes(value).decode("latin1")
     return str(value) if kind.kind == "U" else float(value)
 
 
-def read_part(root: Path, folder: Path, part: str) -> ExpressionRows:
+def read_part(root: Path, folder: Path, part: str, notes: ImportLog) -> list[Mapping[str, object]]:
     """Read one part of the release.
 
     Args:
         root: The folder that `media` is to be relative to.
         folder: `train_set` or `val_set`.
         part: What to call the part in the column `split`.
+        notes: Takes pictures without a usable class, which are dropped.
 
     Returns:
-        The pictures, sorted by number; a picture without a usable class is an error and dropped.
+        The pictures by column name, sorted by number.
     """
-    notes, pictures = folder / "annotations", folder / "images"
-    stems = sorted({name[: -len("_exp.npy")] for name in _names(notes) if name.endswith("_exp.npy")}, key=_order)
+    annotations, pictures = folder / "annotations", folder / "images"
+    stems = sorted(_stems_with(annotations, "_exp.npy"), key=_order)
     images = {Path(name).stem: name for name in _names(pictures) if usable_name(name)}
-    has = {kind: _stems_with(notes, f"_{kind}.npy") for kind in ("val", "aro", "lnd")}
+    has = {kind: _stems_with(annotations, f"_{kind}.npy") for kind in ("val", "aro", "lnd")}
 
     def read(stem: str, position: int) -> _Answer:
-        if stem not in images:
-            sentence = f"there is no picture {pictures / stem}.jpg"
-            return Finding(severity="error", place=str(notes / f"{stem}_exp.npy"), sentence=sentence)
-        try:
-            row: dict[str, object] = {
-                MEDIA: (pictures / images[stem]).relative_to(root).as_posix(),
-                SUBJECT: f"{folder.name}_{stem}",
-                RECORDING: folder.name,
-                FRAME: leading_number(stem, position),
-                SPLIT: part,
-                EXPRESSION: _expression(notes / f"{stem}_exp.npy"),
-            }
-            for kind, column in (("val", "valence"), ("aro", "arousal")):
-                if stem in has[kind]:
-                    row[column] = _affect(notes / f"{stem}_{kind}.npy")
-            if stem in has["lnd"]:
-                row[LANDMARKS] = _landmarks(notes / f"{stem}_lnd.npy")
-        except DatasetError as error:
-            place, _, sentence = str(error).partition(": ")
-            return Finding(severity="error", place=place, sentence=sentence)
-        return row
-
-    answers = _in_threads(read, stems, f"Reading {folder.name}")
-    findings = [answer for answer in answers if isinstance(answer, Finding)]
-    dropped = [
-        {
+        code = annotations / f"{stem}_exp.npy"
+        row: dict[str, object] = {
             SUBJECT: f"{folder.name}_{stem}",
             RECORDING: folder.name,
             FRAME: leading_number(stem, position),
-            "reason": short_reason(answer.sentence),
-            "file": answer.place,
+            SPLIT: part,
         }
-        for position, (stem, answer) in enumerate(zip(stems, answers, strict=True))
-        if isinstance(answer, Finding)
-    ]
+        try:
+            if stem not in images:
+                return row, _AnnotationError(code, f"there is no picture {pictures / stem}.jpg", NO_PICTURE)
+            row[MEDIA] = (pictures / images[stem]).relative_to(root).as_posix()
+            row[EXPRESSION] = _expression(code)
+            for kind, column in (("val", "valence"), ("aro", "arousal")):
+                if stem in has[kind]:
+                    row[column] = _affect(annotations / f"{stem}_{kind}.npy")
+            if stem in has["lnd"]:
+                row[LANDMARKS] = _landmarks(annotations / f"{stem}_lnd.npy")
+        except _AnnotationError as fault:
+            return row, fault
+        return row, None
+
+    rows: list[Mapping[str, object]] = []
+    dropped: list[Mapping[str, object]] = []
+    for row, fault in _in_threads(read, stems, f"Reading {folder.name}"):
+        if fault is None:
+            rows.append(row)
+        else:
+            notes.error(fault.path, fault.sentence, fault.reason)
+            dropped.append({**row, "reason": fault.reason, "file": str(fault.path)})
+    notes.drop(pl.DataFrame(dropped, schema=DROPPED_SCHEMA))
     lonely = len(images.keys() - set(stems))
     if lonely:
-        sentence = f"{lonely:,} pictures have no _exp.npy file in {notes} and are left out"
-        findings.append(Finding(severity="warning", place=str(pictures), sentence=sentence))
-    rows = [answer for answer in answers if not isinstance(answer, Finding)]
-    return ExpressionRows(rows=rows, dropped=dropped, findings=findings)
+        notes.warning(pictures, f"{lonely:,} pictures have no _exp.npy file in {annotations} and are left out")
+    return rows
 
 
 def _in_threads(read: Callable[[str, int], _Answer], stems: Sequence[str], title: str) -> list[_Answer]:
@@ -158,45 +172,36 @@ def _header(text: bytes) -> tuple[np.dtype | None, int]:
         return None, 0
 
 
-def _positions(values: np.ndarray, path: Path) -> Float[np.ndarray, "136"]:
-    try:
-        positions: Float[np.ndarray, "136"] = values.astype(np.float64)
-    except ValueError:
-        raise DatasetError(f"{path}: found landmarks that aren't numbers, expected {_POINTS} positions") from None
-    return positions
-
-
 def _expression(path: Path) -> str:
     value = read_annotation(path)
     try:
         code = float(value)
-        return AFFECTNET_8.names[int(code)] if code in range(len(AFFECTNET_8)) else _no_class(path, value)
     except (TypeError, ValueError):
-        return _no_class(path, value)
-
-
-def _no_class(path: Path, value: object) -> str:
-    raise DatasetError(f"{path}: found the class {value!r}, expected 0 (neutral) to 7 (contempt)")
+        code = -1.0
+    if code not in range(len(AFFECTNET_8)):
+        raise _AnnotationError(path, f"found the class {value!r}, expected 0 (neutral) to 7 (contempt)")
+    return AFFECTNET_8.names[int(code)]
 
 
 def _affect(path: Path) -> float | None:
     value = read_annotation(path)
+    expected = "expected a number from -1 to 1, or -2 for none"
     try:
         number = float(value)
     except (TypeError, ValueError):
-        raise DatasetError(f"{path}: found {value!r}, expected a number from -1 to 1, or -2 for none") from None
+        raise _AnnotationError(path, f"found {value!r}, {expected}") from None
     if number == -2:
         return None
     if not -1 <= number <= 1:
-        raise DatasetError(f"{path}: found {number:g}, expected a number from -1 to 1, or -2 for none")
+        raise _AnnotationError(path, f"found {number:g}, {expected}")
     return number
 
 
-def _landmarks(path: Path) -> Float32[np.ndarray, "136"]:
+def _landmarks(path: Path) -> Float32[np.ndarray, "68 2"]:
     values = read_annotation(path)
     if not isinstance(values, np.ndarray):
-        raise DatasetError(f"{path}: found one value, expected {_POINTS} landmark positions")
-    return values.astype(np.float32)
+        raise _AnnotationError(path, f"found one value, expected {_POINTS} landmark positions")
+    return values.astype(np.float32).reshape(-1, 2)
 
 
 def _names(folder: Path) -> list[str]:

@@ -14,9 +14,9 @@ from pathlib import Path
 import polars as pl
 
 from facskit.columns import EXPRESSION, FRAME, LANDMARKS_X, LANDMARKS_Y, RECORDING, SPLIT, SUBJECT
-from facskit.datasets.corpora.expression_folders import short_reason
-from facskit.datasets.corpora.index import DROPPED_SCHEMA, MEDIA, MEDIA_FRAME
-from facskit.datasets.findings import Finding
+from facskit.datasets.corpora.expression_folders import DAMAGED, NO_PICTURE
+from facskit.datasets.corpora.index import MEDIA, MEDIA_FRAME
+from facskit.datasets.corpora.reading.import_log import ImportLog
 from facskit.datasets.manifest_checks import missing_images
 from facskit.errors import DatasetError
 from facskit.expressions import AFFECTNET_8
@@ -51,7 +51,7 @@ def is_list(path: Path) -> bool:
     return len(cells) == len(COLUMNS) and (cells[0].strip('" ') == COLUMNS[0] or cells[5].count(";") > 1)
 
 
-def read_list(path: Path, root: Path, images: Path, split: str) -> tuple[pl.DataFrame, pl.DataFrame, list[Finding]]:
+def read_list(path: Path, root: Path, images: Path, split: str, notes: ImportLog) -> pl.DataFrame:
     """Read one of the tables.
 
     Args:
@@ -59,55 +59,41 @@ def read_list(path: Path, root: Path, images: Path, split: str) -> tuple[pl.Data
         root: The folder that `media` is to be relative to.
         images: The folder of the pictures.
         split: What to call the part in the column `split`.
+        notes: Takes wrong lines, and pictures without a class, which are dropped.
 
     Returns:
-        The usable pictures, the dropped ones, and what a person should know.
+        The usable pictures.
 
     Raises:
         DatasetError: The file isn't such a table.
     """
-    raw, findings = _read_text(path)
-    table = _typed(raw, images)
-    wrong = table.filter(pl.col(_WRONG).is_not_null())
-    findings += [
-        Finding(severity="error", place=f"{path}: line {line}", sentence=sentence)
-        for line, sentence in wrong.select(_LINE, _WRONG).iter_rows()
-    ]
-    recording = path.stem
+    table = _typed(_read_text(path, notes), images)
+    for line, sentence, reason in table.filter(pl.col(_WRONG).is_not_null()).select(_LINE, _WRONG, _REASON).iter_rows():
+        notes.error(f"{path}: line {line}", sentence, reason)
     name = pl.col("file").str.replace(r"\.[^./]*$", "").str.replace_all("/", "_", literal=True)
     table = table.with_columns(
         (images.relative_to(root).as_posix() + "/" + pl.col("file")).alias(MEDIA),
         pl.lit(None, pl.Int64).alias(MEDIA_FRAME),
         name.alias(SUBJECT),
-        pl.lit(recording).alias(RECORDING),
+        pl.lit(path.stem).alias(RECORDING),
         pl.col(_LINE).alias(FRAME),
         pl.lit(split).alias(SPLIT),
     )
-    gone = table.filter(pl.col(_REASON).is_not_null() | pl.col(_WRONG).is_not_null()).select(
-        SUBJECT,
-        RECORDING,
-        FRAME,
-        pl.coalesce(_REASON, pl.col(_WRONG).map_elements(short_reason, pl.String)).alias("reason"),
-        pl.lit(str(path)).alias("file"),
-    )
-    kept = table.filter(pl.col(_REASON).is_null() & pl.col(_WRONG).is_null())
-    return (
-        kept.drop(_LINE, _REASON, _WRONG, "file"),
-        gone.select(pl.col(name).cast(kind) for name, kind in DROPPED_SCHEMA.items()),
-        findings,
-    )
+    usable = pl.col(_REASON).is_null()
+    notes.drop(table.filter(~usable).drop("file"), file=str(path))
+    return table.filter(usable).drop(_LINE, _REASON, _WRONG, "file")
 
 
-def _read_text(path: Path) -> tuple[pl.DataFrame, list[Finding]]:
-    findings: list[Finding] = []
+def _read_text(path: Path, notes: ImportLog) -> pl.DataFrame:
     with path.open(encoding="utf-8-sig", errors="replace") as file:
         first = file.readline().strip()
     headed = first.split(",")[0].strip().strip('"') == COLUMNS[0]
     if not headed:
         if first.count(",") != len(COLUMNS) - 1:
             raise DatasetError(f"{path}: line 1: found {first[:60]!r}, expected the columns {', '.join(COLUMNS)}")
-        sentence = "line 1 is a picture, not the names of the columns; they are taken to be in the release's order"
-        findings.append(Finding(severity="note", place=str(path), sentence=sentence))
+        notes.note(
+            path, "line 1 is a picture, not the names of the columns; they are taken to be in the release's order"
+        )
     try:
         table = pl.read_csv(path, has_header=headed, infer_schema=False, glob=False)
     except pl.exceptions.PolarsError as error:
@@ -120,11 +106,11 @@ def _read_text(path: Path) -> tuple[pl.DataFrame, list[Finding]]:
     if missing:
         raise DatasetError(f"{path}: the column {missing[0]} is missing; found {', '.join(table.columns)}")
     first_line = 2 if headed else 1
-    return table.select(COLUMNS).with_row_index(_LINE, first_line).with_columns(pl.col(_LINE).cast(pl.Int64)), findings
+    return table.select(COLUMNS).with_row_index(_LINE, first_line).with_columns(pl.col(_LINE).cast(pl.Int64))
 
 
 def _typed(raw: pl.DataFrame, images: Path) -> pl.DataFrame:
-    """Turn text into numbers; `reason` says why a picture has no class, `wrong` what is wrong with a cell."""
+    """Turn text into numbers; `reason` says why a picture isn't usable, `wrong` what is wrong with its line."""
     code = pl.col("expression").str.strip_chars().str.replace(r"\.0+$", "")
     table = raw.with_columns(
         pl.col(COLUMNS[0]).str.strip_chars().str.replace_all("\\", "/", literal=True).alias("file"),
@@ -139,14 +125,24 @@ def _typed(raw: pl.DataFrame, images: Path) -> pl.DataFrame:
     table = table.with_columns(
         **{name: cell.str.strip_chars().cast(pl.Float32, strict=False) for name, cell in places.items()}
     )
-    table = table.with_columns(_what_is_wrong(table, raw, images).alias(_WRONG))
+    table = table.with_columns(_what_is_wrong(table, raw).alias(_WRONG))
+    lacks = pl.col(_REASON).is_null() & pl.col(_WRONG).is_null() & missing_images(images, table["file"])
+    table = table.with_columns(
+        pl.when(lacks).then(pl.format(f"there is no picture {images}/{{}}", "file")).otherwise(_WRONG).alias(_WRONG),
+        pl.when(lacks)
+        .then(pl.lit(NO_PICTURE))
+        .when(pl.col(_WRONG).is_not_null())
+        .then(pl.lit(DAMAGED))
+        .otherwise(_REASON)
+        .alias(_REASON),
+    )
     affect = [pl.when(pl.col(name) == -2).then(None).otherwise(pl.col(name)).alias(name) for name in _AFFECT]
     boxes = [pl.col(name).alias(ours) for name, ours in _BOX.items()]
     order = [_LINE, _REASON, _WRONG, "file", EXPRESSION, *LANDMARKS_X, *LANDMARKS_Y]
     return table.select(*order, *boxes, *affect)
 
 
-def _what_is_wrong(table: pl.DataFrame, raw: pl.DataFrame, images: Path) -> pl.Series:
+def _what_is_wrong(table: pl.DataFrame, raw: pl.DataFrame) -> pl.Series:
     """Return one sentence per row, null for rows that are right or have no class anyway."""
     landmarks = (*LANDMARKS_X, *LANDMARKS_Y)
     has_points = pl.col("points").list.len() > 1
@@ -173,9 +169,6 @@ def _what_is_wrong(table: pl.DataFrame, raw: pl.DataFrame, images: Path) -> pl.S
         ),
         pl.when(bad_points).then(
             pl.format("found {} landmark positions that aren't all numbers, expected 136 separated by ;", count)
-        ),
-        pl.when(missing_images(images, table["file"])).then(
-            pl.format(f"there is no picture {images}/{{}}", pl.col("file"))
         ),
     ]
     shown = raw.select(

@@ -1,7 +1,8 @@
 """What BP4D and BP4D+ have in common: both come from Binghamton University, in almost the same layout."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +32,7 @@ from facskit.datasets.corpora.reading.assembly import (
 from facskit.datasets.corpora.reading.import_log import ImportLog
 from facskit.datasets.corpora.reading.label_files import MISSING_CODE, LabelFile, read_code_lists, read_code_tables
 from facskit.datasets.corpora.reading.landmark_files import read_fit_file
-from facskit.datasets.corpora.reading.media_files import list_images, list_videos, one_per_recording
+from facskit.datasets.corpora.reading.media_files import list_images, list_videos, one_per_recording, only_folder
 from facskit.datasets.corpora.reading.published_counts import check_counts
 from facskit.errors import DatasetError
 
@@ -100,7 +101,8 @@ def read_release(root: Path, decisions: Decisions, release: Release) -> CorpusIn
     Raises:
         DatasetError: The folder holds something else, or something is wrong and errors should stop.
     """
-    base = _corpus_folder(Path(root), release.corpus)
+    find = partial(_find_folders, corpus=release.corpus)
+    base = only_folder(Path(root), release.corpus, find, "AUCoding/AU_OCC/F001_T1.csv")
     notes = ImportLog(base, decisions.on_error)
     coded, units = _coded(base, decisions, release, notes)
     labelled = decide_missing(coded, units, decisions, notes)
@@ -114,32 +116,27 @@ def read_release(root: Path, decisions: Decisions, release: Release) -> CorpusIn
         expected="a folder such as 2D+3D/F001/T1, an archive 2D+3D/F001.zip, or a video such as F001_T1.mp4",
     )
     placed = place_frames(labelled, places, notes)
-    table = add_landmarks(placed, _fit_reader(base, notes), decisions, notes)
+    files = find_fit_files(base)
+    table = add_landmarks(placed, partial(_read_points, files, notes) if files else None, decisions, notes)
     check_counts(release.corpus, coded, table if decisions.frames == "landmarks" else None, notes)
     used = {"frame_offset": places.describe(), "action_units": str(units)}
-    return finish(
-        CorpusIndex(
-            corpus=release.corpus, root=base, action_units=units, table=table, licence=release.licence,
-            decisions=decisions.describe(release.corpus) | used,
-        ),
-        decisions,
-        notes,
-    )  # fmt: skip
+    index = CorpusIndex(
+        corpus=release.corpus,
+        root=base,
+        action_units=units,
+        table=table,
+        licence=release.licence,
+        decisions=decisions.describe(release.corpus) | used,
+    )
+    return finish(index, decisions, notes)
 
 
-def _corpus_folder(root: Path, corpus: CorpusName) -> Path:
-    expected = "expected a folder with AUCoding/AU_OCC/F001_T1.csv"
-    if not root.is_dir():
-        raise DatasetError(f"{root}: found {'a file' if root.exists() else 'nothing there'}, {expected}")
-    found = find_corpus_folders(root.resolve())
+def _find_folders(path: Path, corpus: CorpusName) -> list[Path]:
+    """Find the folders of either corpus; if there are several, those that look like the one wanted."""
+    found = find_corpus_folders(path)
     if len(found) > 1:
-        found = [base for base in found if guess_release(base) == corpus] or found
-    if not found:
-        raise DatasetError(f"{root}: found no label files of {corpus}, {expected}")
-    if len(found) > 1:
-        names = ", ".join(str(base) for base in found)
-        raise DatasetError(f"{root}: found {len(found)} folders with label files ({names}); name the one you mean")
-    return found[0]
+        return [base for base in found if guess_release(base) == corpus] or found
+    return found
 
 
 def _coded(base: Path, decisions: Decisions, release: Release, notes: ImportLog) -> tuple[pl.DataFrame, ActionUnitSet]:
@@ -184,23 +181,14 @@ def _cut(levels: pl.DataFrame, units: ActionUnitSet, threshold: int, notes: Impo
     )
 
 
-def _fit_reader(base: Path, notes: ImportLog) -> "_FitReader | None":
-    files = find_fit_files(base)
-    return _FitReader(files, notes) if files else None
-
-
-class _FitReader:
-    """Reads the landmarks of one recording after the other."""
-
-    def __init__(self, files: dict[tuple[str, str], Path], notes: ImportLog) -> None:
-        self._files = files
-        self._log = notes
-
-    def __call__(self, subject: str, recording: str, positions: Sequence[int]) -> Float[np.ndarray, "frames 49 2"]:
-        path = self._files.get((subject, recording))
-        if path is not None:
-            try:
-                return read_fit_file(path, positions)
-            except ValueError as error:
-                self._log.error(self._log.relative(path), str(error))
-        return np.full((len(positions), 49, 2), np.nan)
+def _read_points(
+    files: Mapping[tuple[str, str], Path], notes: ImportLog, subject: str, recording: str, positions: Sequence[int]
+) -> Float[np.ndarray, "frames 49 2"]:
+    """Read a recording's landmarks; NaN where there are none."""
+    path = files.get((subject, recording))
+    if path is not None:
+        try:
+            return read_fit_file(path, positions)
+        except ValueError as error:
+            notes.error(notes.relative(path), str(error), "damaged landmarks")
+    return np.full((len(positions), 49, 2), np.nan)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
@@ -81,7 +82,8 @@ def intensity_files(base: Path, tasks: Sequence[int], notes: ImportLog) -> list[
     for name in ("AUCoding/AU_INT", "AU_INT", "AUCoding/INT", "Labels/INT"):
         folders = [entry for entry in entries(base / name) if entry.is_dir()]
         if folders:
-            return _label_files((file for folder in folders for file in entries(folder)), _INTENSITY, tasks, notes)
+            paths = chain.from_iterable(map(entries, folders))
+            return _label_files(paths, _INTENSITY, tasks, notes)
     return []
 
 
@@ -105,11 +107,14 @@ def _label_files(
             notes.error(
                 notes.relative(path),
                 f"{subject} {recording} is coded in {notes.relative(first.path)} too; delete one of them",
+                "coded twice",
             )
     for subject, names in spellings.items():
         if len(names) > 1:
             notes.warning(
-                subject, f"is called {' and '.join(sorted(names))} by the label files; taken to be one person"
+                subject,
+                f"is called {' and '.join(sorted(names))} by the label files; taken to be one person",
+                "two spellings",
             )
     if others:
         coded = ", ".join(f"T{task}" for task in tasks)
@@ -124,15 +129,14 @@ def check_tasks(files: Sequence[LabelFile], tasks: Sequence[int], notes: ImportL
         files: From `occurrence_files`.
         tasks: The tasks that everybody did.
     """
-    missing = [
-        f"{subject} {', '.join(lacking)}"
-        for subject in sorted({file.subject for file in files})
-        if (
-            lacking := sorted(
-                {f"T{task}" for task in tasks} - {file.recording for file in files if file.subject == subject}
-            )
-        )
-    ]
+    there: dict[str, set[str]] = {}
+    for file in files:
+        there.setdefault(file.subject, set()).add(file.recording)
+    missing = []
+    for subject, recordings in sorted(there.items()):
+        lacking = sorted({f"T{task}" for task in tasks} - recordings)
+        if lacking:
+            missing.append(f"{subject} {', '.join(lacking)}")
     if missing:
         notes.warning("labels", f"found no label files of some tasks: {some_of(missing)}")
 
@@ -145,7 +149,7 @@ def find_media_units(base: Path, tasks: Sequence[int]) -> list[MediaUnit]:
         tasks: The tasks that were coded.
     """
     places = [base, *(entry for entry in entries(base) if entry.is_dir() and entry.name.lower() not in _NO_PICTURES)]
-    units = [unit for place in places for unit in _units_in(place)]
+    units = chain.from_iterable(map(_units_in, places))
     coded = {f"T{task}" for task in tasks}
     return [unit for unit in units if unit.recording in coded or unit.kind == "zip"]
 
@@ -194,7 +198,9 @@ def find_fit_files(base: Path) -> dict[tuple[str, str], Path]:
     Returns:
         Files by subject and task.
     """
-    matches = (
-        (_NAME.fullmatch(file.stem), file) for file in entries(base / "2DFeatures") if file.suffix.lower() == ".mat"
-    )
-    return {(_subject(match), f"T{int(match['task'])}"): file for match, file in matches if match is not None}
+    files = {}
+    for file in entries(base / "2DFeatures"):
+        match = _NAME.fullmatch(file.stem)
+        if match is not None and file.suffix.lower() == ".mat":
+            files[_subject(match), f"T{int(match['task'])}"] = file
+    return files

@@ -11,6 +11,7 @@ Landmark_Points/SN001/tmp_frame_lm/SN001_0000_lm.mat   66 landmarks, from 0; som
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -26,7 +27,14 @@ from facskit.datasets.corpora.reading.assembly import FramePlaces, add_landmarks
 from facskit.datasets.corpora.reading.import_log import ImportLog, some_of
 from facskit.datasets.corpora.reading.label_files import LabelFile, read_code_lists
 from facskit.datasets.corpora.reading.landmark_files import point_file_position, read_point_file
-from facskit.datasets.corpora.reading.media_files import MediaUnit, entries, list_images, list_videos, one_per_recording
+from facskit.datasets.corpora.reading.media_files import (
+    MediaUnit,
+    entries,
+    list_images,
+    list_videos,
+    one_per_recording,
+    only_folder,
+)
 from facskit.datasets.corpora.reading.published_counts import check_counts
 from facskit.errors import DatasetError
 from facskit.faces.images import VIDEO_SUFFIXES
@@ -60,7 +68,7 @@ def read_disfa(root: Path, decisions: Decisions) -> CorpusIndex:
     Raises:
         DatasetError: The folder doesn't hold DISFA, or something is wrong with it and errors should stop.
     """
-    base = _corpus_folder(Path(root))
+    base = only_folder(Path(root), "disfa", find_disfa_folders, f"{_LABELS}/SN001/SN001_au1.txt")
     notes = ImportLog(base, decisions.on_error)
     units = decisions.units(DISFA_12)
     coded = read_code_lists(_label_files(base, units, notes), _LEVELS, notes)
@@ -75,7 +83,9 @@ def read_disfa(root: Path, decisions: Decisions) -> CorpusIndex:
         expected=f"Video_{decisions.camera.title()}Camera/{decisions.camera.title()}VideoSN001_comp.avi or SN001/0.png",
     )
     placed = place_frames(labelled, places, notes)
-    table = add_landmarks(placed, _point_reader(base, notes), decisions, notes)
+    points = base / _POINTS
+    read = partial(_read_points, points, notes) if points.is_dir() else None
+    table = add_landmarks(placed, read, decisions, notes)
     if decisions.camera == "right" and LANDMARKS_X[0] in table.columns:
         notes.note(_POINTS, "the landmarks are those of the left camera's pictures; the right camera's go without")
         table = table.drop(LANDMARKS_X, LANDMARKS_Y)
@@ -114,18 +124,6 @@ def occurrence_of_levels(coded: pl.DataFrame, units: ActionUnitSet, threshold: i
     return coded.with_columns(*levels).with_columns(*present)
 
 
-def _corpus_folder(root: Path) -> Path:
-    expected = f"expected a folder with {_LABELS}/SN001/SN001_au1.txt"
-    if not root.is_dir():
-        raise DatasetError(f"{root}: found {'a file' if root.exists() else 'nothing there'}, {expected}")
-    found = find_disfa_folders(root.resolve())
-    if not found:
-        raise DatasetError(f"{root}: found no label files of disfa, {expected}")
-    if len(found) > 1:
-        raise DatasetError(f"{root}: found {len(found)} copies of disfa ({some_of(map(str, found))}); name one of them")
-    return found[0]
-
-
 def _name(number: str) -> str:
     return f"SN{int(number):03d}"
 
@@ -133,21 +131,23 @@ def _name(number: str) -> str:
 def _label_files(base: Path, units: ActionUnitSet, notes: ImportLog) -> list[LabelFile]:
     """List the files of the AUs wanted; a missing one is an error, because its AU must not pass for absent."""
     files: dict[tuple[str, int], LabelFile] = {}
-    folders = [entry for entry in entries(base / _LABELS) if entry.is_dir() and _SUBJECT.fullmatch(entry.name)]
-    for path in (file for folder in folders for file in entries(folder)):
-        match = _LABEL_FILE.fullmatch(path.name)
-        if match is None or match[2] not in units:
+    for folder in entries(base / _LABELS):
+        if not _SUBJECT.fullmatch(folder.name):
             continue
-        subject, number = _name(match[1]), int(match[2])
-        if (subject, number) in files:
-            first = notes.relative(files[subject, number].path)
-            notes.error(
-                notes.relative(path), f"AU{number:02d} of {subject} is coded in {first} too; delete one of them"
-            )
-            continue
-        files[subject, number] = LabelFile(
-            path=path, subject=subject, recording=subject, unit=parse_action_unit(match[2])
-        )
+        for path in entries(folder):
+            match = _LABEL_FILE.fullmatch(path.name)
+            if match is None or match[2] not in units:
+                continue
+            name, unit = _name(match[1]), parse_action_unit(match[2])
+            file = LabelFile(path=path, subject=name, recording=name, unit=unit)
+            first = files.setdefault((name, unit.number), file)
+            if first is not file:
+                there = notes.relative(first.path)
+                notes.error(
+                    notes.relative(path),
+                    f"{unit.code} of {name} is coded in {there} too; delete one of them",
+                    "coded twice",
+                )
     if not files:
         raise DatasetError(f"{base / _LABELS}: found no label files, expected files such as SN001/SN001_au1.txt")
     for subject in sorted({subject for subject, _ in files}):
@@ -157,6 +157,7 @@ def _label_files(base: Path, units: ActionUnitSet, notes: ImportLog) -> list[Lab
                 f"{_LABELS}/{subject}",
                 f"the label files of {', '.join(lacking)} are missing, so these AUs are unknown for {subject}; "
                 "copy them from the release",
+                "missing label files",
             )
     return list(files.values())
 
@@ -171,24 +172,31 @@ class _Source:
 
 def _media_units(base: Path, camera: Literal["left", "right"], notes: ImportLog) -> list[MediaUnit]:
     """Choose the pictures of one camera; those whose camera isn't known serve where there are no others."""
-    sources = _sources(base)
-    right = [source.unit for source in sources if source.camera == camera]
-    unknown = [source.unit for source in sources if source.camera is None]
-    other = {source.unit.subject for source in sources if source.camera not in {camera, None}}
-    filled = [unit for unit in unknown if unit.subject not in {unit.subject for unit in right}]
+    wanted: list[MediaUnit] = []
+    unknown: list[MediaUnit] = []
+    other: set[str] = set()
+    for source in _sources(base):
+        if source.camera == camera:
+            wanted.append(source.unit)
+        elif source.camera is None:
+            unknown.append(source.unit)
+        else:
+            other.add(source.unit.subject)
+    have = {unit.subject for unit in wanted}
+    filled = [unit for unit in unknown if unit.subject not in have]
     if filled:
         place = notes.relative(filled[0].path)
         tell = notes.note if camera == "left" else notes.warning  # extracted frames are usually the left camera's
         more = f" (and {len(filled) - 1} other folders)" if len(filled) > 1 else ""
         tell(place, f"its name doesn't tell the camera{more}; taken to be the {camera} one")
-    lacking = sorted(other - {unit.subject for unit in (*right, *filled)})
+    lacking = sorted(other - have - {unit.subject for unit in filled})
     if lacking:
         notes.error(
             f"Video_{camera.title()}Camera",
             f"found only the other camera's pictures of {some_of(lacking)}; copy the {camera} camera's, or choose the "
             f"other camera for all",
         )
-    return one_per_recording([*right, *filled], notes)
+    return one_per_recording([*wanted, *filled], notes)
 
 
 def _sources(base: Path) -> list[_Source]:
@@ -211,41 +219,36 @@ def _sources(base: Path) -> list[_Source]:
     return sources
 
 
-def _point_reader(base: Path, notes: ImportLog) -> "_PointReader | None":
-    folder = base / _POINTS
-    return _PointReader(folder, notes) if folder.is_dir() else None
+def _read_points(
+    folder: Path, notes: ImportLog, subject: str, recording: str, positions: Sequence[int]
+) -> Float[np.ndarray, "frames 66 2"]:
+    """Read a subject's landmarks, a file per frame; NaN where there is none."""
+    files = _point_files(folder, subject)
+    points = np.full((len(positions), 66, 2), np.nan)
+    damaged = []
+    for row, position in enumerate(positions):
+        if position in files:
+            try:
+                points[row] = read_point_file(files[position])
+            except ValueError as error:
+                damaged.append((files[position], error))
+    if damaged:
+        path, fault = damaged[0]
+        more = f"; {len(damaged) - 1} more of {subject} are damaged" if len(damaged) > 1 else ""
+        notes.error(notes.relative(path), f"{fault}{more}", "damaged landmarks")
+    return points
 
 
-class _PointReader:
-    """Reads the landmarks of one subject after the other: a file per frame."""
-
-    def __init__(self, folder: Path, notes: ImportLog) -> None:
-        self._folder = folder
-        self._notes = notes
-
-    def __call__(self, subject: str, recording: str, positions: Sequence[int]) -> Float[np.ndarray, "frames 66 2"]:
-        files = self._files(subject)
-        points = np.full((len(positions), 66, 2), np.nan)
-        damaged = []
-        for row, position in enumerate(positions):
-            if position in files:
-                try:
-                    points[row] = read_point_file(files[position])
-                except ValueError as error:
-                    damaged.append((files[position], str(error)))
-        if damaged:
-            path, fault = damaged[0]
-            more = f"; {len(damaged) - 1} more of {subject} are damaged" if len(damaged) > 1 else ""
-            self._notes.error(self._notes.relative(path), f"{fault}{more}")
-        return points
-
-    def _files(self, subject: str) -> dict[int, Path]:
-        folders = [folder for folder in entries(self._folder) if _name_of(folder) == subject]
-        below = [inner for folder in folders for inner in (folder, *(sub for sub in entries(folder) if sub.is_dir()))]
-        numbered = ((point_file_position(file.name), file) for folder in below for file in entries(folder))
-        return {position: file for position, file in numbered if position is not None}
-
-
-def _name_of(folder: Path) -> str | None:
-    match = _SUBJECT.fullmatch(folder.name)
-    return _name(match[1]) if match else None
+def _point_files(folder: Path, subject: str) -> dict[int, Path]:
+    """Find a subject's landmark files by the frame, counted from 0; they lie in a folder, or one folder deeper."""
+    files: dict[int, Path] = {}
+    for own in entries(folder):
+        match = _SUBJECT.fullmatch(own.name)
+        if match is None or _name(match[1]) != subject:
+            continue
+        for place in (own, *entries(own)):
+            for file in entries(place):
+                position = point_file_position(file.name)
+                if position is not None:
+                    files[position] = file
+    return files

@@ -10,6 +10,7 @@ All nine people are in DISFA too, so a model trained on DISFA has seen them.
 
 import re
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 from facskit.action_units import DISFA_12, ActionUnitSet, parse_action_unit
@@ -17,11 +18,10 @@ from facskit.datasets.corpora.decisions import Decisions
 from facskit.datasets.corpora.disfa import occurrence_of_levels
 from facskit.datasets.corpora.index import CorpusIndex
 from facskit.datasets.corpora.reading.assembly import FramePlaces, finish, place_frames
-from facskit.datasets.corpora.reading.import_log import ImportLog, some_of
+from facskit.datasets.corpora.reading.import_log import ImportLog
 from facskit.datasets.corpora.reading.label_files import LabelFile, read_code_lists
-from facskit.datasets.corpora.reading.media_files import MediaUnit, entries, list_images, list_videos
+from facskit.datasets.corpora.reading.media_files import MediaUnit, entries, list_images, list_videos, only_folder
 from facskit.datasets.corpora.reading.published_counts import check_counts
-from facskit.errors import DatasetError
 
 __all__ = ["find_disfa_plus_folders", "read_disfa_plus"]
 
@@ -46,15 +46,14 @@ def read_disfa_plus(root: Path, decisions: Decisions) -> CorpusIndex:
     Raises:
         DatasetError: The folder doesn't hold DISFA+, or something is wrong with it and errors should stop.
     """
-    base = _corpus_folder(Path(root))
+    base = only_folder(Path(root), "disfa-plus", find_disfa_plus_folders, "Labels/SN001/<trial>/AU1.txt")
     notes = ImportLog(base, decisions.on_error)
     units = decisions.units(DISFA_12)
     coded = read_code_lists(_label_files(base, units, notes), _LEVELS, notes)
     labelled = occurrence_of_levels(coded, units, decisions.threshold)
-    media = [
-        MediaUnit(subject=subject, recording=trial.name, kind="images", path=trial)
-        for subject, trial in _trials(base / "Images")
-    ]
+    media = []
+    for subject, trial in _trials(base / "Images"):
+        media.append(MediaUnit(subject=subject, recording=trial.name, kind="images", path=trial))
     places = FramePlaces(
         images=list_images(media, notes),
         videos=list_videos((), notes),
@@ -63,8 +62,7 @@ def read_disfa_plus(root: Path, decisions: Decisions) -> CorpusIndex:
     )
     placed = place_frames(labelled, places, notes)
     check_counts("disfa-plus", coded, None, notes)
-    overlap = "all people of DISFA+ are in DISFA too; don't test on one what was trained on the other"
-    notes.note("subjects", overlap)
+    notes.note("subjects", "all people of DISFA+ are in DISFA too; don't test on one what was trained on the other")
     index = CorpusIndex(
         corpus="disfa-plus",
         root=base,
@@ -80,48 +78,42 @@ def find_disfa_plus_folders(path: Path) -> list[Path]:
     """Find DISFA+ at a path: itself, above it if it is the label folder, or directly below it."""
     if path.name == "Labels":
         path = path.parent
-    places = (path, *entries(path))
-    return [folder for folder in places if any(_has_labels(trial) for _, trial in _trials(folder / "Labels"))]
+    return [folder for folder in (path, *entries(path)) if _has_labels(folder / "Labels")]
 
 
-def _has_labels(trial: Path) -> bool:
-    return any(_LABEL_FILE.fullmatch(file.name) for file in entries(trial))
-
-
-def _corpus_folder(root: Path) -> Path:
-    expected = "expected a folder with Labels/SN001/<trial>/AU1.txt"
-    if not root.is_dir():
-        raise DatasetError(f"{root}: found {'a file' if root.exists() else 'nothing there'}, {expected}")
-    found = find_disfa_plus_folders(root.resolve())
-    if not found:
-        raise DatasetError(f"{root}: found no label files of disfa-plus, {expected}")
-    if len(found) > 1:
-        names = some_of(map(str, found))
-        raise DatasetError(f"{root}: found {len(found)} copies of disfa-plus ({names}); name one of them")
-    return found[0]
+def _has_labels(folder: Path) -> bool:
+    """Tell whether a folder holds label files of trials; only as many are listed as it takes to find one."""
+    files = chain.from_iterable(entries(trial) for _, trial in _trials(folder))
+    return any(_LABEL_FILE.fullmatch(file.name) for file in files)
 
 
 def _trials(folder: Path) -> Iterator[tuple[str, Path]]:
     """List subjects and their trials in `Labels` or `Images`."""
     for person in entries(folder):
         match = _SUBJECT.fullmatch(person.name)
-        if match is not None:
-            yield from ((f"SN{int(match[1]):03d}", trial) for trial in entries(person) if trial.is_dir())
+        if match is None:
+            continue
+        for trial in entries(person):
+            if trial.is_dir():
+                yield f"SN{int(match[1]):03d}", trial
 
 
 def _label_files(base: Path, units: ActionUnitSet, notes: ImportLog) -> list[LabelFile]:
     files: list[LabelFile] = []
     for subject, trial in _trials(base / "Labels"):
-        matches = ((_LABEL_FILE.fullmatch(path.name), path) for path in entries(trial))
-        found = {int(match[1]): path for match, path in matches if match is not None and match[1] in units}
+        found: dict[int, Path] = {}
+        for path in entries(trial):
+            match = _LABEL_FILE.fullmatch(path.name)
+            if match is not None and match[1] in units:
+                found[int(match[1])] = path
         lacking = [unit.code for unit in units if unit.number not in found]
         if lacking:
             notes.error(
                 notes.relative(trial),
                 f"the label files of {', '.join(lacking)} are missing, so these AUs are unknown there",
+                "missing label files",
             )
-        files += [
-            LabelFile(path=path, subject=subject, recording=trial.name, unit=parse_action_unit(number))
-            for number, path in found.items()
-        ]
+        for number, path in found.items():
+            unit = parse_action_unit(number)
+            files.append(LabelFile(path=path, subject=subject, recording=trial.name, unit=unit))
     return files

@@ -6,31 +6,36 @@ name of the expression.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import polars as pl
 
-from facskit.columns import EXPRESSION, FRAME, RECORDING, SPLIT, SUBJECT
-from facskit.datasets.corpora.index import DROPPED_SCHEMA, MEDIA, MEDIA_FRAME
-from facskit.datasets.findings import Finding
+from facskit.columns import EXPRESSION, FRAME, LANDMARKS_X, RECORDING, SPLIT, SUBJECT
+from facskit.datasets.corpora.index import MEDIA, MEDIA_FRAME
+from facskit.datasets.corpora.reading.import_log import ImportLog
+from facskit.datasets.corpora.reading.landmark_files import landmark_columns
 from facskit.expressions import EXPRESSION_SPELLINGS
 from facskit.faces.images import IMAGE_SUFFIXES
 
 __all__ = [
+    "DAMAGED",
+    "LANDMARKS",
     "NO_PICTURE",
-    "ExpressionRows",
     "find_parts",
     "leading_number",
     "read_class_folders",
-    "rows_to_tables",
-    "short_reason",
+    "rows_to_table",
     "usable_name",
 ]
 
-NO_PICTURE = "there is no picture"
-"""How sentences about a missing picture begin."""
-
+NO_PICTURE = "no picture"
+"""The reason for which a label without a picture is dropped."""
+DAMAGED = "damaged label"
+"""The reason for which all other pictures are dropped."""
+LANDMARKS = "landmarks"
+"""Key of a row's 68 positions x, y; as one array they need little memory."""
 _PARTS = {
     "train": "train",
     "training": "train",
@@ -46,18 +51,6 @@ _PARTS = {
 """What copies call the parts, and what the part is."""
 _WRAPPERS = ("", "DATASET", "dataset", "data", "basic", "aligned")
 """Folders that copies put around their parts."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class ExpressionRows:
-    """Pictures with their classes, and those that have none."""
-
-    rows: Sequence[Mapping[str, object]]
-    """One per usable picture, by column name."""
-    dropped: Sequence[Mapping[str, object]]
-    """One per picture left out; see `DROPPED_SCHEMA`."""
-    findings: Sequence[Finding]
-    """What a person should know."""
 
 
 def find_parts(root: Path) -> dict[str, Path]:
@@ -81,26 +74,30 @@ def find_parts(root: Path) -> dict[str, Path]:
     return {}
 
 
-def read_class_folders(root: Path, parts: Mapping[str, Path], classes: Mapping[str, str]) -> ExpressionRows:
+def read_class_folders(
+    root: Path, parts: Mapping[str, Path], classes: Mapping[str, str], notes: ImportLog
+) -> list[dict[str, object]]:
     """List the pictures of a copy with class folders.
 
     Args:
         root: The folder that `media` is to be relative to.
         parts: From `find_parts`.
         classes: Expression by the folder's name; names of expressions are understood beside these.
+        notes: Takes folders that are no class.
 
     Returns:
-        The pictures; folders with another name are errors.
+        One row per picture, by column name.
     """
-    rows: list[Mapping[str, object]] = []
-    findings: list[Finding] = []
+    rows: list[dict[str, object]] = []
     for part, folder in parts.items():
         for inner in sorted(entry for entry in folder.iterdir() if entry.is_dir()):
-            expression = classes.get(inner.name) or _named(inner.name, classes)
+            named = _expression(inner.name)
+            expression = classes.get(inner.name) or (named if named in classes.values() else None)
             if expression is None:
                 known = ", ".join(classes)
-                sentence = f"found a folder named {inner.name!r}, expected one of the classes {known}, or their names"
-                findings.append(Finding(severity="error", place=str(inner), sentence=sentence))
+                notes.error(
+                    inner, f"found a folder named {inner.name!r}, expected one of the classes {known}, or their names"
+                )
                 continue
             pictures = sorted(entry.name for entry in inner.iterdir() if usable_name(entry.name))
             for number, name in enumerate(pictures):
@@ -115,19 +112,21 @@ def read_class_folders(root: Path, parts: Mapping[str, Path], classes: Mapping[s
                         SPLIT: part,
                     }
                 )
-    return ExpressionRows(rows=_with_own_subjects(rows), dropped=[], findings=findings)
+    if len({row[SUBJECT] for row in rows}) < len(rows):
+        # Pictures of one name in two class folders: nobody is named, so nobody may be merged.
+        for row in rows:
+            row[SUBJECT] = str(Path(str(row[MEDIA])).with_suffix("")).replace("/", "_")
+    return rows
 
 
-def rows_to_tables(
-    found: ExpressionRows, *, texts: Sequence[str] = (), numbers: Sequence[str] = ()
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Turn rows into the tables of a `CorpusIndex`.
+def rows_to_table(
+    rows: Sequence[Mapping[str, Any]], *, texts: Sequence[str] = (), numbers: Sequence[str] = ()
+) -> pl.DataFrame:
+    """Turn rows into the table of a `CorpusIndex`, sorted.
 
     Args:
+        rows: One per usable picture, by column name, and `LANDMARKS` where it has them.
         texts: Columns of text that only this corpus has; rows may lack them.
-
-    Returns:
-        The table of usable pictures, sorted, and the table of dropped ones.
     """
     schema = {
         MEDIA: pl.String(),
@@ -140,9 +139,16 @@ def rows_to_tables(
         **dict.fromkeys(texts, pl.String()),
         **dict.fromkeys(numbers, pl.Float64()),
     }
-    columns = {name: pl.Series(name, [row.get(name) for row in found.rows], kind) for name, kind in schema.items()}
-    table = pl.DataFrame(columns).sort(SUBJECT, RECORDING, FRAME)
-    return table, pl.DataFrame(found.dropped, schema=dict(DROPPED_SCHEMA), infer_schema_length=None)
+    columns = []
+    for name, kind in schema.items():
+        columns.append(pl.Series(name, [row.get(name) for row in rows], kind))
+    table = pl.DataFrame(columns)
+    if any(LANDMARKS in row for row in rows):
+        points = np.full((len(rows), len(LANDMARKS_X), 2), np.nan, np.float32)
+        for place, row in enumerate(rows):
+            points[place] = row.get(LANDMARKS, np.nan)
+        table = table.hstack(landmark_columns(points))
+    return table.sort(SUBJECT, RECORDING, FRAME)
 
 
 def usable_name(name: str) -> bool:
@@ -156,32 +162,10 @@ def leading_number(stem: str, otherwise: int) -> int:
     return int(numbers[-1]) if numbers and len(numbers[-1]) <= 9 else otherwise
 
 
-def short_reason(sentence: str) -> str:
-    """Return the phrase under which a fault is counted: the same for all pictures with that fault.
-
-    Args:
-        sentence: What is wrong with one of them.
-    """
-    return "no picture" if sentence.startswith(NO_PICTURE) else "damaged label"
-
-
 def _is_class(folder: Path) -> bool:
     return folder.is_dir() and (folder.name.isdecimal() or _expression(folder.name) is not None)
-
-
-def _named(folder: str, classes: Mapping[str, str]) -> str | None:
-    expression = _expression(folder)
-    return expression if expression in classes.values() else None
 
 
 def _expression(folder: str) -> str | None:
     # Copies write `3`, `happy`, `Happiness`, `3_happy`, `003_happy` ...
     return EXPRESSION_SPELLINGS.get(re.sub(r"^\d+[\s._-]*", "", folder).lower())
-
-
-def _with_own_subjects(rows: Sequence[Mapping[str, object]]) -> list[Mapping[str, object]]:
-    """Give pictures of one name in two class folders two subjects; nobody is named, so nobody may be merged."""
-    names = [row[SUBJECT] for row in rows]
-    if len(set(names)) == len(names):
-        return list(rows)
-    return [{**row, SUBJECT: str(Path(str(row[MEDIA])).with_suffix("")).replace("/", "_")} for row in rows]

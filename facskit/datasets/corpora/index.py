@@ -1,10 +1,10 @@
-"""What an importer makes of a corpus's folder: one table of usable frames, and everything that was wrong with the rest.
+"""The index that an importer makes of a corpus: a table of usable frames, and all that was wrong with the rest.
 
 A `CorpusIndex` holds no pixels. It says which picture or which frame of which video carries which labels, in the
 corpus's own names, and it keeps each frame that can't be used together with the reason.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,18 +12,9 @@ import polars as pl
 
 from facskit.action_units import ActionUnitSet
 from facskit.columns import FRAME, RECORDING, SUBJECT
-from facskit.datasets.corpora.decisions import OnError
 from facskit.datasets.findings import Finding, counted
-from facskit.errors import DatasetError
 
-__all__ = [
-    "DROPPED_SCHEMA",
-    "MEDIA",
-    "MEDIA_FRAME",
-    "CorpusIndex",
-    "empty_dropped",
-    "stop_at_error",
-]
+__all__ = ["DROPPED_SCHEMA", "MEDIA", "MEDIA_FRAME", "CorpusIndex"]
 
 MEDIA = "media"
 """Column with the image file or video, relative to the corpus's folder; `archive.zip!/member` names a file in a zip."""
@@ -33,11 +24,6 @@ DROPPED_SCHEMA = pl.Schema(
     {SUBJECT: pl.String(), RECORDING: pl.String(), FRAME: pl.Int64(), "reason": pl.String(), "file": pl.String()}
 )
 """Columns of `CorpusIndex.dropped`; a null frame means the whole recording, a null recording the whole subject."""
-
-
-def empty_dropped() -> pl.DataFrame:
-    """Return a table of dropped frames without rows."""
-    return pl.DataFrame(schema=DROPPED_SCHEMA)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -54,7 +40,7 @@ class CorpusIndex:
     """One row per frame, sorted by subject, recording and frame: `media`, `media_frame`, `subject`, `recording`,
     `frame` (the corpus's own number), an Int8 column of 1, 0 or null per AU, and where the corpus has them
     `AUxx_level` (0 to 5), `expression`, `split`, landmarks `x_0`..`y_67` and other named columns."""
-    dropped: pl.DataFrame = field(default_factory=empty_dropped)
+    dropped: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=DROPPED_SCHEMA))
     """Frames and recordings that aren't in `table`, with the reason and the file; see `DROPPED_SCHEMA`."""
     findings: tuple[Finding, ...] = ()
     """What a person should know about the folder, worst first."""
@@ -83,19 +69,3 @@ class CorpusIndex:
         lines += [f"published: {count:,} {name}" for name, count in self.expected.items()]
         lines += [f"{reason}: {count:,}" for reason, count in self.dropped["reason"].value_counts(sort=True).rows()]
         return "\n".join(lines)
-
-
-def stop_at_error(findings: Iterable[Finding], on_error: OnError) -> None:
-    """Raise the first error among the findings if that is what the user wants.
-
-    Args:
-        findings: What an importer has found so far.
-        on_error: `stop` to raise, `report` to go on.
-
-    Raises:
-        DatasetError: There is an error; the message is its place and sentence.
-    """
-    if on_error == "stop":
-        for finding in findings:
-            if finding.severity == "error":
-                raise DatasetError(str(finding))

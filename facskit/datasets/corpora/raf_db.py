@@ -21,15 +21,15 @@ from facskit.action_units import NO_ACTION_UNITS
 from facskit.columns import EXPRESSION, FRAME, RECORDING, SPLIT, SUBJECT
 from facskit.datasets.corpora.decisions import Decisions
 from facskit.datasets.corpora.expression_folders import (
-    ExpressionRows,
+    DAMAGED,
+    NO_PICTURE,
     find_parts,
     read_class_folders,
-    rows_to_tables,
-    short_reason,
+    rows_to_table,
     usable_name,
 )
-from facskit.datasets.corpora.index import MEDIA, CorpusIndex, stop_at_error
-from facskit.datasets.findings import Finding
+from facskit.datasets.corpora.index import DROPPED_SCHEMA, MEDIA, CorpusIndex
+from facskit.datasets.corpora.reading.import_log import ImportLog
 from facskit.errors import DatasetError
 from facskit.expressions import RAF_DB
 
@@ -82,22 +82,24 @@ def read_raf_db(root: Path, decisions: Decisions) -> CorpusIndex:
         DatasetError: The folder isn't RAF-DB, or something is wrong with it and `decisions.on_error` is `stop`.
     """
     root = Path(root)
+    notes = ImportLog(root, decisions.on_error)
     labels = _find_labels(root)
     if labels is None:
-        return _read_copy(root, decisions)
-    layout = _find_images(root, labels)
-    found = _read_labels(layout)
-    stop_at_error(found.findings, decisions.on_error)
-    rows, notes = _with_attributes(layout, [dict(row) for row in found.rows])
-    table, dropped = rows_to_tables(ExpressionRows(rows=rows, dropped=found.dropped, findings=()), texts=_COLUMNS)
+        base, choice, rows = root, "class folders", _read_copy(root, notes)
+    else:
+        layout = _find_images(root, labels)
+        base, choice, rows = layout.base, layout.choice, _read_labels(layout, notes)
+        _add_attributes(layout, rows, notes)
+    table = rows_to_table(rows, texts=_COLUMNS)
+    _check_count(root if labels is None else labels, table, notes)
     return CorpusIndex(
         corpus="raf-db",
-        root=layout.base,
+        root=base,
         action_units=NO_ACTION_UNITS,
         table=table,
-        dropped=dropped,
-        findings=(*found.findings, *notes, *_count(layout.labels, table)),
-        decisions={"images": layout.choice},
+        dropped=notes.dropped,
+        findings=notes.findings,
+        decisions={"images": choice},
         licence=_LICENCE,
         expected=EXPECTED,
     )
@@ -109,7 +111,12 @@ def _find_labels(root: Path) -> Path | None:
         inside.append(root.parent)
     if root.parent.name in _INNER:
         inside.append(root.parent.parent)
-    return next((path for base in inside for name in _LISTS if (path := base / "EmoLabel" / name).is_file()), None)
+    for base in inside:
+        for name in _LISTS:
+            path = base / "EmoLabel" / name
+            if path.is_file():
+                return path
+    return None
 
 
 def _find_images(root: Path, labels: Path) -> _Layout:
@@ -124,31 +131,35 @@ def _find_images(root: Path, labels: Path) -> _Layout:
     raise DatasetError(f"{base / 'Image'}: there are no pictures; expected the folder aligned or original in it")
 
 
-def _read_labels(layout: _Layout) -> ExpressionRows:
-    """Read the list of labels; each bad line becomes a finding and a dropped picture."""
-    present = {Path(name).stem: name for name in (path.name for path in layout.images.iterdir()) if usable_name(name)}
+def _read_labels(layout: _Layout, notes: ImportLog) -> list[dict[str, object]]:
+    """Read the list of labels; each bad line becomes an error and a dropped picture."""
+    present = {path.stem: path.name for path in layout.images.iterdir() if usable_name(path.name)}
     rows: list[dict[str, object]] = []
     dropped: list[dict[str, object]] = []
-    findings: list[Finding] = []
     seen: dict[str, int] = {}
     lines = layout.labels.read_text(encoding="utf-8-sig", errors="replace").splitlines()
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
-        row, problem = _read_line(line, layout, present)
-        if problem is None and str(row[SUBJECT]) in seen:
-            problem = f"found {row[SUBJECT]} again, first in line {seen[str(row[SUBJECT])]}; expected each picture once"
-        if problem is None:
-            seen[str(row[SUBJECT])] = number
-            rows.append(row)
+        row, fault = _read_line(line)
+        stem, reason = str(row.get(SUBJECT)), DAMAGED
+        if fault is None and stem + layout.suffix not in present:
+            fault, reason = f"there is no picture {layout.images / (stem + layout.suffix)}.jpg", NO_PICTURE
+        if fault is None and stem in seen:
+            fault = f"found {stem} again, first in line {seen[stem]}; expected each picture once"
+        if fault is None:
+            seen[stem] = number
+            picture = layout.images / present[stem + layout.suffix]
+            rows.append({**row, MEDIA: picture.relative_to(layout.base).as_posix()})
             continue
-        findings.append(Finding(severity="error", place=f"{layout.labels}: line {number}", sentence=problem))
-        gone = {SUBJECT: row.get(SUBJECT), RECORDING: row.get(RECORDING), FRAME: row.get(FRAME)}
-        dropped.append({**gone, "reason": short_reason(problem), "file": str(layout.labels)})
-    return ExpressionRows(rows=rows, dropped=dropped, findings=findings)
+        notes.error(f"{layout.labels}: line {number}", fault, reason)
+        dropped.append({**row, "reason": reason})
+    notes.drop(pl.DataFrame(dropped, schema=DROPPED_SCHEMA), file=str(layout.labels))
+    return rows
 
 
-def _read_line(line: str, layout: _Layout, present: dict[str, str]) -> tuple[dict[str, object], str | None]:
+def _read_line(line: str) -> tuple[dict[str, object], str | None]:
+    """Return what a line says, as far as it can be understood, and what is wrong with it."""
     cells = [cell for cell in re.split(r"[\s,;]+", line.strip()) if cell]
     if len(cells) != 2:
         return {}, f"found {line.strip()[:60]!r}, expected a file name and a label such as 'train_00001.jpg 5'"
@@ -157,40 +168,35 @@ def _read_line(line: str, layout: _Layout, present: dict[str, str]) -> tuple[dic
     if match is None:
         return {}, f"found the name {name!r}, expected one such as train_00001.jpg or test_0001.jpg"
     part = match[1].lower()
-    stem = f"{part}_{match[2]}"
-    row: dict[str, object] = {SUBJECT: stem, RECORDING: part, FRAME: int(match[2]), SPLIT: part}
+    row: dict[str, object] = {SUBJECT: f"{part}_{match[2]}", RECORDING: part, FRAME: int(match[2]), SPLIT: part}
     if label not in _CLASSES:
         compound = "; the compound part isn't read" if label.isdecimal() and 7 < int(label) <= 11 else ""
         return row, f"found the label {label!r}, expected 1 to 7 (surprise, fear, ... neutral){compound}"
-    file = present.get(stem + layout.suffix)
-    if file is None:
-        return row, f"there is no picture {layout.images / (stem + layout.suffix)}.jpg"
-    media = (layout.images / file).relative_to(layout.base).as_posix()
-    return {**row, MEDIA: media, EXPRESSION: _CLASSES[label]}, None
+    return {**row, EXPRESSION: _CLASSES[label]}, None
 
 
-def _with_attributes(layout: _Layout, rows: list[dict[str, object]]) -> tuple[list[dict[str, object]], list[Finding]]:
+def _add_attributes(layout: _Layout, rows: list[dict[str, object]], notes: ImportLog) -> None:
     folder = layout.base / "Annotation" / "manual"
     if not folder.is_dir():
-        sentence = "there are no manual attributes, so gender, race and age stay empty"
-        return rows, [Finding(severity="note", place=str(folder), sentence=sentence)]
+        notes.note(folder, "there are no manual attributes, so gender, race and age stay empty")
+        return
     files = [folder / f"{row[SUBJECT]}_manu_attri.txt" for row in rows]
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(_read_attributes, files))
-    findings = [
-        Finding(
-            severity="note",
-            place=str(folder),
-            sentence="gender, race and age are written as codes, and what each code means is known from other "
-            "people's readers, not from the corpus's own text: compare with its readme before you report by group",
-        )
-    ]
-    bad = [(file, answer) for file, answer in zip(files, answers, strict=True) if isinstance(answer, str)]
+    notes.note(
+        folder,
+        "gender, race and age are written as codes, and what each code means is known from other people's readers, not "
+        "from the corpus's own text: compare with its readme before you report by group",
+    )
+    bad: list[tuple[Path, str]] = []
+    for row, file, answer in zip(rows, files, answers, strict=True):
+        if isinstance(answer, str):
+            bad.append((file, answer))
+        else:
+            row.update(answer)
     if bad:
         more = f" ({len(bad):,} such files; their cells stay empty)" if len(bad) > 1 else "; the cells stay empty"
-        findings.append(Finding(severity="warning", place=str(bad[0][0]), sentence=bad[0][1] + more))
-    filled = [row | (answer if isinstance(answer, dict) else {}) for row, answer in zip(rows, answers, strict=True)]
-    return filled, findings
+        notes.warning(bad[0][0], bad[0][1] + more)
 
 
 def _read_attributes(path: Path) -> dict[str, object] | str:
@@ -210,35 +216,21 @@ def _read_attributes(path: Path) -> dict[str, object] | str:
     return words
 
 
-def _read_copy(root: Path, decisions: Decisions) -> CorpusIndex:
+def _read_copy(root: Path, notes: ImportLog) -> list[dict[str, object]]:
     parts = find_parts(root)
     if not parts:
         raise DatasetError(
             f"{root}: this doesn't look like RAF-DB; expected EmoLabel/{_LISTS[0]} beside Image/, "
             "or a copy with the folders train/1 ... train/7 and test/1 ... test/7"
         )
-    found = read_class_folders(root, parts, _CLASSES)
-    stop_at_error(found.findings, decisions.on_error)
-    table, dropped = rows_to_tables(found, texts=_COLUMNS)
-    return CorpusIndex(
-        corpus="raf-db",
-        root=root,
-        action_units=NO_ACTION_UNITS,
-        table=table,
-        dropped=dropped,
-        findings=(*found.findings, *_count(root, table)),
-        decisions={"images": "class folders"},
-        licence=_LICENCE,
-        expected=EXPECTED,
-    )
+    return read_class_folders(root, parts, _CLASSES, notes)
 
 
-def _count(place: Path, table: pl.DataFrame) -> list[Finding]:
-    counts = {part: int((table[SPLIT] == part).sum()) for part in ("train", "test")}
-    if counts == {"train": EXPECTED["training images"], "test": EXPECTED["test images"]}:
-        return []
-    sentence = (
-        f"found {counts['train']:,} training and {counts['test']:,} test pictures; "
-        f"RAF-DB has {EXPECTED['training images']:,} and {EXPECTED['test images']:,}"
-    )
-    return [Finding(severity="note", place=str(place), sentence=sentence)]
+def _check_count(place: Path, table: pl.DataFrame, notes: ImportLog) -> None:
+    train, test = (int((table[SPLIT] == part).sum()) for part in ("train", "test"))
+    usual_train, usual_test = EXPECTED["training images"], EXPECTED["test images"]
+    if (train, test) != (usual_train, usual_test):
+        notes.note(
+            place,
+            f"found {train:,} training and {test:,} test pictures; RAF-DB has {usual_train:,} and {usual_test:,}",
+        )

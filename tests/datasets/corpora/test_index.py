@@ -6,21 +6,10 @@ import polars as pl
 import pytest
 
 from facskit.action_units import ActionUnitSet
-from facskit.datasets.corpora.index import CorpusIndex, empty_dropped, stop_at_error
+from facskit.datasets.corpora.index import DROPPED_SCHEMA, CorpusIndex
 from facskit.datasets.corpora.reading.import_log import ImportLog, some_of
 from facskit.datasets.findings import Finding, counted
 from facskit.errors import DatasetError
-
-
-def test_the_first_error_stops_if_it_should() -> None:
-    findings = [
-        Finding(severity="warning", place="a.csv", sentence="looks odd"),
-        Finding(severity="error", place="b.csv", sentence="is empty"),
-        Finding(severity="error", place="c.csv", sentence="is gone"),
-    ]
-    stop_at_error(findings, "report")
-    with pytest.raises(DatasetError, match=r"^b.csv: is empty$"):
-        stop_at_error(findings, "stop")
 
 
 def test_findings_are_sorted_worst_first_and_placed_in_the_corpus(tmp_path: Path) -> None:
@@ -35,7 +24,7 @@ def test_findings_are_sorted_worst_first_and_placed_in_the_corpus(tmp_path: Path
 
 def test_dropped_frames_keep_reason_and_file(tmp_path: Path) -> None:
     notes = ImportLog(tmp_path, "report")
-    assert notes.dropped.equals(empty_dropped())
+    assert notes.dropped.is_empty()
     notes.drop(pl.DataFrame({"subject": ["F002"], "recording": ["T1"], "frame": [7], "AU01": [1]}), "damaged", "a.csv")
     notes.drop(pl.DataFrame({"subject": ["F001"], "recording": ["T1"], "file": ["b.csv"]}), "no images")
     notes.drop(pl.DataFrame({"subject": [], "recording": []}), "nothing")
@@ -49,7 +38,7 @@ def test_an_index_says_what_it_has_and_what_was_published() -> None:
         root=Path(),
         action_units=ActionUnitSet.parse("AU01"),
         table=table,
-        dropped=pl.concat([empty_dropped(), empty_dropped().clear(2).with_columns(reason=pl.lit("no landmarks"))]),
+        dropped=pl.DataFrame(schema=DROPPED_SCHEMA).clear(2).with_columns(reason=pl.lit("no landmarks")),
         findings=(
             Finding(severity="error", place="a", sentence="b"),
             Finding(severity="note", place="c", sentence="d"),

@@ -101,15 +101,18 @@ class _Style:
 
 def _write_codes(root: Path, name: str, frames: Sequence[int], take: Take, style: _Style) -> None:
     """Write the occurrence table and the intensity lists of a recording; AU 23 can't be coded in the lost frames."""
-    codes = {unit.number: [MISSING_CODE if code is None else code for code in take.codes(unit)] for unit in RENDERED}
+    codes = {unit.number: _or_missing(take.codes(unit)) for unit in RENDERED}
     for row in style.lost:
         codes[23][row] = MISSING_CODE
     write_code_table(root / "AUCoding" / "AU_OCC" / f"{name}.csv", style.header, frames, codes, windows=style.windows)
     for unit in BP4D:
         if unit.number in _INTENSITIES:
-            levels = [MISSING_CODE if value is None else value for value in take.levels(unit)]
             file = root / "AUCoding" / "AU_INT" / unit.code / f"{name}_{unit.code}.csv"
-            write_code_list(file, list(frames), levels)
+            write_code_list(file, list(frames), _or_missing(take.levels(unit)))
+
+
+def _or_missing(codes: Sequence[int | None]) -> list[int]:
+    return [MISSING_CODE if code is None else code for code in codes]
 
 
 def _tracked(take: Take, *, lose: bool = False) -> list[Float[np.ndarray, "68 2"] | None]:

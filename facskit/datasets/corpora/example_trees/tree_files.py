@@ -11,11 +11,10 @@ import numpy as np
 import scipy.io
 from jaxtyping import Float
 
+from facskit.datasets.corpora.reading.label_files import MISSING_CODE
 from facskit.faces.landmarks import POINTS_66, to_49
 
 __all__ = ["with_folder", "write_code_list", "write_code_table", "write_fit_file", "write_point_file"]
-
-_NOT_CODED = 9
 
 
 def write_code_table(
@@ -34,7 +33,7 @@ def write_code_table(
         codes: Codes by AU number; 9 in columns of other AUs.
         windows: Whether the file begins with a byte order mark, its lines end in CRLF, and it ends in empty lines.
     """
-    columns = [frames, *(codes.get(int(name), [_NOT_CODED] * len(frames)) for name in header[1:])]
+    columns = [frames, *(codes.get(int(name), [MISSING_CODE] * len(frames)) for name in header[1:])]
     lines = [",".join(header), *(",".join(map(str, row)) for row in zip(*columns, strict=True))]
     text = "\n".join([*lines, ""])
     if windows:

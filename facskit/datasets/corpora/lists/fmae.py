@@ -8,24 +8,33 @@ the files only present AUs are listed, and frames without any were left out.
 
 import json
 from collections.abc import Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
-import polars as pl
+import numpy as np
 
 from facskit.action_units import BP4D, DISFA_8, ActionUnitSet
-from facskit.columns import IMAGE
-from facskit.datasets.corpora.lists.label_lists import LabelList, guess_list_corpus, who_is_in
+from facskit.columns import IMAGE, SUBJECT
+from facskit.datasets.corpora.lists.label_lists import LabelList, guess_list_corpus, labelled_table
 from facskit.datasets.corpora.lists.list_files import read_lines, refuse_repeated, write_exactly
 from facskit.datasets.findings import Finding
 from facskit.datasets.manifest import Manifest
 from facskit.errors import DatasetError
 
-__all__ = ["NOT_PRESENT", "read_fmae_list", "write_fmae_list"]
+__all__ = ["NOT_PRESENT", "is_fmae_list", "read_fmae_list", "write_fmae_list"]
 
 NOT_PRESENT = 999
 """What a slot holds for an AU that isn't present: absent, or not codable."""
 _EXPECTED = 'expected an object such as {"img_path": "2F15_T8/frame_1.jpg", "AUs": [999, 4, 999]}'
+
+
+def is_fmae_list(path: Path) -> bool:
+    """Tell by its first line whether a file is such a list."""
+    if path.suffix.lower() not in {".json", ".jsonl"} or not path.is_file():
+        return False
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
+        return '"img_path"' in file.readline(4096)
 
 
 def read_fmae_list(
@@ -48,7 +57,7 @@ def read_fmae_list(
     images, slots = _parse(path)
     refuse_repeated(images, path)
     is_old = not any(NOT_PRESENT in row for row in slots)
-    found = sorted({number for row in slots for number in row} - {NOT_PRESENT})
+    found = sorted(set(chain.from_iterable(slots)) - {NOT_PRESENT})
     units = _units(found, max(map(len, slots), default=0), is_old, action_units, path)
     for line, row in enumerate(slots, start=1):
         strangers = set(row) - {NOT_PRESENT, *units.numbers}
@@ -56,18 +65,14 @@ def read_fmae_list(
             raise DatasetError(
                 f"{path}: line {line}: found AU {min(strangers)}, expected {NOT_PRESENT} or one of {units}"
             )
-    absent = 0 if missing == "negative" else None
-    present = [frozenset(row) for row in slots]
-    labels = {
-        unit.code: pl.Series(unit.code, [1 if unit.number in row else absent for row in present], pl.Int8)
-        for unit in units
-    }
-    paths = pl.Series(IMAGE, images, pl.String)
-    people, notes = who_is_in(paths, str(path))
+    labels = np.full((len(images), len(units)), 0 if missing == "negative" else -1, np.int8)
+    for image, numbers in enumerate(slots):
+        labels[image, [number in numbers for number in units.numbers]] = 1
+    table, notes = labelled_table(images, labels, units, str(path))
     return LabelList(
-        table=pl.DataFrame({IMAGE: paths}).hstack(people).with_columns(**labels),
+        table=table,
         action_units=units,
-        corpus=guess_list_corpus(paths, people["subject"]),
+        corpus=guess_list_corpus(table[IMAGE], table[SUBJECT]),
         findings=(*notes, *_what_is_lost(path, is_old, missing)),
         decisions={"list": "fmae-iat, older form" if is_old else "fmae-iat", "missing (999)": missing},
     )

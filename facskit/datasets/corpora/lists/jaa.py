@@ -19,24 +19,25 @@ import polars as pl
 from jaxtyping import Float
 
 from facskit.action_units import ActionUnitSet
-from facskit.columns import IMAGE, LANDMARKS_X, LANDMARKS_Y
+from facskit.columns import IMAGE, LANDMARKS_X, LANDMARKS_Y, SUBJECT
 from facskit.datasets.corpora.lists.label_lists import (
     LabelList,
     class_weights,
     columns_for,
     guess_list_corpus,
+    labelled_table,
     rows_by_part,
     weights_line,
-    who_is_in,
 )
 from facskit.datasets.corpora.lists.list_files import (
-    UNKNOWN_CODE,
     label_codes,
     read_lines,
     read_numbers,
     refuse_repeated,
     write_exactly,
 )
+from facskit.datasets.corpora.reading.label_files import MISSING_CODE
+from facskit.datasets.corpora.reading.landmark_files import landmark_columns
 from facskit.datasets.findings import Finding
 from facskit.datasets.manifest import Manifest
 from facskit.errors import DatasetError
@@ -107,24 +108,19 @@ def read_jaa_list(path: Path, action_units: ActionUnitSet | None = None) -> Labe
     if not occurrences.is_file():
         raise DatasetError(
             f"{occurrences}: there is no such file; JAA-Net's authors publish the list of paths without labels: "
-            "prepare the corpus with --like ciu, which follows the same lists"
+            "prepare the corpus with --as ciu, which follows the same lists"
         )
     labels = label_codes(read_numbers(occurrences, len(images)), occurrences)
     units = columns_for(labels.shape[1], str(occurrences), action_units)
-    paths = pl.Series(IMAGE, images, pl.String)
-    people, findings = who_is_in(paths, str(files.named("_path.txt")))
-    table = pl.DataFrame({IMAGE: paths}).hstack(people)
-    table = table.with_columns(
-        pl.Series(code, column, pl.Int8).replace(-1, None) for code, column in zip(units.codes, labels.T, strict=True)
-    )
+    table, findings = labelled_table(images, labels, units, str(files.named("_path.txt")))
     points = _read_points(files, len(images))
     if points is not None:
-        table = table.hstack(_landmark_columns(points))
+        table = table.hstack(landmark_columns(points))
         findings += _check_biocular(files, points)
     return LabelList(
         table=table,
         action_units=units,
-        corpus=guess_list_corpus(paths, people["subject"]),
+        corpus=guess_list_corpus(table[IMAGE], table[SUBJECT]),
         findings=(*findings, *_check_weights(files, class_weights(labels))),
         decisions={"list": "jaa", "missing (9)": "unknown"},
     )
@@ -161,7 +157,7 @@ def write_jaa_list(manifest: Manifest, prefix: Path, rows: Sequence[int] | None 
     labels = manifest.labels[chosen]
     end = "\r\n" if any(map(_OF_BP4D.fullmatch, manifest.subjects[chosen])) else "\n"
     write_exactly(files.named("_path.txt"), "".join(image + end for image in images))
-    codes = np.where(labels < 0, UNKNOWN_CODE, labels)
+    codes = np.where(labels < 0, MISSING_CODE, labels)
     write_exactly(files.named("_AUoccur.txt"), "".join(" ".join(map(str, row)) + "\n" for row in codes.tolist()))
     weights = class_weights(labels)
     write_exactly(files.named("_weight.txt"), weights_line(weights))
@@ -186,8 +182,6 @@ def write_jaa_parts(manifest: Manifest, folder: Path, corpus: str) -> tuple[Find
     title = corpus.upper()
     findings: dict[str, Finding] = {}
     for number, rows in enumerate(parts, start=1):
-        if not rows:
-            raise DatasetError(f"{manifest.name}: nobody of part {number} of {corpus} is there, expected all parts")
         written = write_jaa_list(manifest, folder / f"{title}_part{number}", rows)
         findings |= {finding.sentence: finding for finding in written}
     for one, other in _COMBINATIONS:
@@ -206,31 +200,20 @@ def _read_points(files: _Files, rows: int) -> Float[np.ndarray, "rows 49 2"] | N
     return numbers.reshape(rows, len(POINTS_49), 2)
 
 
-def _landmark_columns(points: Float[np.ndarray, "rows 49 2"]) -> pl.DataFrame:
-    """Put the 49 points into the columns of the 68; the others are null."""
-    places = {place: point for point, place in enumerate(POINTS_49)}
-    empty = pl.Series([None] * len(points), dtype=pl.Float64)
-    return pl.DataFrame(
-        {
-            name: pl.Series(points[:, places[place], axis]) if place in places else empty
-            for names, axis in ((LANDMARKS_X, 0), (LANDMARKS_Y, 1))
-            for place, name in enumerate(names)
-        }
-    )
-
-
 def _points_of(manifest: Manifest, rows: np.ndarray) -> Float[np.ndarray, "rows 49 2"] | None:
     if LANDMARKS_X[0] not in manifest.table.columns:
         return None
     # Not `Manifest.all_landmarks`: its single precision would change the sixth decimal of what was just read.
     table = manifest.table[rows]
-    across, down = ([names[place] for place in POINTS_49] for names in (LANDMARKS_X, LANDMARKS_Y))
-    return np.stack([table.select(names).cast(pl.Float64).to_numpy() for names in (across, down)], axis=2)
+    across = table.select([LANDMARKS_X[place] for place in POINTS_49]).cast(pl.Float64)
+    down = table.select([LANDMARKS_Y[place] for place in POINTS_49]).cast(pl.Float64)
+    return np.stack([across.to_numpy(), down.to_numpy()], axis=2)
 
 
 def _write_points(files: _Files, points: Float[np.ndarray, "rows 49 2"]) -> None:
     flat = points.reshape(len(points), -1).tolist()
-    write_exactly(files.named("_land.txt"), "".join("\t".join(f"{value:f}" for value in row) + "\n" for row in flat))
+    line = "\t".join(["{:f}"] * 2 * len(POINTS_49)) + "\n"
+    write_exactly(files.named("_land.txt"), "".join(line.format(*row) for row in flat))
     # From the positions as the file has them, because the authors' tool reads them from there.
     distances = biocular(points.round(6))
     write_exactly(files.named("_biocular.txt"), "".join(f"{value:f}\n" for value in distances))

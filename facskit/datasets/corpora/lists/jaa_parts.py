@@ -7,9 +7,8 @@ from pathlib import Path
 import polars as pl
 
 from facskit.action_units import ActionUnitSet
-from facskit.columns import IMAGE
 from facskit.datasets.corpora.lists.jaa import read_jaa_list
-from facskit.datasets.corpora.lists.label_lists import LabelList
+from facskit.datasets.corpora.lists.label_lists import LabelList, merged
 from facskit.errors import DatasetError
 
 __all__ = ["is_jaa_folder", "read_jaa_parts"]
@@ -46,9 +45,5 @@ def read_jaa_parts(folder: Path, action_units: ActionUnitSet | None = None) -> L
     columns = {tuple(part.table.columns) for _, part in parts}
     if len(columns) != 1:
         raise DatasetError(f"{folder}: only some parts have landmarks (_land.txt), expected all or none")
-    table = pl.concat([part.table.with_columns(pl.lit(number).alias("part")) for number, part in parts])
-    twice = table.filter(pl.col(IMAGE).is_duplicated())
-    if twice.height:
-        raise DatasetError(f"{folder}: {twice[IMAGE][0]} stands in two of the parts; expected each image in one")
-    findings = tuple(finding for _, part in parts for finding in part.findings)
-    return replace(parts[0][1], table=table, findings=findings)
+    numbered = [replace(part, table=part.table.with_columns(pl.lit(number).alias("part"))) for number, part in parts]
+    return merged(numbered, folder)

@@ -1,8 +1,6 @@
 """Labels from elsewhere put beside the pictures they belong to, and tables whose AU columns are bare numbers."""
 
 import re
-import tempfile
-from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -11,12 +9,11 @@ from facskit.action_units import ActionUnitSet, parse_action_unit
 from facskit.columns import FRAME, IMAGE, RECORDING, SUBJECT
 from facskit.datasets.corpora.lists.foreign_tables import INPUT, SUCCESS, LabelSource
 from facskit.datasets.findings import Finding
-from facskit.datasets.manifest import Manifest, read_manifest
-from facskit.datasets.manifest_checks import infer_extra_types
+from facskit.datasets.manifest import Manifest
+from facskit.datasets.manifest_checks import check_table, find_layout, infer_extra_types
 from facskit.datasets.origin import DataOrigin
-from facskit.datasets.table_files import collect_table, scan_table, write_table
+from facskit.datasets.table_files import collect_table, scan_table
 from facskit.errors import DatasetError
-from facskit.faces.images import IMAGE_SUFFIXES
 from facskit.version import __version__
 
 __all__ = ["join_labels", "manifest_of_aligned", "manifest_of_pictures", "read_bare_numbers"]
@@ -28,10 +25,10 @@ _AU_COLUMN = re.compile(r"AU\d\d")
 def join_labels(images: Path, source: LabelSource, *, frame_offset: int = 0) -> tuple[Manifest, tuple[Finding, ...]]:
     """Put a tool's labels beside the rows of a table of pictures.
 
-    Rows meet by picture if the tool looked at pictures (by path, or by file name where that is unique), and otherwise
-    by video and frame: the video's name without its ending is the row's `recording`. If one frame has several faces,
-    the most confident one is taken. Labels that the table has already stay, and the tool's are put beside them as
-    `AU12_openface` and alike.
+    Rows meet by picture if the tool looked at pictures (by path, or by file name where that is unique; by file name
+    without its ending for OpenFace's tables, which know no more), and otherwise by video and frame: the video's name
+    without its ending is the row's `recording`. If one frame has several faces, the most confident one is taken. Labels
+    that the table has already stay, and the tool's are put beside them as `AU12_openface` and alike.
 
     Args:
         images: A table with `image` and `subject`, and for videos `recording` and `frame`; it needs no labels.
@@ -42,24 +39,30 @@ def join_labels(images: Path, source: LabelSource, *, frame_offset: int = 0) -> 
         The manifest, and what was found.
 
     Raises:
-        DatasetError: The table lacks a column, or not a single row meets a label.
+        DatasetError: The table lacks a column, two of its pictures have the name of one label, or not a single row
+            meets a label.
     """
     table = collect_table(scan_table(Path(images)), Path(images))
     for needed in (IMAGE, SUBJECT):
         if needed not in table.columns:
             raise DatasetError(f"{images}: the column {needed} is missing; found {', '.join(table.columns[:12])}")
     labels, findings = _one_face_each(source)
-    by_picture = _are_pictures(labels[INPUT])
-    if by_picture:
-        left, right = _picture_keys(table[IMAGE], labels[INPUT])
-    else:
+    if source.names == "videos":
         left, right = _frame_keys(Path(images), table, labels, frame_offset)
+    else:
+        left, right = _picture_keys(table[IMAGE], labels[INPUT], source)
+        twice = left.filter(left.is_duplicated() & left.is_in(right.implode()))
+        if len(twice):
+            raise DatasetError(
+                f"{images}: several pictures are called {twice[0]!r}, and {source.path} doesn't say which of them its "
+                "labels are of; expected each name once"
+            )
     labels = labels.drop(INPUT, FRAME).with_columns(right.alias(_KEY))
     taken = {name: f"{name}_{source.kind}" for name in labels.columns if name in table.columns}
     labels = labels.rename(taken)
     joined = table.with_columns(left.alias(_KEY)).join(labels, on=_KEY, how="left", maintain_order="left").drop(_KEY)
     findings += _how_many_met(Path(images), left, right, source)
-    if not by_picture and not frame_offset and (table[FRAME].cast(pl.Int64, strict=False) == 1).any():
+    if source.names == "videos" and not frame_offset and (table[FRAME].cast(pl.Int64, strict=False) == 1).any():
         findings += _about_counting(Path(images), table)
     both = [unit.code for unit in source.action_units if unit.code in taken]
     if both:
@@ -89,13 +92,13 @@ def _about_counting(path: Path, table: pl.DataFrame) -> list[Finding]:
 
 
 def manifest_of_pictures(source: LabelSource) -> tuple[Manifest, tuple[Finding, ...]] | None:
-    """Make a manifest of a table whose inputs are pictures; None if they are videos.
+    """Make a manifest of a table whose inputs are picture files; None if they are videos, or lack their endings.
 
     Nobody is named in such tables, so that each picture becomes its own subject.
     """
-    labels, findings = _one_face_each(source)
-    if not _are_pictures(labels[INPUT]):
+    if source.names != "pictures":
         return None
+    labels, findings = _one_face_each(source)
     table = labels.rename({INPUT: IMAGE}).drop(FRAME)
     stems = table[IMAGE].str.extract(r"([^/\\]+)\.[^.]*$", 1)
     table = table.with_columns((stems if stems.n_unique() == len(stems) else table[IMAGE]).alias(SUBJECT))
@@ -105,25 +108,23 @@ def manifest_of_pictures(source: LabelSource) -> tuple[Manifest, tuple[Finding, 
 
 
 def manifest_of_aligned(source: LabelSource) -> tuple[Manifest, tuple[Finding, ...]] | None:
-    """Make a manifest of the aligned faces that OpenFace wrote beside its table; None if there are none.
+    """Make a manifest of the aligned faces that OpenFace wrote beside its tables of videos; None if there are none.
 
     They lie in `NAME_aligned/frame_det_00_000001.bmp` beside `NAME.csv`, 00 being the face.
     """
-    folder = source.path.with_name(f"{source.path.stem}_aligned")
-    if source.kind != "openface" or not folder.is_dir():
+    if source.kind != "openface" or source.names != "videos":
         return None
+    root = source.path if source.path.is_dir() else source.path.parent
     labels, findings = _one_face_each(source)
     face = pl.col("face_id").fill_null(0).cast(pl.Int64) if "face_id" in labels.columns else pl.lit(0)
     number = (pl.col(FRAME) + 1).cast(pl.String).str.zfill(6)
-    name = pl.format("{}/frame_det_{}_{}.bmp", pl.lit(folder.name), face.cast(pl.String).str.zfill(2), number)
+    name = pl.format("{}_aligned/frame_det_{}_{}.bmp", INPUT, face.cast(pl.String).str.zfill(2), number)
     table = labels.with_columns(name.alias(IMAGE), pl.col(INPUT).alias(SUBJECT), pl.col(INPUT).alias(RECORDING))
-    present = {f"{folder.name}/{entry.name}" for entry in folder.iterdir()}
+    present = [f"{file.parent.name}/{file.name}" for file in root.glob("*_aligned/*.bmp")]
     there = table.filter(pl.col(IMAGE).is_in(present))
     if not there.height:
         return None
-    sentence = (
-        f"the video {source.path.stem} is taken for one person; {table.height - there.height:,} frames have no face"
-    )
+    sentence = f"each video is taken for one person; {table.height - there.height:,} frames have no face"
     findings.append(Finding(severity="note", place=str(source.path), sentence=sentence))
     return _manifest(there.drop(INPUT), source.path, source), tuple(findings)
 
@@ -145,17 +146,14 @@ def read_bare_numbers(path: Path) -> Manifest:
     if not names:
         raise DatasetError(f"{path}: no column is called by a bare number such as 1 or 12")
     try:
-        renamed = {name: parse_action_unit(name).code for name in names}
+        source = source.rename({name: parse_action_unit(name).code for name in names})
     except ValueError as error:
         raise DatasetError(f"{path}: a column called by a bare number is to be an AU, but {error}") from None
-    with tempfile.TemporaryDirectory() as folder:
-        spelled = Path(folder) / f"{path.stem}.parquet"
-        write_table(collect_table(source.rename(renamed), path), spelled)
-        try:
-            manifest = read_manifest(spelled, check_images=False)
-        except DatasetError as error:
-            raise DatasetError(str(error).replace(str(spelled), str(path))) from None
-    return replace(manifest, root=path.parent, name=str(path))
+    layout = find_layout(path, source.collect_schema().to_frame())
+    table = collect_table(layout.typed(source), path)
+    check_table(path, source, table, layout)
+    units = ActionUnitSet(tuple(sorted(layout.labels, key=lambda unit: unit.number)))
+    return Manifest(table=infer_extra_types(table), root=path.parent, action_units=units, name=str(path))
 
 
 def _one_face_each(source: LabelSource) -> tuple[pl.DataFrame, list[Finding]]:
@@ -172,13 +170,10 @@ def _one_face_each(source: LabelSource) -> tuple[pl.DataFrame, list[Finding]]:
     return single, [Finding(severity="warning", place=str(source.path), sentence=sentence)]
 
 
-def _are_pictures(inputs: pl.Series) -> bool:
-    endings = inputs.str.extract(r"(\.[^./\\]+)$", 1).str.to_lowercase()
-    return bool(endings.is_in(list(IMAGE_SUFFIXES)).fill_null(value=False).all())
-
-
-def _picture_keys(images: pl.Series, inputs: pl.Series) -> tuple[pl.Series, pl.Series]:
+def _picture_keys(images: pl.Series, inputs: pl.Series, source: LabelSource) -> tuple[pl.Series, pl.Series]:
     """Compare whole paths if they are the same anywhere, or file names where these are unique."""
+    if source.names == "stems":
+        return images.str.extract(r"([^/\\]+?)(?:\.[^./\\]*)?$", 1), inputs
     if images.is_in(inputs.implode()).any():
         return images, inputs
     names = [series.str.extract(r"([^/\\]+)$", 1) for series in (images, inputs)]

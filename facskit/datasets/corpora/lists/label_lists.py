@@ -5,9 +5,8 @@ list becomes a `LabelList`: a table with a manifest's columns, the people under 
 lost or decided on the way.
 """
 
-import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -16,7 +15,7 @@ import polars as pl
 from jaxtyping import Float, Int8
 
 from facskit.action_units import ACTION_UNIT_SETS, BP4D, DISFA_8, ActionUnitSet
-from facskit.columns import FRAME, RECORDING, SUBJECT
+from facskit.columns import FRAME, IMAGE, RECORDING, SUBJECT
 from facskit.datasets.findings import Finding
 from facskit.datasets.folds import published_parts
 from facskit.datasets.manifest import Manifest
@@ -30,8 +29,10 @@ __all__ = [
     "ListCorpus",
     "class_weights",
     "columns_for",
-    "count_images",
     "guess_list_corpus",
+    "labelled_table",
+    "merged",
+    "people_of",
     "rows_by_part",
     "weights_line",
     "who_is_in",
@@ -78,6 +79,47 @@ class LabelList:
         table = self.table.with_columns(pl.col(SUBJECT).cast(pl.Categorical))
         origin = DataOrigin(corpus=self.corpus, decisions=dict(self.decisions), facskit=__version__)
         return Manifest(table=table, root=root, action_units=self.action_units, name=name, origin=origin)
+
+
+def labelled_table(
+    images: Sequence[str], labels: Int8[np.ndarray, "rows aus"], units: ActionUnitSet, place: str
+) -> tuple[pl.DataFrame, list[Finding]]:
+    """Put image paths, the people in them and their labels into one table.
+
+    Args:
+        labels: `LabelState` values.
+        place: The list's file, for findings.
+
+    Returns:
+        Columns `image`, `subject`, `recording`, `frame` and one per AU, and what `who_is_in` found.
+
+    Raises:
+        DatasetError: A path names nobody.
+    """
+    paths = pl.Series(IMAGE, images, pl.String)
+    people, findings = who_is_in(paths, place)
+    columns = [pl.Series(code, labels[:, column], pl.Int8).replace(-1, None) for column, code in enumerate(units.codes)]
+    return paths.to_frame().hstack(people).hstack(columns), findings
+
+
+def merged(lists: Sequence[LabelList], place: Path) -> LabelList:
+    """Put lists of one corpus into one.
+
+    Args:
+        place: Where they are, for the message.
+
+    Raises:
+        DatasetError: An image stands in two of them.
+    """
+    table = pl.concat([one.table for one in lists])
+    twice = table.filter(pl.col(IMAGE).is_duplicated())
+    if twice.height:
+        raise DatasetError(f"{place}: {twice[IMAGE][0]} stands in two of the lists; expected each image in one")
+    findings: dict[Finding, None] = {}
+    for one in lists:
+        findings |= dict.fromkeys(one.findings)
+    corpus = guess_list_corpus(table[IMAGE], table[SUBJECT])
+    return replace(lists[0], table=table, findings=tuple(findings), corpus=corpus)
 
 
 def who_is_in(images: pl.Series, place: str) -> tuple[pl.DataFrame, list[Finding]]:
@@ -136,28 +178,16 @@ def who_is_in(images: pl.Series, place: str) -> tuple[pl.DataFrame, list[Finding
 def guess_list_corpus(images: pl.Series, subjects: pl.Series) -> ListCorpus:
     """Say whose people a list names: BP4D and BP4D+ share names such as F001, so their numbers and paths decide."""
     names = set(subjects.unique().to_list())
-    for corpus in ("disfa", "bp4d"):
-        if names <= {name for part in published_parts(corpus) for name in part}:
-            is_plus = corpus == "bp4d" and images.str.contains(r"(?:^|/)[FM]\d{3}_T\d").any()
-            return "bp4d-plus" if is_plus else corpus
-    is_plus = names <= {name for part in published_parts("bp4d-plus") for name in part}
-    return "bp4d-plus" if is_plus else "unknown"
+    if names <= people_of("disfa"):
+        return "disfa"
+    if names <= people_of("bp4d"):
+        return "bp4d-plus" if images.str.contains(r"(?:^|/)[FM]\d{3}_T\d").any() else "bp4d"
+    return "bp4d-plus" if names <= people_of("bp4d-plus") else "unknown"
 
 
-def count_images(images: pl.Series, root: Path) -> int:
-    """Count the image files that exist, with one listing per folder.
-
-    Args:
-        root: The folder they begin in.
-    """
-    present: set[str] = set()
-    for folder in images.str.extract(r"^(.*/)", 1).fill_null("").unique().to_list():
-        try:
-            with os.scandir(root / folder) as entries:
-                present.update(folder + entry.name for entry in entries)
-        except OSError:
-            continue
-    return int(images.is_in(pl.Series(list(present), dtype=pl.String).implode()).sum())
+def people_of(corpus: str) -> set[str]:
+    """Return everybody in a corpus's published folds."""
+    return {name for part in published_parts(corpus) for name in part}
 
 
 def columns_for(count: int, place: str, action_units: ActionUnitSet | None) -> ActionUnitSet:
@@ -216,25 +246,26 @@ def rows_by_part(manifest: Manifest, corpus: str) -> list[list[int]]:
         Rows part by part; within a part by subject in the authors' order, then recording, then frame.
 
     Raises:
-        DatasetError: Somebody is in none of the parts.
+        DatasetError: Somebody is in none of the parts, or a part is empty.
     """
-    order = {
-        name: (part, place)
-        for part, text in enumerate(AUTHORS_PARTS[corpus])
-        for place, name in enumerate(text.split())
-    }
-    names = [str(name) for name in manifest.subjects]
-    strangers = sorted(set(names) - order.keys())
-    if strangers:
-        raise DatasetError(f"{manifest.name}: subject {strangers[0]} is in none of the published parts of {corpus}")
-    keys = [_keys(manifest, column) for column in (RECORDING, FRAME)]
-    rows = sorted(range(len(names)), key=lambda row: (*order[names[row]], keys[0][row], keys[1][row]))
-    return [[row for row in rows if order[names[row]][0] == part] for part in range(len(AUTHORS_PARTS[corpus]))]
+    names = manifest.subjects
+    rows_of: dict[str, list[int]] = {}
+    for row in _in_order(manifest):
+        rows_of.setdefault(names[row], []).append(row)
+    parts: list[list[int]] = [[] for _ in AUTHORS_PARTS[corpus]]
+    for part, text in zip(parts, AUTHORS_PARTS[corpus], strict=True):
+        for name in text.split():
+            part.extend(rows_of.pop(name, []))
+    if rows_of:
+        raise DatasetError(f"{manifest.name}: subject {min(rows_of)} is in none of the published parts of {corpus}")
+    empty = [number for number, part in enumerate(parts, start=1) if not part]
+    if empty:
+        raise DatasetError(f"{manifest.name}: nobody of part {empty[0]} of {corpus} is there, expected all parts")
+    return parts
 
 
-def _keys(manifest: Manifest, column: str) -> Sequence[str] | Sequence[int]:
-    if column not in manifest.table.columns:
-        return [0] * len(manifest)
-    values = manifest.table[column].fill_null("" if manifest.table[column].dtype == pl.String else 0)
-    kept: list[str] | list[int] = values.to_list()
-    return kept
+def _in_order(manifest: Manifest) -> list[int]:
+    """Return the rows by recording and frame, as far as the manifest has them; empty cells come first."""
+    keys = [name for name in (RECORDING, FRAME) if name in manifest.table.columns]
+    rows = manifest.table.select(pl.int_range(pl.len()).alias("row"), *keys)
+    return rows.sort(*keys, "row", nulls_last=False)["row"].to_list() if keys else rows["row"].to_list()

@@ -6,13 +6,11 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Int8
 
+from facskit.datasets.corpora.reading.label_files import MISSING_CODE
 from facskit.errors import DatasetError
 from facskit.files import atomic_path
 
-__all__ = ["UNKNOWN_CODE", "label_codes", "read_lines", "read_numbers", "refuse_repeated", "write_exactly"]
-
-UNKNOWN_CODE = 9
-"""What the corpora's files, and the lists made from them, write for an AU that nobody could code."""
+__all__ = ["label_codes", "read_lines", "read_numbers", "refuse_repeated", "write_exactly"]
 
 
 def read_lines(path: Path) -> list[str]:
@@ -75,14 +73,14 @@ def label_codes(numbers: Float[np.ndarray, "rows aus"], path: Path) -> Int8[np.n
     Raises:
         DatasetError: There is another code.
     """
-    bad = ~np.isin(numbers, (0, 1, UNKNOWN_CODE))
+    bad = ~np.isin(numbers, (0, 1, MISSING_CODE))
     if bad.any():
         row, column = np.argwhere(bad)[0]
         raise DatasetError(
             f"{path}: line {row + 1}, column {column + 1}: found {numbers[row, column]:g}, "
             "expected 1 (present), 0 (absent) or 9 (can't be coded)"
         )
-    return np.where(numbers == UNKNOWN_CODE, -1, numbers).astype(np.int8)
+    return np.where(numbers == MISSING_CODE, -1, numbers).astype(np.int8)
 
 
 def refuse_repeated(images: Iterable[str], path: Path) -> None:

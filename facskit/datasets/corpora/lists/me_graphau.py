@@ -13,7 +13,6 @@ facskit. Findings name both.
 """
 
 import re
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,18 +28,19 @@ from facskit.datasets.corpora.lists.label_lists import (
     class_weights,
     columns_for,
     guess_list_corpus,
+    labelled_table,
+    merged,
     rows_by_part,
     weights_line,
-    who_is_in,
 )
 from facskit.datasets.corpora.lists.list_files import (
-    UNKNOWN_CODE,
     label_codes,
     read_lines,
     read_numbers,
     refuse_repeated,
     write_exactly,
 )
+from facskit.datasets.corpora.reading.label_files import MISSING_CODE
 from facskit.datasets.findings import Finding
 from facskit.datasets.fold import Fold
 from facskit.datasets.manifest import Manifest
@@ -57,6 +57,7 @@ __all__ = [
 
 FOLDS = 3
 """Number of published folds."""
+_EXCERPT = 5
 _LIST = re.compile(r"(?P<name>.+)_(?P<part>train|test)_(?:img_path|label|AU_relation)_fold(?P<fold>\d)\.txt")
 
 
@@ -67,9 +68,8 @@ def other_number(fold: int) -> int:
 
 def is_me_graphau(path: Path) -> bool:
     """Tell whether a path is one of the lists, their folder, or the folder above it."""
-    if path.is_file():
-        return _LIST.fullmatch(path.name) is not None
-    return any(_LIST.fullmatch(entry) for folder in (path, path / "list") for entry in _entries(folder))
+    names = [path.name] if path.is_file() else [*_entries(path), *_entries(path / "list")]
+    return any(map(_LIST.fullmatch, names))
 
 
 def read_me_graphau(path: Path, action_units: ActionUnitSet | None = None) -> LabelList:
@@ -100,12 +100,14 @@ def read_me_graphau(path: Path, action_units: ActionUnitSet | None = None) -> La
         both = [_read_one(folder, name, part, folds[0], action_units) for part in ("train", "test")]
     else:
         both = [_read_one(folder, name, "test", fold, action_units) for fold in sorted(folds, reverse=True)]
-    merged = _merged(both, folder)
+    whole = merged(both, folder)
+    if len(folds) > 1:  # all test lists: the corpus, not a part of it
+        whole = replace(whole, table=whole.table.drop(SPLIT))
     if len(folds) in {1, FOLDS}:
-        return merged
+        return whole
     sentence = f"found the test lists of {len(folds)} folds, expected one or all {FOLDS}; the others' rows are missing"
     warning = Finding(severity="warning", place=str(folder), sentence=sentence)
-    return replace(merged, findings=(*merged.findings, warning))
+    return replace(whole, findings=(*whole.findings, warning))
 
 
 def write_me_graphau_fold(manifest: Manifest, folder: Path, fold: Fold, name: str) -> tuple[Finding, ...]:
@@ -138,13 +140,10 @@ def write_me_graphau_folds(manifest: Manifest, folder: Path, corpus: str) -> tup
         DatasetError: Somebody is in none of the published parts, or a part is empty.
     """
     parts = rows_by_part(manifest, corpus)
-    empty = [number for number, rows in enumerate(parts, start=1) if not rows]
-    if empty:
-        raise DatasetError(f"{manifest.name}: nobody of part {empty[0]} of {corpus} is there, expected all parts")
     findings: dict[str, Finding] = {}
     for number in range(1, FOLDS + 1):
-        train = [row for other, rows in enumerate(parts, start=1) if other != number for row in rows]
-        rows = {"train": np.array(train), "test": np.array(parts[number - 1])}
+        others = [rows for other, rows in enumerate(parts, start=1) if other != number]
+        rows = {"train": np.concatenate(others), "test": np.array(parts[number - 1])}
         written = _write(manifest, Path(folder), corpus.upper(), other_number(number), rows)
         findings |= {finding.sentence: finding for finding in written}
     return tuple(findings.values())
@@ -157,7 +156,7 @@ def _write(
     for part, chosen in rows.items():
         labels = manifest.labels[chosen]
         images = manifest.table[IMAGE].gather(chosen).to_list()
-        codes = np.where(labels < 0, UNKNOWN_CODE, labels)
+        codes = np.where(labels < 0, MISSING_CODE, labels)
         write_exactly(_file(folder, name, part, "img_path", number), "".join(f"{image}\n" for image in images))
         write_exactly(_file(folder, name, part, "label", number), _lines(codes))
         if part == "train":
@@ -201,20 +200,17 @@ def _read_one(folder: Path, name: str, part: str, fold: int, action_units: Actio
     path, labels_path = (_file(folder, name, part, what, fold) for what in ("img_path", "label"))
     images = read_lines(path)
     refuse_repeated(images, path)
+    if len(images) > len(read_lines(labels_path)) == _EXCERPT:
+        raise DatasetError(
+            f"{labels_path}: found labels of {_EXCERPT} of {len(images):,} images; ME-GraphAU's authors publish the "
+            "lists of paths without labels, with excerpts of five lines in their place: prepare the corpus itself with "
+            "facskit prepare and --as me-graphau, which takes the same frames"
+        )
     labels = label_codes(read_numbers(labels_path, len(images)), labels_path)
     units = columns_for(labels.shape[1], str(labels_path), action_units)
-    paths = pl.Series(IMAGE, images, pl.String)
-    people, findings = who_is_in(paths, str(path))
-    table = pl.DataFrame({IMAGE: paths}).hstack(people)
-    table = table.with_columns(
-        *(
-            pl.Series(code, column, pl.Int8).replace(-1, None)
-            for code, column in zip(units.codes, labels.T, strict=True)
-        ),
-        pl.lit(part).alias(SPLIT),
-        _part_of(table[SUBJECT]),
-    )
-    corpus = guess_list_corpus(paths, people[SUBJECT])
+    table, findings = labelled_table(images, labels, units, str(path))
+    table = table.with_columns(pl.lit(part).alias(SPLIT), _part_of(table[SUBJECT]))
+    corpus = guess_list_corpus(table[IMAGE], table[SUBJECT])
     sentence = f"fold {fold} of ME-GraphAU is fold {other_number(fold)} of facskit, JAA-Net, FMAE-IAT and CIU"
     findings.append(Finding(severity="note", place=str(path), sentence=sentence))
     strangers = table.filter(pl.col("part") != other_number(fold))[SUBJECT].unique().sort().to_list()
@@ -227,23 +223,8 @@ def _read_one(folder: Path, name: str, part: str, fold: int, action_units: Actio
 
 def _part_of(subjects: pl.Series) -> pl.Series:
     """Return the published part of each subject, null for strangers."""
-    parts = {
-        name: number
-        for texts in AUTHORS_PARTS.values()
-        for number, text in enumerate(texts, 1)
-        for name in text.split()
-    }
+    parts: dict[str, int] = {}
+    for texts in AUTHORS_PARTS.values():
+        for number, text in enumerate(texts, start=1):
+            parts |= dict.fromkeys(text.split(), number)
     return subjects.replace_strict(parts, default=None, return_dtype=pl.Int64).alias("part")
-
-
-def _merged(lists: Sequence[LabelList], folder: Path) -> LabelList:
-    table = pl.concat([one.table for one in lists])
-    if table[SPLIT].n_unique() == 1:
-        table = table.drop(SPLIT)
-    twice = table[IMAGE].is_duplicated()
-    if twice.any():
-        image = table.filter(twice)[IMAGE][0]
-        raise DatasetError(f"{folder}: {image} stands in two of the lists; expected each image in one")
-    findings = {finding: None for one in lists for finding in one.findings}
-    corpus = guess_list_corpus(table[IMAGE], table[SUBJECT])
-    return replace(lists[0], table=table, findings=tuple(findings), corpus=corpus)

@@ -211,6 +211,7 @@ def _in_videos(coded: pl.DataFrame, videos: pl.DataFrame, places: FramePlaces, n
             str(group[MEDIA][0]),
             f"has {group[LENGTH][0]} frames, but {group.height} of the coded frames, {numbers}, are outside it with "
             f"frame offset {places.video_offset}; copy the video again, or set frame_offset",
+            "outside the video",
         )
     notes.drop(lost.with_columns(pl.col(MEDIA).alias("file")), "outside the video")
     return joined.filter(~beyond).with_columns(pl.col(MEDIA_FRAME).alias(POSITION)).drop(LENGTH)
@@ -237,12 +238,12 @@ def add_landmarks(
             notes.drop(placed, "no landmarks")
             return placed.clear()
         return placed
-    parts = [
-        group.hstack(landmark_columns(read(str(subject), str(recording), group[POSITION].to_list())).get_columns())
-        for (subject, recording), group in placed.group_by(_RECORDING, maintain_order=True)
-    ]
-    if not parts:
+    if placed.is_empty():
         return placed
+    parts = []
+    for (subject, recording), group in placed.group_by(_RECORDING, maintain_order=True):
+        points = read(str(subject), str(recording), group[POSITION].to_list())
+        parts.append(group.hstack(landmark_columns(points.astype(np.float32))))
     table = pl.concat(parts)
     without = table.filter(pl.col(LANDMARKS_X[30]).is_null())
     if without.height:

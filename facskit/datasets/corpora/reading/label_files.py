@@ -18,7 +18,7 @@ from facskit.datasets.corpora.reading.import_log import ImportLog, some_of
 __all__ = ["MISSING_CODE", "LabelFile", "read_code_lists", "read_code_tables"]
 
 MISSING_CODE = 9
-"""The code of BP4D and BP4D+ for "can't be coded"."""
+"""The code of BP4D and BP4D+, and of the lists made from corpora, for "can't be coded"."""
 
 _LAST_FRAME = 2**31
 _LINE = "line"
@@ -109,10 +109,16 @@ def _text(path: Path, notes: ImportLog) -> str | None:
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        notes.error(notes.relative(path), f"can't be read as text ({error}); copy it again from the release")
+        notes.error(
+            notes.relative(path),
+            f"can't be read as text ({error}); copy it again from the release",
+            "unreadable labels",
+        )
         return None
     if not text.strip():
-        notes.error(notes.relative(path), "found an empty file, expected one frame and its code per line")
+        notes.error(
+            notes.relative(path), "found an empty file, expected one frame and its code per line", "unreadable labels"
+        )
         return None
     return text
 
@@ -127,7 +133,9 @@ def _raw_table(file: LabelFile, units: ActionUnitSet, notes: ImportLog) -> pl.Da
     names = [name.strip().strip('"') for name in header.split(",")]
     if len(names) < 2 or _looks_like_codes(names):
         notes.error(
-            place, f"line 1: found no header with a name per column ({header.strip()[:60]!r}); expected AU numbers"
+            place,
+            f"line 1: found no header with a name per column ({header.strip()[:60]!r}); expected AU numbers",
+            "unreadable labels",
         )
         return None
     places = _columns(names)
@@ -135,14 +143,16 @@ def _raw_table(file: LabelFile, units: ActionUnitSet, notes: ImportLog) -> pl.Da
     twice = [unit.code for unit in units if named[unit] > 1]
     if twice:
         sentence = f"line 1: {', '.join(twice)} has two columns, so its codes can't be told; delete one of them"
-        notes.error(place, sentence)
+        notes.error(place, sentence, "doubled column")
         places = {unit: position for unit, position in places.items() if unit.code not in twice}
     missing = [unit.code for unit in units if unit not in places and unit.code not in twice]
     if missing:
-        notes.error(place, f"the column of {', '.join(missing)} is missing, so these AUs are unknown there")
+        notes.error(
+            place, f"the column of {', '.join(missing)} is missing, so these AUs are unknown there", "missing column"
+        )
     lines = _whole_lines(body, len(names), file, notes)
     if not lines:
-        notes.error(place, "found a header and no frames")
+        notes.error(place, "found a header and no frames", "unreadable labels")
         return None
     wanted = {0: FRAME, **{places[unit]: unit.code for unit in units if unit in places}}
     order = sorted(wanted)
@@ -174,7 +184,7 @@ def _whole_lines(body: str, cells: int, file: LabelFile, notes: ImportLog) -> di
         row = {SUBJECT: file.subject, RECORDING: file.recording, _FILE: notes.relative(file.path)}
         notes.drop(pl.DataFrame([{**row, FRAME: frame} for frame in frames]), "damaged label")
         found = line.count(",") + 1
-        notes.error(row[_FILE], f"line {number}: found {found} cells, the header has {cells}{more}")
+        notes.error(row[_FILE], f"line {number}: found {found} cells, the header has {cells}{more}", "damaged label")
     return {number: line for number, line in lines.items() if number not in broken}
 
 
@@ -234,7 +244,9 @@ def _report(rows: pl.DataFrame, flags: pl.DataFrame, codes: Sequence[int], notes
         what = "a frame number" if column == FRAME else expected
         label = row.get("unit", column) if column != FRAME else "frame"
         more = f"; {group.height - 1} more lines are damaged" if group.height > 1 else ""
-        notes.error(str(file), f"line {row[_LINE]}, {label}: found {row[column]!r}, expected {what}{more}")
+        notes.error(
+            str(file), f"line {row[_LINE]}, {label}: found {row[column]!r}, expected {what}{more}", "damaged label"
+        )
 
 
 def _without_repeats(table: pl.DataFrame, columns: Sequence[str], notes: ImportLog, by: str | None) -> pl.DataFrame:
@@ -247,9 +259,15 @@ def _without_repeats(table: pl.DataFrame, columns: Sequence[str], notes: ImportL
     for (file, contradictory), group in table.filter("repeated").group_by(_FILE, "contradictory", maintain_order=True):
         frames = some_of(group[FRAME].unique(maintain_order=True).cast(pl.String))
         if contradictory:
-            notes.error(str(file), f"lists frame {frames} more than once, with different codes; these can't be used")
+            notes.error(
+                str(file),
+                f"lists frame {frames} more than once, with different codes; these can't be used",
+                "listed twice",
+            )
         else:
-            notes.warning(str(file), f"lists frame {frames} more than once, with the same codes; used once")
+            notes.warning(
+                str(file), f"lists frame {frames} more than once, with the same codes; used once", "listed twice"
+            )
     notes.drop(table.filter("contradictory"), "listed twice with different codes")
     return (
         table.filter(~pl.col("contradictory"))

@@ -98,25 +98,20 @@ def point_file_position(name: str) -> int | None:
 
 
 def landmark_columns(points: Float[np.ndarray, "frames points 2"]) -> pl.DataFrame:
-    """Make the 136 landmark columns of 49 or 66 points.
+    """Make the 136 landmark columns of 49, 66 or 68 points.
 
     Args:
         points: NaN for a frame without landmarks.
 
     Returns:
-        Float32 columns `x_0` to `y_67`, null where there is no such point.
+        Columns `x_0` to `y_67` of the points' own precision, null where there is no such point.
     """
-    places = POINTS_49 if points.shape[1] == len(POINTS_49) else POINTS_66
-    everywhere = np.full((len(points), 68, 2), np.nan, np.float32)
+    places = {len(POINTS_49): POINTS_49, len(POINTS_66): POINTS_66}.get(points.shape[1], range(len(LANDMARKS_X)))
+    everywhere = np.full((len(points), len(LANDMARKS_X), 2), np.nan, points.dtype)
     everywhere[:, places] = points
-    table = pl.DataFrame(
-        {
-            name: everywhere[:, point, axis]
-            for axis, names in enumerate((LANDMARKS_X, LANDMARKS_Y))
-            for point, name in enumerate(names)
-        }
-    )
-    return table.fill_nan(None)
+    columns = {name: everywhere[:, point, 0] for point, name in enumerate(LANDMARKS_X)}
+    columns |= {name: everywhere[:, point, 1] for point, name in enumerate(LANDMARKS_Y)}
+    return pl.DataFrame(columns).fill_nan(None)
 
 
 def _points(values: Any, count: int) -> Float[np.ndarray, "points 2"]:  # noqa: ANN401

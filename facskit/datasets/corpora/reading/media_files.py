@@ -7,7 +7,7 @@ its number, and only names that are there are used.
 import os
 import re
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -16,13 +16,14 @@ import polars as pl
 
 from facskit.columns import RECORDING, SUBJECT
 from facskit.datasets.corpora.index import MEDIA
-from facskit.datasets.corpora.reading.import_log import ImportLog
+from facskit.datasets.corpora.reading.import_log import ImportLog, some_of
 from facskit.datasets.corpora.reading.media import MEMBER
-from facskit.errors import MediaError
+from facskit.datasets.findings import sentence_of
+from facskit.errors import DatasetError, MediaError
 from facskit.faces.images import IMAGE_SUFFIXES
 from facskit.faces.video import video_info
 
-__all__ = ["LENGTH", "NUMBER", "MediaUnit", "entries", "list_images", "list_videos", "one_per_recording"]
+__all__ = ["LENGTH", "NUMBER", "MediaUnit", "entries", "list_images", "list_videos", "one_per_recording", "only_folder"]
 
 NUMBER = "number"
 """Column with the number in an image's name."""
@@ -54,6 +55,29 @@ def entries(folder: Path) -> Iterator[Path]:
         yield from sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
 
 
+def only_folder(root: Path, corpus: str, find: Callable[[Path], Sequence[Path]], expected: str) -> Path:
+    """Return the one folder of a corpus at a place.
+
+    Args:
+        root: The corpus's folder, the one above it, or one inside it, as far as `find` understands these.
+        find: Lists the folders of such corpora at a place.
+        expected: What such a folder has, for the message.
+
+    Raises:
+        DatasetError: There is none, or there are several.
+    """
+    if not root.is_dir():
+        there = "a file" if root.exists() else "nothing there"
+        raise DatasetError(f"{root}: found {there}, expected a folder with {expected}")
+    found = find(root.resolve())
+    if not found:
+        raise DatasetError(f"{root}: found no label files of {corpus}, expected a folder with {expected}")
+    if len(found) > 1:
+        names = some_of(map(str, found))
+        raise DatasetError(f"{root}: found {len(found)} folders with label files ({names}); name the one you mean")
+    return found[0]
+
+
 def one_per_recording(units: Sequence[MediaUnit], notes: ImportLog) -> list[MediaUnit]:
     """Choose where several places have pictures of one recording: images before archives before videos.
 
@@ -64,13 +88,17 @@ def one_per_recording(units: Sequence[MediaUnit], notes: ImportLog) -> list[Medi
     with_images = {unit.subject for unit in units if unit.kind == "images"}
     for unit in sorted(units, key=lambda unit: (_PREFERENCE[unit.kind], unit.path)):
         if unit.kind == "zip" and unit.subject in with_images:
-            notes.note(notes.relative(unit.path), f"left unread, because {unit.subject} is unpacked beside it")
+            notes.note(
+                notes.relative(unit.path), f"left unread, because {unit.subject} is unpacked beside it", "left unread"
+            )
             continue
         first = chosen.setdefault((unit.subject, unit.recording), unit)
         if first is not unit:
             name = f"{unit.subject}/{unit.recording}"
             notes.note(
-                notes.relative(unit.path), f"left unread, because {notes.relative(first.path)} is {name} already"
+                notes.relative(unit.path),
+                f"left unread, because {notes.relative(first.path)} is {name} already",
+                "left unread",
             )
     return list(chosen.values())
 
@@ -85,24 +113,21 @@ def list_images(units: Sequence[MediaUnit], notes: ImportLog) -> pl.DataFrame:
         Columns `subject`, `recording`, `number` and `media`, sorted.
     """
     schema = pl.Schema({SUBJECT: pl.String(), RECORDING: pl.String(), NUMBER: pl.Int64(), MEDIA: pl.String()})
-    tables = [pl.DataFrame(schema=schema)]
+    rows: list[tuple[str, str, int, str]] = []
     for unit in units:
         if unit.kind == "video":
             continue
         found = _folder_images(unit, notes) if unit.kind == "images" else _archive_images(unit, notes)
-        recordings, numbers, names = [list(column) for column in zip(*found, strict=True)] or [[], [], []]
-        tables.append(
-            pl.DataFrame(
-                {RECORDING: recordings, NUMBER: numbers, MEDIA: names},
-                schema={RECORDING: pl.String, NUMBER: pl.Int64, MEDIA: pl.String},
-            ).select(pl.lit(unit.subject).alias(SUBJECT), RECORDING, NUMBER, MEDIA)
-        )
+        rows += [(unit.subject, *row) for row in found]
+    table = pl.DataFrame(rows, schema=schema, orient="row")
     keys = [SUBJECT, RECORDING, NUMBER]
-    table = pl.concat(tables).sort(*keys, MEDIA)
+    table = table.sort(*keys, MEDIA)
     again = table.filter(pl.struct(keys).is_duplicated())
     for (subject, recording), group in again.group_by(SUBJECT, RECORDING, maintain_order=True):
         first, second = group[MEDIA][0], group[MEDIA][1]
-        notes.warning(first, f"{second} has the same number in {subject}/{recording}; only the first is used")
+        notes.warning(
+            first, f"{second} has the same number in {subject}/{recording}; only the first is used", "doubled number"
+        )
     return table.unique(keys, keep="first", maintain_order=True)
 
 
@@ -123,16 +148,17 @@ def _archive_images(unit: MediaUnit, notes: ImportLog) -> list[tuple[str, int, s
         with zipfile.ZipFile(unit.path) as archive:
             names = archive.namelist()
     except (OSError, zipfile.BadZipFile) as error:
-        notes.error(place, f"can't be read as a zip archive ({error}); copy it again from the release")
+        notes.error(
+            place, f"can't be read as a zip archive ({error}); copy it again from the release", "unreadable archive"
+        )
         return []
-    matches = [(name, match) for name in names if (match := _IN_ARCHIVE.search(name))]
-    found = [
-        (f"T{int(match[1])}", int(match[2]), f"{place}{MEMBER}{name}")
-        for name, match in matches
-        if f".{match[3].lower()}" in IMAGE_SUFFIXES and not name.rpartition("/")[2].startswith(".")
-    ]
+    found = []
+    for name in names:
+        match = _IN_ARCHIVE.search(name)
+        if match and f".{match[3].lower()}" in IMAGE_SUFFIXES and not name.rpartition("/")[2].startswith("."):
+            found.append((f"T{int(match[1])}", int(match[2]), f"{place}{MEMBER}{name}"))
     if not found:
-        notes.error(place, "found no image such as F001/T1/0001.jpg in this archive")
+        notes.error(place, "found no image such as F001/T1/0001.jpg in this archive", "unreadable archive")
     return found
 
 
@@ -153,7 +179,7 @@ def list_videos(units: Sequence[MediaUnit], notes: ImportLog) -> pl.DataFrame:
         try:
             info = video_info(unit.path)
         except MediaError as error:
-            notes.error(place, str(error).removeprefix(f"{unit.path}: "))
+            notes.error(place, sentence_of(error, unit.path), "unreadable video")
             rows.append((unit.subject, unit.recording, place, 0))
             continue
         rows.append((unit.subject, unit.recording, place, info.frames))

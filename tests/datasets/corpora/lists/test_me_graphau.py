@@ -15,7 +15,7 @@ from facskit.datasets.corpora.lists.me_graphau import (
 )
 from facskit.datasets.folds import PublishedFolds, make_folds
 from facskit.errors import DatasetError
-from tests.datasets.corpora.list_trees import write_list_tree
+from tests.datasets.corpora.lists.list_trees import write_list_tree
 
 PATHS = "F007/T1/643.jpg\nF015/T2/12.jpg\n"
 LABELS = "0 0 0 0 0 1 1 0 0 9 0 0\n1 1 0 1 1 1 1 0 1 0 1 1\n"
@@ -53,6 +53,14 @@ def test_one_list(tmp_path: Path) -> None:
     assert [finding.sentence for finding in found.findings] == [
         "fold 1 of ME-GraphAU is fold 3 of facskit, JAA-Net, FMAE-IAT and CIU"
     ]
+
+
+def test_lists_as_the_authors_publish_them(tmp_path: Path) -> None:
+    path = one_fold(tmp_path)
+    path.write_text("".join(f"F007/T1/{frame}.jpg\n" for frame in range(40)))
+    (tmp_path / "BP4D_test_label_fold1.txt").write_text("0 0 0 0 0 1 1 0 0 0 0 0\n" * 5)
+    with pytest.raises(DatasetError, match=r"label_fold1.txt: .* 5 of 40 images; .*without labels"):
+        read_me_graphau(path)
 
 
 def test_folds_are_numbered_the_other_way_round(lists: Path) -> None:
