@@ -2,18 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import Any, get_args
 
-from facskit.models.attention_network import AttentionConfig, AttentionNetwork
-from facskit.models.compact_network import CompactConfig, CompactNetwork
+from facskit.models.attention_network import AttentionConfig
+from facskit.models.compact_network import CompactConfig
 from facskit.models.layers import FaceNetwork
 from facskit.models.masked_autoencoder import AutoencoderConfig
-from facskit.models.vision_transformer import VisionTransformer, ViTConfig
+from facskit.models.vision_transformer import ViTConfig
 
 __all__ = ["ModelConfig", "build_model", "config_from_dict", "config_to_dict"]
 
 ModelConfig = ViTConfig | CompactConfig | AttentionConfig
-"""Every network that recognises; the `kind` field tells which."""
+"""Every network that recognises; the `kind` field tells which. This is the only place that lists them."""
 
 
 def build_model(config: ModelConfig, num_outputs: int) -> FaceNetwork:
@@ -31,13 +31,7 @@ def build_model(config: ModelConfig, num_outputs: int) -> FaceNetwork:
     """
     if num_outputs < 1:
         raise ValueError(f"num_outputs must be at least 1, got {num_outputs}")
-    match config:
-        case ViTConfig():
-            return VisionTransformer(config, num_outputs)
-        case CompactConfig():
-            return CompactNetwork(config, num_outputs)
-        case AttentionConfig():
-            return AttentionNetwork(config, num_outputs)
+    return config.build(num_outputs)
 
 
 def config_to_dict(config: ModelConfig | AutoencoderConfig) -> dict[str, object]:
@@ -51,19 +45,13 @@ def config_from_dict(values: Mapping[str, object]) -> ModelConfig | AutoencoderC
     Raises:
         ValueError: The kind is unknown, a field is missing, unknown, of another type or out of range.
     """
-    known: dict[str, ModelConfig | AutoencoderConfig] = {
-        "vit": ViTConfig(),
-        "compact": CompactConfig(),
-        "attention": AttentionConfig(),
-        "mae": AutoencoderConfig(encoder=ViTConfig(drop_path=0.0)),
-    }
+    known: dict[str, type[Any]] = {each.kind: each for each in (*get_args(ModelConfig), AutoencoderConfig)}
     kind = values.get("kind")
     if not isinstance(kind, str) or kind not in known:
         raise ValueError(f"model kind must be one of {', '.join(known)}, got {kind!r}")
-    default = known[kind]
-    _check_fields(kind, values, config_to_dict(default))
-    arguments: dict[str, Any] = {name: _frozen(value) for name, value in values.items()}
-    return type(default)(**arguments)
+    _check_fields(kind, values, config_to_dict(known[kind]()))
+    config: ModelConfig | AutoencoderConfig = known[kind](**{name: _frozen(value) for name, value in values.items()})
+    return config
 
 
 def _check_fields(kind: str, values: Mapping[str, object], defaults: Mapping[str, object]) -> None:
