@@ -137,13 +137,15 @@ def refuse_known_people(start: Body | None, session: Session, fold: Fold) -> Non
     """
     if start is None or not len(fold.test):
         return
+    origin = session.manifest.origin
+    tested = People(corpus=None if origin is None else origin.corpus, subjects=fold.test_subjects)
     trained = people_of_weights(start.provenance)
     if not trained and start.kind == "recognizer":
         session.say(f"It isn't known whom {start.name} was trained on; people to test on may be among them.")
     for people in trained:
-        known = shared_people(people, People(corpus=_corpus(session), subjects=fold.test_subjects))
+        known = shared_people(people, tested)
         if start.kind == "recognizer":
-            refuse_shared_people(people.corpus, people.subjects, session.manifest.origin, fold.test_subjects)
+            refuse_shared_people(people.corpus, people.subjects, origin, fold.test_subjects)
         if known:
             session.say(
                 f"{start.name} may know {len(known):,} of the people to test on, {known[0][1]} for example: "
@@ -155,10 +157,6 @@ def mention_untaught(recipe: Recipe, session: Session, fold: Fold) -> None:
     """Say which labels and places the training part can't teach."""
     for sentence in describe_untaught(recipe, session.manifest, fold):
         session.say(sentence)
-
-
-def _corpus(session: Session) -> str | None:
-    return None if session.manifest.origin is None else session.manifest.origin.corpus
 
 
 def _initial_branches(recipe: Recipe, start: Body | None) -> dict[str, str]:
