@@ -103,7 +103,7 @@ def _train_intervention(out: Path) -> None:
     train(replace(recipe, objective=objective), run)
     print_networks(run)
     _CONSOLE.print(
-        "The balanced teacher was the imbalanced network with its answers moved by the action units' rates: a tour is too "
+        "The balanced teacher was the imbalanced network with its answers moved by the units' rates: a tour is too "
         f"short to train one.\nAll three networks:  facskit train {INTERVENTION}"
     )
     _CONSOLE.print("\nWhere the unbiased network looks for each action unit:")

@@ -16,7 +16,7 @@ cross-validation/
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -33,7 +33,7 @@ from facskit.experiments.network_run import (
 )
 from facskit.experiments.recipe import About, ObjectiveConfig, Recipe
 from facskit.experiments.recipe_files import describe_difference, format_recipe, read_recipe
-from facskit.experiments.run_parts import Feeds, assemble_run
+from facskit.experiments.run_parts import assemble_run
 from facskit.experiments.scoring import PREDICTIONS, scoring_of
 from facskit.experiments.session import Session
 from facskit.models.checkpoints import load_checkpoint, read_checkpoint_info
@@ -117,33 +117,26 @@ def train_fold(
     if run.finished or not isinstance(recipe.objective, StagedConfig):
         return train_network(recipe, out, session, claim=claim)
     _check_reused(recipe, root, session.folds[recipe.data.fold - 1])
-    rehearsed = _rehearse(recipe, session)
+    before = _rehearse(recipe, session)
     open_run(recipe, out, session, claim)
     if run.finished:  # by another process, while this one waited
         return run
-    folders = _train_stages(recipe, root, session, rehearsed)
+    folders = _train_stages(recipe, root, session, before)
     session.say(f"Network {len(folders) + 1} of {len(folders) + 1}, the last: {out}")
-    before = Predecessors(
+    last = replace(
+        before[_LAST],
         networks={name: load_checkpoint(RunDirectory(folder).weights)[0] for name, folder in folders.items()},
-        provenance=_provenance(recipe, folders, rehearsed.starts[_LAST]),
-        feeds=rehearsed.feeds,
-        start=rehearsed.starts[_LAST],
+        provenance=_provenance(recipe, folders, before[_LAST].start),
     )
-    return train_network(recipe, out, session, before=before)
+    return train_network(recipe, out, session, before=last)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Rehearsed:
-    """What was built and looked at before the first training, for all networks of the fold."""
+def _rehearse(recipe: Recipe, session: Session) -> dict[str, Predecessors]:
+    """Build all networks once, with untrained stages: a mistake shows now, not after the first trainings.
 
-    feeds: Feeds
-    """The batches."""
-    starts: Mapping[str, Body | None]
-    """The initial weights by stage, if there are any; those of the last network under `_LAST`."""
-
-
-def _rehearse(recipe: Recipe, session: Session) -> _Rehearsed:
-    """Build all networks once, with untrained stages: a mistake shows now, not after the first trainings."""
+    Returns:
+        For each stage, and for the last network under `_LAST`: the batches and the initial weights.
+    """
     fold = session.folds[recipe.data.fold - 1]
     stages = {name: stage_recipe(recipe, name) for name in _config(recipe).stage_names}
     starts = {}
@@ -152,10 +145,11 @@ def _rehearse(recipe: Recipe, session: Session) -> _Rehearsed:
         refuse_known_people(starts[name], session, fold)
     mention_untaught(recipe, session, fold)
     networks = {name: assemble_model(stage) for name, stage in stages.items()}
-    return _Rehearsed(feeds=assemble_run(recipe, session, fold, stages=networks).feeds, starts=starts)
+    feeds = assemble_run(recipe, session, fold, stages=networks).feeds
+    return {name: Predecessors(feeds=feeds, start=start) for name, start in starts.items()}
 
 
-def _train_stages(recipe: Recipe, root: Path, session: Session, rehearsed: _Rehearsed) -> dict[str, Path]:
+def _train_stages(recipe: Recipe, root: Path, session: Session, before: Mapping[str, Predecessors]) -> dict[str, Path]:
     """Train the first-stage networks that aren't finished yet, in their order; return their folders."""
     names = _config(recipe).stage_names
     folders = {name: stage_folder(recipe, root, name) for name in names}
@@ -166,9 +160,7 @@ def _train_stages(recipe: Recipe, root: Path, session: Session, rehearsed: _Rehe
             session.say(f"Network {number} of {len(names) + 1}, {name}: finished in {folder}")
         else:
             session.say(f"Network {number} of {len(names) + 1}, {name}: {folder}")
-            train_network(
-                stage, folder, session, before=Predecessors(feeds=rehearsed.feeds, start=rehearsed.starts[name])
-            )
+            train_network(stage, folder, session, before=before[name])
         if session.fabric.is_global_zero and (folder / PREDICTIONS).exists() and not (folder / "results.md").exists():
             scoring_of(stage, session).report([folder], folder)
     return folders
