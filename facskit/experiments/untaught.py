@@ -29,7 +29,7 @@ def untaught_labels(recipe: Recipe, manifest: Manifest, fold: Fold) -> dict[str,
     expressions = recipe.data.expression_set
     if expressions is not None:
         shown = set(manifest.expression_indices(expressions)[fold.train].tolist())
-        missing = [name for place, name in enumerate(expressions) if place not in shown]
+        missing: list[str] = [name for place, name in enumerate(expressions) if place not in shown]
         return {"never present": missing} if missing else {}
     labels, codes = manifest.labels[fold.train], np.array(recipe.data.unit_set.codes)
     present, absent = ((labels == state).any(axis=0) for state in (LabelState.PRESENT, LabelState.ABSENT))

@@ -34,6 +34,7 @@ from facskit.faces.alignment import WholeImage
 from facskit.interfaces.report_printing import print_networks
 from facskit.models.attention_network import AttentionConfig
 from facskit.models.checkpoints import load_checkpoint, read_checkpoint_info, save_checkpoint
+from facskit.models.layers import FaceNetwork
 from facskit.models.vision_transformer import ViTConfig
 from facskit.objectives.attention_regression import AttentionRegressionConfig
 from facskit.objectives.causal_intervention import CausalInterventionConfig
@@ -315,7 +316,7 @@ def test_a_post_compensated_teacher_needs_one_stage(recipe: Recipe, tmp_path: Pa
 
 def test_a_student_may_start_from_the_imbalanced_network(recipe: Recipe, whole: Path) -> None:
     session = Session.open(recipe)
-    networks = {
+    networks: dict[str, FaceNetwork] = {
         name: load_checkpoint(whole / folder / "weights.safetensors")[0]
         for name, folder in zip(CIU.stage_names, NETWORKS, strict=False)
     }
