@@ -1,9 +1,10 @@
 """From a recipe to the objects that carry it out: manifest, folds, loaders, model, objective.
 
-This is the one place that knows all kinds of everything; each union is taken apart by one `match`.
+Networks and objectives build themselves from their configs; of folds this is the place that knows all kinds.
 """
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -32,18 +33,13 @@ from facskit.datasets.packed import packaged_faces
 from facskit.datasets.samples import Batch
 from facskit.errors import DatasetError, RecipeError
 from facskit.experiments.initial_weights import load_body
-from facskit.experiments.recipe import DataConfig, Recipe, taught_attention
+from facskit.experiments.recipe import DataConfig, Recipe
+from facskit.experiments.untaught import refuse_unknown_places
 from facskit.faces.alignment import CropRecipe
-from facskit.models.attention_network import AttentionConfig
 from facskit.models.build import build_model
-from facskit.models.compact_network import CompactConfig
 from facskit.models.layers import FaceNetwork
-from facskit.models.vision_transformer import ViTConfig
-from facskit.objectives.causal_intervention import CausalIntervention, CausalInterventionConfig, Teachers
-from facskit.objectives.expression import ExpressionClassification, ExpressionConfig
-from facskit.objectives.identity_adversarial import IdentityAdversarial, IdentityAdversarialConfig
+from facskit.objectives.config import TrainingPart
 from facskit.objectives.objective import Objective
-from facskit.objectives.occurrence import Occurrence, OccurrenceConfig
 
 __all__ = [
     "assemble_folds",
@@ -195,56 +191,38 @@ def assemble_model(recipe: Recipe) -> FaceNetwork:
     model = build_model(recipe.model, recipe.data.num_outputs)
     if recipe.initial_weights:
         load_body(model, recipe.initial_weights, recipe.data.unit_set)
-    match recipe.model:
-        case CompactConfig():
-            model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        case ViTConfig() | AttentionConfig():
-            pass
     return model
 
 
 def assemble_objective(
-    recipe: Recipe, model: FaceNetwork, manifest: Manifest, fold: Fold, teachers: Teachers | None = None
+    recipe: Recipe, model: FaceNetwork, manifest: Manifest, fold: Fold, stages: Mapping[str, FaceNetwork] | None = None
 ) -> Objective[Batch]:
     """Join model and loss; class weights and subjects come from the training part alone.
 
     Args:
-        teachers: The networks that causal intervention learns from.
+        stages: The finished networks that a staged objective learns from, by name.
 
     Raises:
-        DatasetError: No training face has a known expression, for an objective that learns them, or there are no
+        DatasetError: The training part lacks something that the objective learns from, such as known expressions or
             landmarks to teach attention with.
     """
-    labels, units = torch.from_numpy(manifest.labels[fold.train]), recipe.data.unit_set
-    _check_landmarks(recipe, manifest)
-    match recipe.objective:
-        case OccurrenceConfig() as config:
-            return Occurrence(model, config, labels, units)
-        case IdentityAdversarialConfig() as config:
-            return IdentityAdversarial(model, config, _subject_counts(recipe, manifest, fold), labels, units)
-        case CausalInterventionConfig() as config:
-            assert teachers is not None  # the stages come first
-            counts = _subject_counts(recipe, manifest, fold)
-            return CausalIntervention(model, config, teachers, units, labels, counts)
-        case ExpressionConfig() as config:
-            assert recipe.data.expression_set is not None  # the recipe was checked
-            shown = manifest.expression_indices(recipe.data.expression_set)[fold.train]
-            try:
-                return ExpressionClassification(model, config, torch.from_numpy(shown))
-            except ValueError as error:
-                raise DatasetError(f"{manifest.name}: fold {fold.index}: {error}") from error
+    refuse_unknown_places(recipe, manifest, fold)
+    expressions = recipe.data.expression_set
+    shown = None if expressions is None else torch.from_numpy(manifest.expression_indices(expressions)[fold.train])
+    part = TrainingPart(
+        units=recipe.data.unit_set,
+        labels=torch.from_numpy(manifest.labels[fold.train]),
+        expressions=shown,
+        subject_counts=_subject_counts(recipe, manifest, fold),
+        stages=stages or {},
+    )
+    try:
+        return recipe.objective.build(model, part)
+    except ValueError as error:
+        raise DatasetError(f"{manifest.name}: fold {fold.index}: {error}") from error
 
 
 def _subject_counts(recipe: Recipe, manifest: Manifest, fold: Fold) -> list[int]:
     """Count the training images of each person whom an identity objective knows."""
     images = Counter(manifest.subjects[fold.train].tolist())
     return [images[name] for name in head_subjects(recipe.data, manifest, fold)]
-
-
-def _check_landmarks(recipe: Recipe, manifest: Manifest) -> None:
-    taught = taught_attention(recipe.objective)
-    if taught is not None and taught.weight and manifest.all_landmarks is None:
-        raise DatasetError(
-            f"{manifest.name}: found no landmark columns x_0..x_67 and y_0..y_67, which attention is taught with; add "
-            "them, or set the attention's weight to 0"
-        )

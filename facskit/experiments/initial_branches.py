@@ -40,7 +40,7 @@ def branch_sources(units: ActionUnitSet, given: ActionUnitSet) -> dict[str, str]
 
 
 @torch.no_grad()
-def load_branches(model: AttentionNetwork, path: Path, units: ActionUnitSet) -> dict[str, str]:
+def load_branches(model: AttentionNetwork, path: Path, units: ActionUnitSet) -> None:
     """Replace region layers, and the branches and answers that the file has something for; the others stay fresh.
 
     Args:
@@ -48,29 +48,21 @@ def load_branches(model: AttentionNetwork, path: Path, units: ActionUnitSet) -> 
         path: A weight file of an attention network.
         units: The network's action units; `NO_ACTION_UNITS` takes the region layers alone.
 
-    Returns:
-        As `branch_sources`.
-
     Raises:
         CheckpointError: The file is missing or damaged, or holds another network.
     """
     stored, info = load_checkpoint(path)
     _check_model(path, model.config, info.model)
     sources = branch_sources(units, info.action_units)
-    ours, theirs = units.codes, info.action_units.codes
-    pairs = [(ours.index(code), theirs.index(source)) for code, source in sources.items()]
     state = stored.state_dict()
     for name, value in model.state_dict().items():
-        if name.startswith(_OF_UNITS) and value.ndim:
-            shares, given = (
-                value.unflatten(0, (model.num_outputs, -1)),
-                state[name].unflatten(0, (info.num_outputs, -1)),
-            )
-            for own, source in pairs:
-                shares[own].copy_(given[source])
-        else:
+        if not name.startswith(_OF_UNITS) or not value.ndim:
             value.copy_(state[name])
-    return sources
+            continue
+        # Branches lie one after the other in the first dimension; unflattening gives each its own place.
+        ours, theirs = value.unflatten(0, (model.num_outputs, -1)), state[name].unflatten(0, (info.num_outputs, -1))
+        for code, source in sources.items():
+            ours[units.codes.index(code)].copy_(theirs[info.action_units.codes.index(source)])
 
 
 def _check_model(path: Path, own: AttentionConfig, stored: ModelConfig) -> None:

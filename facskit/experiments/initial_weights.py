@@ -9,9 +9,9 @@ safetensors file with the parameter names of the published masked autoencoders.
 import hashlib
 import math
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import safetensors
 import safetensors.torch
@@ -29,7 +29,7 @@ from facskit.models.positions import resize_positions
 from facskit.models.vision_transformer import ViTConfig
 from facskit.models.weight_files import find_weights
 
-__all__ = ["describe_body", "describe_start", "load_body"]
+__all__ = ["Body", "describe_body", "describe_start", "load_body", "provenance_of_start"]
 
 _HEAD = "head."
 """A head never fits another set of action units, so it is never taken over and may be missing."""
@@ -43,7 +43,7 @@ _POSITIONS = "pos_embed"
 
 
 @torch.no_grad()
-def load_body(model: FaceNetwork, weights: str | Path, units: ActionUnitSet = NO_ACTION_UNITS) -> dict[str, str]:
+def load_body(model: FaceNetwork, weights: str | Path, units: ActionUnitSet = NO_ACTION_UNITS) -> None:
     """Replace a network's weights, except its head, by a file's; a pre-trained autoencoder may lack the last norm.
 
     An attention network takes the region layers, and for every action unit that the file has a branch for (its own or a
@@ -57,17 +57,14 @@ def load_body(model: FaceNetwork, weights: str | Path, units: ActionUnitSet = NO
         units: What the network's first outputs mean; only attention networks need it, and without it take the region
             layers alone.
 
-    Returns:
-        For an attention network, code of an action unit -> code of the file's unit whose branch it took, without the
-        fresh ones; for others nothing.
-
     Raises:
         CheckpointError: The file is missing or damaged, or a parameter is missing, unknown, or has another shape, or
             the position embeddings don't belong to a square grid, or an attention network differs from the file's.
     """
     path = _find(weights)
     if isinstance(model, AttentionNetwork):
-        return load_branches(model, path, units)
+        load_branches(model, path, units)
+        return
     try:
         stored = safetensors.torch.load_file(path)
     except (OSError, safetensors.SafetensorError) as error:
@@ -80,59 +77,75 @@ def load_body(model: FaceNetwork, weights: str | Path, units: ActionUnitSet = NO
     for name, value in own.items():
         if name in stored and not name.startswith(_HEAD):
             value.copy_(stored[name])
-    return {}
 
 
-def describe_body(weights: str | Path) -> dict[str, Any]:
-    """Say where a training started, for the provenance of what comes out of it.
+@dataclass(frozen=True, kw_only=True)
+class Body:
+    """What is known of the weights that a training starts from."""
+
+    name: str
+    """Name of the file, with that of its run's folder."""
+    sha256: str
+    """Digest of the whole file."""
+    kind: Literal["recognizer", "autoencoder", "unknown"]
+    """What the file holds; `unknown` for a bare file without a description."""
+    licence: str = "unknown"
+    """Licence of the weights."""
+    action_units: ActionUnitSet = NO_ACTION_UNITS
+    """What a recogniser's first outputs mean."""
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    """What the file says of itself."""
+
+    @property
+    def training_subjects(self) -> list[str]:
+        """Names of those it was trained on, as far as the file says: also before, where its own training started."""
+        known = [self.provenance.get(key) for key in ("training_subjects", "initial_training_subjects")]
+        return sorted({str(name) for names in known if isinstance(names, list) for name in names})
+
+
+def describe_body(weights: str | Path) -> Body:
+    """Read what a weight file says of itself, and the file's digest; look once and hand it down.
 
     Args:
         weights: As for `load_body`.
-
-    Returns:
-        JSON-ready values: `name` and `sha256` of the file, `kind` (`recognizer`, `autoencoder` or `unknown` for a bare
-        file), `licence` (`unknown` for a bare file), `training_subjects` (names, empty when the file names none, those
-        of the weights that its own training started from included), and the file's own `provenance`.
 
     Raises:
         CheckpointError: There is no such file, or it's damaged.
     """
     path = _find(weights)
     with path.open("rb") as file:
-        entries: dict[str, Any] = {"name": _name(path), "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
     if not _described(path):
-        return entries | {"kind": "unknown", "licence": "unknown", "training_subjects": [], "provenance": {}}
+        return Body(name=_name(path), sha256=digest, kind="unknown")
     info = read_weight_info(path)
-    known = [info.provenance.get(key) for key in ("training_subjects", "initial_training_subjects")]
-    subjects = {str(name) for names in known if isinstance(names, list) for name in names}
-    return entries | {
-        "kind": "autoencoder" if isinstance(info, EncoderInfo) else "recognizer",
-        "licence": info.licence,
-        "training_subjects": sorted(subjects),
-        "provenance": dict(info.provenance),
-    }
+    return Body(
+        name=_name(path),
+        sha256=digest,
+        kind="autoencoder" if isinstance(info, EncoderInfo) else "recognizer",
+        licence=info.licence,
+        action_units=NO_ACTION_UNITS if isinstance(info, EncoderInfo) else info.action_units,
+        provenance=dict(info.provenance),
+    )
 
 
-def describe_start(weights: str | Path) -> dict[str, Any]:
-    """Say which weights a training starts from, and on whom those were trained: they are no strangers either.
+def describe_start(weights: str | Path) -> Body | None:
+    """Return what `describe_body` says, or None for a training that starts from nothing, whose `weights` are empty."""
+    return describe_body(weights) if weights else None
 
-    Args:
-        weights: As for `load_body`; empty for a training that starts from nothing.
+
+def provenance_of_start(start: Body | None) -> dict[str, Any]:
+    """Say which weights a training started from, and on whom those were trained: they are no strangers either.
 
     Returns:
         Entries for the provenance of what comes out: `initial_weights`, and if there are such weights
         `initial_training_subjects` and `initial_people`, which says whose names they are.
-
-    Raises:
-        CheckpointError: There is no such file, or it's damaged.
     """
-    if not weights:
+    if start is None:
         return {"initial_weights": ""}
-    start = describe_body(weights)
     return {
-        "initial_weights": {key: start[key] for key in ("name", "sha256", "kind", "licence")},
-        "initial_training_subjects": start["training_subjects"],
-        "initial_people": [asdict(people) for people in people_of_weights(start["provenance"])],
+        "initial_weights": {key: getattr(start, key) for key in ("name", "sha256", "kind", "licence")},
+        "initial_training_subjects": start.training_subjects,
+        "initial_people": [asdict(people) for people in people_of_weights(start.provenance)],
     }
 
 

@@ -1,6 +1,7 @@
 """Training one network in a folder of its own: claimed, trained, tested on the people left out, and written last."""
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -9,37 +10,40 @@ from typing import Any
 from torch import nn
 
 from facskit.datasets.fold import Fold
-from facskit.datasets.loaders import EpochLoader
 from facskit.datasets.people import People, people_of_weights, refuse_shared_people, shared_people
-from facskit.experiments.assemble import Part
+from facskit.datasets.samples import Batch
+from facskit.experiments.assemble import assemble_loader
 from facskit.experiments.initial_branches import branch_sources
-from facskit.experiments.initial_weights import describe_body, describe_start
-from facskit.experiments.intervention.weights import write_intervention_weights
+from facskit.experiments.initial_weights import Body, describe_start, provenance_of_start
 from facskit.experiments.recipe import Recipe
 from facskit.experiments.recipe_files import describe_difference, format_recipe
 from facskit.experiments.run_parts import Feeds, assemble_run
-from facskit.experiments.scoring import RunScoring, scoring_of
+from facskit.experiments.scoring import scoring_of
 from facskit.experiments.session import Session
-from facskit.models.checkpoints import CheckpointInfo, read_checkpoint_info, save_checkpoint
+from facskit.experiments.untaught import describe_untaught, untaught_labels
+from facskit.files import write_text
+from facskit.models.attention_network import AttentionConfig
+from facskit.models.checkpoints import CheckpointInfo, save_checkpoint
 from facskit.models.layers import FaceNetwork
-from facskit.models.weight_files import find_weights
-from facskit.objectives.causal_intervention import CausalIntervention, Teachers
-from facskit.training.loop import EpochEnd, TrainingPlan, fit
+from facskit.objectives.objective import Objective
+from facskit.training.loop import fit
 from facskit.training.run_directory import RunDirectory
 
-__all__ = ["Predecessors", "open_run", "refuse_known_people", "train_network"]
+__all__ = ["Predecessors", "mention_untaught", "open_run", "refuse_known_people", "train_network"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Predecessors:
-    """What a network gets from the ones trained before it in the same fold."""
+    """What a network gets from those trained before it in the same fold, and from whoever looked at the fold first."""
 
-    teachers: Teachers | None = None
-    """Those that causal intervention learns from."""
+    networks: Mapping[str, FaceNetwork] = field(default_factory=dict)
+    """Those that a staged objective learns from, by name."""
     provenance: Mapping[str, Any] = field(default_factory=dict)
     """What its weight file must say about them."""
     feeds: Feeds | None = None
-    """Batches that are open already."""
+    """Batches that are open already; then the people and labels of the fold have been looked at too."""
+    start: Body | None = None
+    """The initial weights, which were looked at then, if there are any."""
 
 
 def train_network(
@@ -55,8 +59,6 @@ def train_network(
     Nothing is written, nor `claim` called, before everything is built.
 
     Args:
-        recipe: The recipe of this run.
-        session: The faces and the runtime.
         claim: What to call before the folder is made.
         before: What comes from networks trained before.
 
@@ -66,29 +68,43 @@ def train_network(
         FacskitError: The loss is no longer a number, or somebody asked the run to stop.
     """
     fold, run = session.folds[recipe.data.fold - 1], RunDirectory(out)
-    if not run.finished and before.feeds is None:  # whoever opened the batches has looked at the people too
-        refuse_known_people(recipe, session, fold)
-    parts = None if run.finished else assemble_run(recipe, session, fold, teachers=before.teachers, feeds=before.feeds)
+    if run.finished:
+        open_run(recipe, out, session, claim)
+        return run
+    start = before.start
+    if before.feeds is None:
+        start = describe_start(recipe.initial_weights)
+        refuse_known_people(start, session, fold)
+        mention_untaught(recipe, session, fold)
+    parts = assemble_run(recipe, session, fold, stages=before.networks, feeds=before.feeds)
     open_run(recipe, out, session, claim)
-    if parts is None or run.finished:
+    if run.finished:  # by another process, while this one waited
         return run
     session.introduce(recipe, fold, parts.model)
-    _mention_start(recipe, session)
-    plan = TrainingPlan(
-        training=recipe.training,
-        optimizer=recipe.optimizer,
-        batch_size=recipe.data.loader.batch_size,
-        runtime=recipe.runtime,
-    )
+    branches = _initial_branches(recipe, start)
+    _mention_start(recipe, session, start, branches)
+    provenance = _provenance(recipe, session, fold) | provenance_of_start(start)
+    if branches:
+        provenance["initial_branches"] = branches
+    info = partial(_describe_weights, recipe, {**provenance, **before.provenance})
     scoring = scoring_of(recipe, session)
-    describe = partial(_describe_weights, recipe, session, fold, before.provenance)
-    watch = _watch(recipe, scoring, parts.feeds.scored, partial(_keep, recipe, run, describe))
-    fit(parts.objective, parts.feeds.training, plan, run=run, fabric=session.fabric, on_epoch_end=watch)
+
+    def watch(epoch: int, model: nn.Module) -> dict[str, float]:
+        """Keep weights on the way, and score the validation subjects for the log alone."""
+        if recipe.training.keeps(epoch):
+            assert isinstance(model, FaceNetwork)
+            thresholds = (recipe.evaluation.fixed_threshold,) * len(recipe.data.unit_set)
+            save_checkpoint(run.kept_weights(epoch), model, info(thresholds, epoch))
+        validation = parts.feeds.scored.get("validation")
+        if validation is None or not recipe.evaluation.validate_each_epoch:
+            return {}
+        return scoring.after_epoch(model, validation)
+
+    fit(parts.objective, parts.feeds.training, recipe.plan, run=run, fabric=session.fabric, on_epoch_end=watch)
     if session.fabric.is_global_zero:
         thresholds = scoring.test(parts.model, parts.feeds.scored, run.path)
-        if isinstance(parts.objective, CausalIntervention):
-            write_intervention_weights(recipe, session, fold, parts.objective, run.path)
-        save_checkpoint(run.weights, parts.model, describe(thresholds))
+        _look_back(recipe, session, fold, parts.objective, run.path)
+        save_checkpoint(run.weights, parts.model, info(thresholds))
         run.drop_snapshots()
     session.fabric.barrier()
     return run
@@ -113,100 +129,77 @@ def open_run(recipe: Recipe, out: Path, session: Session, claim: Callable[[], No
         session.say(f"{out}: this run is finished; its weights are in {run.weights.name}")
 
 
-def refuse_known_people(recipe: Recipe, session: Session, fold: Fold) -> None:
+def refuse_known_people(start: Body | None, session: Session, fold: Fold) -> None:
     """Refuse to test on people whose labels the initial weights were trained with; say so where it isn't certain.
-
-    Args:
-        recipe: The recipe of a run.
 
     Raises:
         DatasetError: People to test on are among those.
     """
-    if not recipe.initial_weights or not len(fold.test):
+    if start is None or not len(fold.test):
         return
-    start = describe_body(recipe.initial_weights)
-    trained = people_of_weights(start["provenance"])
-    if not trained and start["kind"] == "recognizer":
-        session.say(f"It isn't known whom {start['name']} was trained on; people to test on may be among them.")
+    origin = session.manifest.origin
+    tested = People(corpus=None if origin is None else origin.corpus, subjects=fold.test_subjects)
+    trained = people_of_weights(start.provenance)
+    if not trained and start.kind == "recognizer":
+        session.say(f"It isn't known whom {start.name} was trained on; people to test on may be among them.")
     for people in trained:
-        known = shared_people(people, People(corpus=_corpus(session), subjects=fold.test_subjects))
-        if start["kind"] == "recognizer":
-            refuse_shared_people(people.corpus, people.subjects, session.manifest.origin, fold.test_subjects)
+        known = shared_people(people, tested)
+        if start.kind == "recognizer":
+            refuse_shared_people(people.corpus, people.subjects, origin, fold.test_subjects)
         if known:
             session.say(
-                f"{start['name']} may know {len(known):,} of the people to test on, {known[0][1]} for example: "
+                f"{start.name} may know {len(known):,} of the people to test on, {known[0][1]} for example: "
                 "it was trained on people of these names."
             )
 
 
-def _corpus(session: Session) -> str | None:
-    return None if session.manifest.origin is None else session.manifest.origin.corpus
+def mention_untaught(recipe: Recipe, session: Session, fold: Fold) -> None:
+    """Say which labels and places the training part can't teach."""
+    for sentence in describe_untaught(recipe, session.manifest, fold):
+        session.say(sentence)
 
 
-def _mention_start(recipe: Recipe, session: Session) -> None:
+def _initial_branches(recipe: Recipe, start: Body | None) -> dict[str, str]:
+    """Say which branch of the initial weights started which branch of an attention network."""
+    if start is None or not isinstance(recipe.model, AttentionConfig):
+        return {}
+    return branch_sources(recipe.data.unit_set, start.action_units)
+
+
+def _mention_start(recipe: Recipe, session: Session, start: Body | None, branches: Mapping[str, str]) -> None:
     """Say what a reader of the result may trip over in the weights that the training starts from."""
-    start = describe_start(recipe.initial_weights)["initial_weights"]
-    if start and start["licence"] != recipe.licence:
+    if start is None:
+        return
+    if start.licence != recipe.licence:
         session.say(
-            f"The training starts from {start['name']}, whose licence is {start['licence']}; the new weights will say "
+            f"The training starts from {start.name}, whose licence is {start.licence}; the new weights will say "
             f"{recipe.licence}, as in the recipe: check that they may."
         )
-    branches = _initial_branches(recipe)
     others = [f"{unit} from {given}" for unit, given in branches.items() if unit != given]
     fresh = [unit for unit in recipe.data.unit_set.codes if unit not in branches]
-    if start and branches and (others or fresh):
+    if branches and (others or fresh):
         told = [*others, *(f"{unit} starts anew" for unit in fresh)]
-        session.say(f"Branches of {start['name']} are taken over by action unit; {', '.join(told)}.")
+        session.say(f"Branches of {start.name} are taken over by action unit; {', '.join(told)}.")
 
 
-def _initial_branches(recipe: Recipe) -> dict[str, str]:
-    """Say which branch of the initial weights started which branch of an attention network."""
-    if recipe.model.kind != "attention" or not recipe.initial_weights:
-        return {}
-    given = read_checkpoint_info(find_weights(recipe.initial_weights)).action_units
-    return branch_sources(recipe.data.unit_set, given)
+def _look_back(recipe: Recipe, session: Session, fold: Fold, objective: Objective[Batch], folder: Path) -> None:
+    """Write beside the weights what the objective made of its training images."""
+
+    def images() -> Iterator[Batch]:
+        loader = assemble_loader(recipe, session.manifest, fold, "train", session.fabric, plain=True)
+        for batch in loader.batches(0):
+            yield batch.to(session.fabric.device)
+        loader.close()
+
+    with session.fabric.autocast():
+        told = objective.look_back(images())
+    for name, content in told.items():
+        write_text(folder / f"{name}.json", json.dumps(content, indent=2) + "\n")
 
 
-def _watch(
-    recipe: Recipe,
-    scoring: RunScoring,
-    scored: Mapping[Part, EpochLoader],
-    keep: Callable[[int, nn.Module], None],
-) -> EpochEnd:
-    """Return what scores the validation subjects after each epoch, for the log alone, and keeps weights on the way."""
-
-    def watch(epoch: int, model: nn.Module) -> dict[str, float]:
-        keep(epoch, model)
-        if not (recipe.evaluation.validate_each_epoch and "validation" in scored):
-            return {}
-        return scoring.after_epoch(model, scored["validation"])
-
-    return watch
-
-
-def _keep(
-    recipe: Recipe,
-    run: RunDirectory,
-    describe: Callable[[tuple[float, ...], int], CheckpointInfo],
-    epoch: int,
-    model: nn.Module,
-) -> None:
-    every, last = recipe.training.keep_every, recipe.training.epochs
-    if every and (epoch in {1, last} or epoch % every == 0):
-        assert isinstance(model, FaceNetwork)
-        thresholds = (recipe.evaluation.fixed_threshold,) * len(recipe.data.unit_set)
-        save_checkpoint(run.kept_weights(epoch), model, describe(thresholds, epoch))
-
-
-def _describe_weights(
-    recipe: Recipe,
-    session: Session,
-    fold: Fold,
-    more: Mapping[str, Any],
-    thresholds: tuple[float, ...],
-    epoch: int | None = None,
-) -> CheckpointInfo:
-    provenance: dict[str, Any] = {
+def _provenance(recipe: Recipe, session: Session, fold: Fold) -> dict[str, Any]:
+    """Say what a network is trained on, apart from where it starts."""
+    entries: dict[str, Any] = {
         "recipe": recipe.name,
         "paper": recipe.about.paper,
         "manifest": recipe.data.manifest,
@@ -214,13 +207,17 @@ def _describe_weights(
         "training_images": len(fold.train),
         "training_subjects": list(fold.train_subjects),
         "seed": recipe.runtime.seed,
-        "epoch": "last" if epoch is None else epoch,
+        "epoch": "last",
         "epochs": recipe.training.epochs,
         "threshold": recipe.evaluation.threshold if recipe.evaluation.threshold.startswith("validation") else "fixed",
-        **describe_start(recipe.initial_weights),
-        **({"initial_branches": branches} if (branches := _initial_branches(recipe)) else {}),
-        **more,
     }
+    untaught = untaught_labels(recipe, session.manifest, fold)
+    return entries | ({"untaught": untaught} if untaught else {})
+
+
+def _describe_weights(
+    recipe: Recipe, provenance: Mapping[str, Any], thresholds: tuple[float, ...], epoch: int | None = None
+) -> CheckpointInfo:
     return CheckpointInfo(
         model=recipe.model,
         action_units=recipe.data.unit_set,
@@ -229,5 +226,5 @@ def _describe_weights(
         normalization=recipe.data.normalization,
         thresholds=thresholds,
         licence=recipe.licence,
-        provenance=provenance,
+        provenance={**provenance, "epoch": "last" if epoch is None else epoch},
     )

@@ -9,14 +9,11 @@ from typing import Annotated
 from facskit.configurations import BY_KIND
 from facskit.datasets.loaders import LoaderConfig
 from facskit.datasets.unlabelled.loader import PretrainingAugmentation, ResizeFlip
-from facskit.experiments.recipe import About
+from facskit.experiments.base_recipe import BaseRecipe
 from facskit.experiments.reconstruction_pictures import PicturesConfig
 from facskit.faces.alignment import CropRecipe, WholeImage
 from facskit.models.masked_autoencoder import AutoencoderConfig
 from facskit.objectives.reconstruction import ReconstructionConfig
-from facskit.training.loop import TrainingConfig
-from facskit.training.optimization import OptimizerConfig
-from facskit.training.runtime import RuntimeConfig
 
 __all__ = ["PretrainRecipe", "PretrainingDataConfig"]
 
@@ -50,13 +47,9 @@ class PretrainingDataConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PretrainRecipe:
+class PretrainRecipe(BaseRecipe):
     """A whole pre-training; running the same recipe again gives the same weights."""
 
-    name: str
-    """Short name, which also names the trained weights."""
-    about: About = field(default_factory=About)
-    """What it reproduces."""
     data: PretrainingDataConfig = field(default_factory=PretrainingDataConfig)
     """Faces."""
     model: AutoencoderConfig = field(default_factory=AutoencoderConfig)
@@ -65,28 +58,12 @@ class PretrainRecipe:
     """A masked autoencoder to start from: a file or a name that `facskit weights` lists; empty starts from nothing."""
     objective: ReconstructionConfig = field(default_factory=ReconstructionConfig)
     """The loss."""
-    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
-    """The update rule."""
-    training: TrainingConfig = field(default_factory=TrainingConfig)
-    """Length of the run."""
-    runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
-    """Device, precision and seed."""
     pictures: PicturesConfig = field(default_factory=PicturesConfig)
     """Reconstructions to look at."""
-    keep_every: int = 0
-    """Epochs between two encoders that are kept in `encoders/`, for curves of what they are good for; 0 keeps none but
-    the last."""
-    licence: str = "Apache-2.0"
-    """Licence of the trained weights; those from restricted images are restricted too."""
 
     def __post_init__(self) -> None:
         """Check the parts against each other."""
-        if not self.name.strip():
-            raise ValueError("name must not be empty")
-        if not self.licence.strip():
-            raise ValueError("licence must not be empty")
-        if self.keep_every < 0:
-            raise ValueError(f"keep_every must be at least 0, got {self.keep_every}")
+        super().__post_init__()
         if not self.model.decoder_depth:
             raise ValueError("model.decoder_depth must be at least 1 to learn from removed patches, got 0")
         size = self.model.encoder.image_size
@@ -94,18 +71,3 @@ class PretrainRecipe:
             raise ValueError(
                 f"data.crop.size must be the {size} px of model.encoder.image_size, got {self.data.crop.size}"
             )
-        if self.optimizer.warmup_epochs > self.training.epochs:
-            raise ValueError(
-                f"optimizer.warmup_epochs must be at most the {self.training.epochs} of training.epochs, "
-                f"got {self.optimizer.warmup_epochs:g}"
-            )
-
-    @property
-    def effective_batch(self) -> int:
-        """Images per update, over all processes and accumulated batches."""
-        return self.data.loader.batch_size * self.training.accumulate * self.runtime.devices
-
-    @property
-    def learning_rate(self) -> float:
-        """The rate after warm-up, which follows from `base_lr` and the effective batch."""
-        return self.optimizer.peak_rate(self.effective_batch)

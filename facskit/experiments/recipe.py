@@ -4,7 +4,7 @@ Reading and writing is in `recipe_files`; turning a recipe into objects is in `a
 """
 
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from facskit.action_units import ActionUnitSet
 from facskit.configurations import BY_KIND
@@ -12,41 +12,23 @@ from facskit.datasets.augmentation import AugmentationConfig
 from facskit.datasets.folds import FoldsConfig, HoldOut
 from facskit.datasets.loaders import LoaderConfig
 from facskit.evaluation.protocols import Protocol
+from facskit.experiments.base_recipe import About, BaseRecipe
 from facskit.expressions import ExpressionSet
 from facskit.faces.alignment import CropRecipe, EyeSimilarityCrop
 from facskit.faces.normalization import Normalization
 from facskit.models.attention_targets import CENTRE_RULES
 from facskit.models.build import ModelConfig
 from facskit.models.compact_network import CompactConfig
-from facskit.objectives.attention_regression import AttentionRegressionConfig
+from facskit.objectives.attention_regression import taught_attention
 from facskit.objectives.causal_intervention import CausalInterventionConfig
 from facskit.objectives.expression import ExpressionConfig
 from facskit.objectives.identity_adversarial import IdentityAdversarialConfig
 from facskit.objectives.occurrence import OccurrenceConfig
-from facskit.training.loop import TrainingConfig
-from facskit.training.optimization import OptimizerConfig
-from facskit.training.runtime import RuntimeConfig
 
-__all__ = ["About", "DataConfig", "EvaluationConfig", "ObjectiveConfig", "Recipe", "taught_attention"]
+__all__ = ["About", "DataConfig", "EvaluationConfig", "ObjectiveConfig", "Recipe"]
 
 ObjectiveConfig = OccurrenceConfig | IdentityAdversarialConfig | CausalInterventionConfig | ExpressionConfig
-"""Every objective there is; the `kind` field tells which."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class About:
-    """What a recipe reproduces, for its reader."""
-
-    paper: str = "our choice"
-    """The paper whose experiment this is."""
-    table: str = "none"
-    """Where the paper reports it."""
-    expected: str = "not measured yet"
-    """The score to expect, with its measure."""
-    hardware: str = "any"
-    """What it was run on, or is meant for."""
-    hours: float = 0.0
-    """Time the whole recipe takes there; 0 if nobody measured it."""
+"""Every objective on labelled faces; the `kind` field tells which. This is the only place that lists them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,13 +119,9 @@ class EvaluationConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recipe:
+class Recipe(BaseRecipe):
     """A whole experiment; running the same recipe again gives the same result."""
 
-    name: str
-    """Short name, which also names the trained weights."""
-    about: About = field(default_factory=About)
-    """What it reproduces."""
     data: DataConfig = field(default_factory=DataConfig)
     """Faces and labels."""
     model: Annotated[ModelConfig, BY_KIND] = field(default_factory=CompactConfig)
@@ -154,46 +132,32 @@ class Recipe:
     network from imbalanced network, and so on."""
     objective: Annotated[ObjectiveConfig, BY_KIND] = field(default_factory=OccurrenceConfig)
     """The loss."""
-    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
-    """The update rule."""
-    training: TrainingConfig = field(default_factory=TrainingConfig)
-    """Length of the run."""
-    runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
-    """Device, precision and seed."""
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     """Scores."""
-    licence: str = "Apache-2.0"
-    """Licence of the trained weights; those from a restricted corpus are restricted too."""
 
     def __post_init__(self) -> None:
         """Check the parts against each other."""
-        if not self.name.strip():
-            raise ValueError("name must not be empty")
+        super().__post_init__()
         if self.model.image_size != self.data.crop.size:
             raise ValueError(
                 f"data.crop.size must be the {self.model.image_size} px of model.image_size, got {self.data.crop.size}"
             )
         self._check_labels()
         self._check_attention()
-        if self.optimizer.warmup_epochs > self.training.epochs:
-            raise ValueError(
-                f"optimizer.warmup_epochs must be at most the {self.training.epochs} of training.epochs, "
-                f"got {self.optimizer.warmup_epochs:g}"
-            )
 
     def _check_labels(self) -> None:
         """Check that labels, loss and scores are about the same thing."""
         units, expressions = self.data.unit_set, self.data.expression_set
-        learned = self.objective.kind
         if units and expressions is not None:
             raise ValueError(
                 "data.action_units and data.expressions can't both be learned yet: an objective learns one or the "
                 "other, so one of them must be none"
             )
-        if isinstance(self.objective, ExpressionConfig) != (expressions is not None):
+        learns = self.objective.learns
+        if learns != ("action_units" if expressions is None else "expressions"):
             found = f"data.action_units {self.data.action_units} and data.expressions {self.data.expressions}"
-            wanted = "expressions, and action_units none" if learned == "expression" else "action_units"
-            raise ValueError(f"objective.kind {learned} needs data.{wanted}, got {found}")
+            wanted = "expressions, and action_units none" if learns == "expressions" else "action_units"
+            raise ValueError(f"objective.kind {self.objective.kind} needs data.{wanted}, got {found}")
         dataset = self.evaluation.dataset
         if dataset != "none" and (dataset in {"raf-db", "affectnet-8"}) != (expressions is not None):
             labels = "action units" if expressions is None else "expressions"
@@ -206,34 +170,14 @@ class Recipe:
 
     def _check_attention(self) -> None:
         """Check that attention is only taught to a network that has some, and where its maps are known."""
-        taught = taught_attention(self.objective)
+        key, taught = taught_attention(self.objective) or ("", None)
         if taught is None or not taught.weight:
             return
-        above = "objective.occurrence" if isinstance(self.objective, IdentityAdversarialConfig) else "objective"
-        key, kind = f"{above}.attention.weight", self.model.kind
-        if kind != "attention":
-            raise ValueError(f"{key} must be 0 unless model.kind is attention, got {taught.weight:g} for {kind}")
+        if not self.model.attentive:
+            attentive = " or ".join(each.kind for each in get_args(ModelConfig) if each.attentive)
+            raise ValueError(
+                f"{key}.weight must be 0 unless model.kind is {attentive}, got {taught.weight:g} for {self.model.kind}"
+            )
         unknown = [unit.code for unit in self.data.unit_set if unit.number not in CENTRE_RULES]
         if unknown:
-            raise ValueError(f"{key} must be 0 with {', '.join(unknown)}, whose place in a face has no rule")
-
-    @property
-    def effective_batch(self) -> int:
-        """Images per update, over all processes and accumulated batches."""
-        return self.data.loader.batch_size * self.training.accumulate * self.runtime.devices
-
-    @property
-    def learning_rate(self) -> float:
-        """The rate after warm-up, which follows from `base_lr` and the effective batch."""
-        return self.optimizer.peak_rate(self.effective_batch)
-
-
-def taught_attention(objective: ObjectiveConfig) -> AttentionRegressionConfig | None:
-    """Return what an objective teaches a network's attention; None for one that never does."""
-    match objective:
-        case OccurrenceConfig() | CausalInterventionConfig():
-            return objective.attention
-        case IdentityAdversarialConfig():
-            return objective.occurrence.attention
-        case ExpressionConfig():
-            return None
+            raise ValueError(f"{key}.weight must be 0 with {', '.join(unknown)}, whose place in a face has no rule")

@@ -12,13 +12,15 @@ from facskit.configurations import plain_values, read_configuration, written_val
 from facskit.errors import RecipeError
 from facskit.experiments.pretraining_recipe import PretrainRecipe
 from facskit.experiments.recipe import Recipe
+from facskit.models.masked_autoencoder import AutoencoderConfig
+from facskit.objectives.reconstruction import ReconstructionConfig
 
 __all__ = ["AnyRecipe", "describe_difference", "find_recipes", "format_recipe", "read_recipe"]
 
 AnyRecipe = TypeVar("AnyRecipe", Recipe, PretrainRecipe)
 """A kind of recipe."""
 
-_COMMANDS: dict[type, str] = {Recipe: "facskit train", PretrainRecipe: "facskit pretrain"}
+_COMMANDS: dict[type | None, str] = {Recipe: "facskit train", PretrainRecipe: "facskit pretrain"}
 
 
 class _Loader(yaml.SafeLoader):
@@ -71,7 +73,8 @@ def find_recipes(folder: Path, wanted: type[Recipe] | type[PretrainRecipe]) -> l
     found = []
     for path in sorted(folder.rglob("*.yaml")):
         with contextlib.suppress(RecipeError):
-            found += [path] if _kind(_content(path)) in {wanted, None} else []
+            if _kind(_content(path)) in {wanted, None}:
+                found.append(path)
     return found
 
 
@@ -85,11 +88,11 @@ def _content(path: Path) -> Any:  # noqa: ANN401 - whatever the file holds
         raise RecipeError(f"{path}: {_yaml_sentence(error)}.") from error
 
 
-def _kind(content: Any) -> type[Any] | None:  # noqa: ANN401 - whatever the file holds
+def _kind(content: Any) -> type[Recipe] | type[PretrainRecipe] | None:  # noqa: ANN401 - whatever the file holds
     """Tell which kind of recipe a file holds by what it trains; None if it doesn't say."""
     sections = [content.get(name) for name in ("model", "objective")] if isinstance(content, Mapping) else []
     kinds = [section.get("kind") for section in sections if isinstance(section, Mapping)]
-    if "mae" in kinds or "reconstruction" in kinds:
+    if AutoencoderConfig.kind in kinds or ReconstructionConfig.kind in kinds:
         return PretrainRecipe
     return Recipe if any(kinds) else None
 

@@ -1,6 +1,5 @@
 """What the commands `train`, `cross-validate` and `evaluate` do: one run, all runs, or the scores of a weight file."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,13 +9,11 @@ from facskit.evaluation.reports import Report
 from facskit.experiments.analysis.networks_report import score_networks, write_networks
 from facskit.experiments.analysis.weight_scores import evaluate
 from facskit.experiments.intervention.stages import train_fold
-from facskit.experiments.network_run import train_network
 from facskit.experiments.recipe import Recipe
 from facskit.experiments.recipe_files import describe_difference, format_recipe
 from facskit.experiments.scoring import PREDICTIONS, scoring_of
 from facskit.experiments.session import Session
-from facskit.objectives.causal_intervention import CausalInterventionConfig
-from facskit.training.run_directory import RunDirectory, claim_folder
+from facskit.training.run_directory import claim_folder
 
 __all__ = ["cross_validate", "evaluate", "train"]
 
@@ -34,7 +31,7 @@ def train(recipe: Recipe, out: Path) -> tuple[Path, Report | ExpressionReport | 
         FacskitError: The loss is no longer a number, or somebody asked the run to stop.
     """
     session = Session.open(recipe)
-    run = _train_fold(recipe, out, session, root=out)
+    run = train_fold(recipe, out, session, root=out)
     if not (session.fabric.is_global_zero and (out / PREDICTIONS).exists()):
         return run.weights, None
     return run.weights, _report(recipe, session, [out], out)
@@ -67,7 +64,7 @@ def cross_validate(recipe: Recipe, out: Path) -> Report | ExpressionReport | Non
         for fold in session.folds:
             folders.append(out / f"fold-{fold.index}-seed-{seed}")
             one = _recipe_of_run(recipe, fold.index, seed)
-            _train_fold(one, folders[-1], session, root=out, claim=claim)
+            train_fold(one, folders[-1], session, root=out, claim=claim)
     if not session.fabric.is_global_zero:
         return None
     return _report(recipe, session, folders, out)
@@ -78,17 +75,8 @@ def _recipe_of_run(recipe: Recipe, fold: int, seed: int) -> Recipe:
     return replace(recipe, data=replace(recipe.data, fold=fold), runtime=replace(recipe.runtime, seed=seed))
 
 
-def _train_fold(
-    recipe: Recipe, out: Path, session: Session, *, root: Path, claim: Callable[[], None] | None = None
-) -> RunDirectory:
-    """Train and test one fold in its folder, all its networks if the objective has stages."""
-    if isinstance(recipe.objective, CausalInterventionConfig):
-        return train_fold(recipe, out, session, root=root, claim=claim)
-    return train_network(recipe, out, session, claim=claim)
-
-
 def _report(recipe: Recipe, session: Session, runs: list[Path], out: Path) -> Report | ExpressionReport:
     report = scoring_of(recipe, session).report(runs, out)
-    if isinstance(recipe.objective, CausalInterventionConfig):
+    if recipe.objective.stage_names:
         write_networks(score_networks(out), out)
     return report

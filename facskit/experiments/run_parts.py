@@ -1,5 +1,6 @@
 """Everything a run needs, built before the run begins: a mistake in the recipe shows before anything is written."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from facskit.datasets.fold import Fold
@@ -10,7 +11,7 @@ from facskit.experiments.assemble import Part, assemble_loader, assemble_model, 
 from facskit.experiments.recipe import Recipe
 from facskit.experiments.session import Session
 from facskit.models.layers import FaceNetwork
-from facskit.objectives.causal_intervention import CausalInterventionConfig, Teachers
+from facskit.objectives.config import StagedConfig
 from facskit.objectives.objective import Objective
 from facskit.training.runtime import seed_everything
 
@@ -40,14 +41,19 @@ class RunParts:
 
 
 def assemble_run(
-    recipe: Recipe, session: Session, fold: Fold, *, teachers: Teachers | None = None, feeds: Feeds | None = None
+    recipe: Recipe,
+    session: Session,
+    fold: Fold,
+    *,
+    stages: Mapping[str, FaceNetwork] | None = None,
+    feeds: Feeds | None = None,
 ) -> RunParts:
     """Seed the process and build what one run needs.
 
     Args:
         recipe: The recipe of this run.
         session: The faces and the runtime.
-        teachers: The networks that causal intervention learns from.
+        stages: The finished networks that a staged objective learns from, by name.
         feeds: Batches of this fold and seed that are open already.
 
     Raises:
@@ -56,10 +62,9 @@ def assemble_run(
     """
     seed_everything(recipe.runtime.seed, session.fabric.global_rank)
     model = assemble_model(recipe)
-    if isinstance(recipe.objective, CausalInterventionConfig) and recipe.objective.student == "imbalanced":
-        assert teachers is not None  # the stages come first
-        model.load_state_dict(teachers.imbalanced.state_dict())
-    objective = assemble_objective(recipe, model, session.manifest, fold, teachers)
+    if stages and isinstance(recipe.objective, StagedConfig) and recipe.objective.starts_from is not None:
+        model.load_state_dict(stages[recipe.objective.starts_from].state_dict())
+    objective = assemble_objective(recipe, model, session.manifest, fold, stages)
     return RunParts(model=model, objective=objective, feeds=feeds or _open_feeds(recipe, session, fold))
 
 

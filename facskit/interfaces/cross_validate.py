@@ -16,6 +16,6 @@ def main(words: Sequence[str]) -> int:
     report = cross_validate(command.recipe, command.out)
     if report is not None:
         print_report(report, command.out)
-        if command.recipe.objective.kind == "causal-intervention":
+        if command.recipe.objective.stage_names:
             print_networks(command.out)
     return 0

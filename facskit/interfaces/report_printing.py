@@ -11,6 +11,8 @@ from facskit.experiments.analysis.networks_report import networks_table, score_n
 __all__ = ["print_networks", "print_report", "table_console"]
 
 _WIDTH_IN_FILES = 140
+_NEAR_CHANCE = 0.6
+"""ROC-AUC below which a teacher is called no better than guessing."""
 
 
 def print_report(report: Report | ExpressionReport, folder: Path) -> None:
@@ -34,6 +36,11 @@ def print_networks(folder: Path) -> None:
     console = table_console()
     console.print(networks_table(score_networks(folder)).to_terminal())
     console.print(f"Results of all networks by action unit: {folder / 'networks.md'}", soft_wrap=True)
+    for teacher in compare_networks(folder)[:-1]:
+        score = teacher.macro["roc_auc"]
+        if score < _NEAR_CHANCE:
+            sentence = f"The {teacher.name} network is near chance (ROC-AUC {100 * score:.1f} %; guessing has 50 %)"
+            console.print(f"{sentence}, so the last network learned next to nothing from it.", soft_wrap=True)
 
 
 def table_console() -> Console:

@@ -17,7 +17,7 @@ def main(words: Sequence[str]) -> int:
     weights, report = train(command.recipe, command.out)
     if report is not None:
         print_report(report, command.out)
-        if command.recipe.objective.kind == "causal-intervention":
+        if command.recipe.objective.stage_names:
             print_networks(command.out)
     Console(highlight=False, soft_wrap=True).print(f"Weights: {weights}")
     return 0

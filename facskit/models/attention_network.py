@@ -5,14 +5,14 @@ branches' convolutions side by side. `docs/ciu.md` tells how the parts that the 
 """
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import ClassVar, Literal, get_args
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from facskit.models.layers import AttentiveNetwork, Look
+from facskit.models.layers import AttentiveNetwork, Look, NetworkConfig
 from facskit.models.region_layers import PatchNorm, RegionLayer
 from facskit.models.unit_branches import BranchConfig, UnitBranches, UnitHeads
 
@@ -23,10 +23,11 @@ MAP_SCALE = 4
 
 
 @dataclass(frozen=True, kw_only=True)
-class AttentionConfig(BranchConfig):
+class AttentionConfig(BranchConfig, NetworkConfig):
     """Shape of the attention network; the defaults are CIU's, where the paper names them."""
 
     kind: Literal["attention"] = "attention"
+    attentive: ClassVar[bool] = True
     image_size: int = 176
     """Side of the square crop, in pixels (paper: l); a multiple of 16."""
     unit_width: int = 8
@@ -47,6 +48,10 @@ class AttentionConfig(BranchConfig):
             raise ValueError(f"unit_width must be at least 1, got {self.unit_width}")
         if self.patch_norm not in get_args(PatchNorm):
             raise ValueError(f"patch_norm must be one of {', '.join(get_args(PatchNorm))}, got {self.patch_norm!r}")
+
+    def build(self, num_outputs: int) -> "AttentionNetwork":
+        """Return the network with fresh weights, in training mode."""
+        return AttentionNetwork(self, num_outputs)
 
     @property
     def map_size(self) -> int:

@@ -1,14 +1,14 @@
 """The networks that recognise, and the way from a config to its network."""
 
-from facskit.models.attention_network import AttentionConfig, AttentionNetwork
-from facskit.models.compact_network import CompactConfig, CompactNetwork
+from facskit.models.attention_network import AttentionConfig
+from facskit.models.compact_network import CompactConfig
 from facskit.models.layers import FaceNetwork
-from facskit.models.vision_transformer import VisionTransformer, ViTConfig
+from facskit.models.vision_transformer import ViTConfig
 
 __all__ = ["ModelConfig", "build_model"]
 
 ModelConfig = ViTConfig | CompactConfig | AttentionConfig
-"""Every network that recognises; the `kind` field tells which."""
+"""Every network that recognises; the `kind` field tells which. This is the only place that lists them."""
 
 
 def build_model(config: ModelConfig, num_outputs: int) -> FaceNetwork:
@@ -26,10 +26,4 @@ def build_model(config: ModelConfig, num_outputs: int) -> FaceNetwork:
     """
     if num_outputs < 1:
         raise ValueError(f"num_outputs must be at least 1, got {num_outputs}")
-    match config:
-        case ViTConfig():
-            return VisionTransformer(config, num_outputs)
-        case CompactConfig():
-            return CompactNetwork(config, num_outputs)
-        case AttentionConfig():
-            return AttentionNetwork(config, num_outputs)
+    return config.build(num_outputs)

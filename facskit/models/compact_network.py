@@ -14,13 +14,13 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from facskit.models.layers import FaceNetwork
+from facskit.models.layers import FaceNetwork, NetworkConfig
 
 __all__ = ["CompactConfig", "CompactNetwork", "LocatedPooling"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class CompactConfig:
+class CompactConfig(NetworkConfig):
     """Shape of the compact network."""
 
     kind: Literal["compact"] = "compact"
@@ -54,6 +54,10 @@ class CompactConfig:
             raise ValueError(f"image_size must be a multiple of {2 ** len(self.widths)}, got {self.image_size}")
         if not 0.0 <= self.dropout < 1.0:
             raise ValueError(f"dropout must be in [0, 1), got {self.dropout}")
+
+    def build(self, num_outputs: int) -> "CompactNetwork":
+        """Return the network with fresh weights, in training mode."""
+        return CompactNetwork(self, num_outputs)
 
     @property
     def grid(self) -> int:

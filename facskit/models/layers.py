@@ -19,6 +19,7 @@ __all__ = [
     "FaceNetwork",
     "Look",
     "Network",
+    "NetworkConfig",
     "PatchEmbedding",
 ]
 
@@ -89,6 +90,20 @@ class FaceNetwork(Network):
         """
         logits: Tensor = self.head(self.features(images))
         return logits
+
+
+class NetworkConfig(ABC):
+    """What a recipe and a weight file say about a recogniser; a frozen dataclass with a `kind` derives from it."""
+
+    kind: str
+    image_size: int
+    """Side of the square crops, in pixels."""
+    attentive: ClassVar[bool] = False
+    """Whether it builds an `AttentiveNetwork`, which can be taught where to look."""
+
+    @abstractmethod
+    def build(self, num_outputs: int) -> FaceNetwork:
+        """Return the network with fresh weights, in training mode."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -12,14 +12,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from facskit.models.layers import LAYER_NORM_EPSILON, Block, FaceNetwork, PatchEmbedding
+from facskit.models.layers import LAYER_NORM_EPSILON, Block, FaceNetwork, NetworkConfig, PatchEmbedding
 from facskit.models.positions import sincos_positions
 
 __all__ = ["SIZES", "ViTConfig", "VisionTransformer", "encoder_layer"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class ViTConfig:
+class ViTConfig(NetworkConfig):
     """Shape of a Vision Transformer; `dataclasses.replace(SIZES["B"], image_size=112)` changes a named size."""
 
     kind: Literal["vit"] = "vit"
@@ -59,6 +59,10 @@ class ViTConfig:
             raise ValueError(f"drop_path must be in [0, 1), got {self.drop_path}")
         if self.pooling not in {"mean", "class-token"}:
             raise ValueError(f"pooling must be mean or class-token, got {self.pooling!r}")
+
+    def build(self, num_outputs: int) -> "VisionTransformer":
+        """Return the network with fresh weights, in training mode."""
+        return VisionTransformer(self, num_outputs)
 
     @property
     def grid(self) -> int:

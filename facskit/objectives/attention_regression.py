@@ -1,7 +1,8 @@
 """Teach an attentive network where to look: attention regression on maps drawn around each action unit's centres."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -12,7 +13,7 @@ from facskit.datasets.samples import Batch
 from facskit.models.attention_targets import attention_targets
 from facskit.models.layers import AttentiveNetwork, FaceNetwork
 
-__all__ = ["AttentionRegression", "AttentionRegressionConfig", "Observation", "attention_loss"]
+__all__ = ["AttentionRegression", "AttentionRegressionConfig", "Observation", "attention_loss", "taught_attention"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +51,26 @@ class Observation:
     """The attention loss times its weight; zero if it's off."""
     terms: dict[str, Tensor]
     """What to log: `attention`, the loss without its weight; nothing if it's off."""
+
+
+def taught_attention(config: Any, key: str = "objective") -> tuple[str, AttentionRegressionConfig] | None:  # noqa: ANN401 - any dataclass
+    """Find what an objective teaches a network's attention, however deep in its config.
+
+    Args:
+        config: The objective's config, or a section of it.
+        key: What the recipe calls that.
+
+    Returns:
+        The section's key in the recipe and the section, such as `objective.attention`; None for an objective that never
+        teaches attention.
+    """
+    for entry in fields(config):
+        value, inner = getattr(config, entry.name), f"{key}.{entry.name}"
+        if isinstance(value, AttentionRegressionConfig):
+            return inner, value
+        if is_dataclass(value) and (found := taught_attention(value, inner)) is not None:
+            return found
+    return None
 
 
 def attention_loss(

@@ -5,19 +5,20 @@ from the labels and from the second one's answers, each image more from the side
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int8
 from torch import Tensor
 
 from facskit.action_units import ActionUnitSet
-from facskit.datasets.samples import Batch
+from facskit.datasets.samples import Batch, LabelState
 from facskit.models.layers import FaceNetwork
 from facskit.objectives.attention_regression import AttentionRegression, AttentionRegressionConfig
-from facskit.objectives.feature_force import feature_force
+from facskit.objectives.config import StagedConfig, TrainingPart
 from facskit.objectives.identity_term import IdentityReversalConfig, IdentityTerm
 from facskit.objectives.intervention_risk import (
     Granularity,
@@ -27,8 +28,10 @@ from facskit.objectives.intervention_risk import (
     risk_terms,
     teacher_losses,
 )
-from facskit.objectives.objective import Objective, StepOutput
+from facskit.objectives.intervention_weights import INTERVENTION_WEIGHTS, describe_intervention_weights
+from facskit.objectives.objective import StepOutput
 from facskit.objectives.occurrence import OccurrenceConfig, at_least_float32, inverse_rate_weights
+from facskit.objectives.reversing import ReversingObjective
 
 __all__ = ["CausalIntervention", "CausalInterventionConfig", "StageName", "Teachers"]
 
@@ -47,7 +50,7 @@ _CHOICES = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class CausalInterventionConfig:
+class CausalInterventionConfig(StagedConfig):
     """How the third network learns from the first two; the defaults are the paper's on BP4D."""
 
     kind: Literal["causal-intervention"] = "causal-intervention"
@@ -91,10 +94,24 @@ class CausalInterventionConfig:
         """The networks to train first."""
         return ("imbalanced", "balanced") if self.balanced_teacher == "trained" else ("imbalanced",)
 
-    def stage(self, name: StageName) -> OccurrenceConfig:
+    def stage(self, name: str) -> OccurrenceConfig:
         """Return what a teacher is trained with."""
         balance: Literal["none", "inverse-rate"] = "inverse-rate" if name == "balanced" else "none"
         return OccurrenceConfig(balance=balance, reduction=self.reduction, attention=self.attention)
+
+    @property
+    def starts_from(self) -> StageName | None:
+        """The imbalanced network, if the third one starts from it."""
+        return "imbalanced" if self.student == "imbalanced" else None
+
+    def provenance(self) -> dict[str, Any]:
+        """Return how sharply the weights followed."""
+        return {"gamma": self.gamma}
+
+    def build(self, model: FaceNetwork, part: TrainingPart) -> "CausalIntervention":
+        """Join the third network with its teachers, the finished stages."""
+        teachers = Teachers(imbalanced=part.stages["imbalanced"], balanced=part.stages.get("balanced"))
+        return CausalIntervention(model, self, teachers, part.units, part.labels, part.subject_counts)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -112,7 +129,7 @@ class Teachers:
         return (self.imbalanced,) if self.balanced is None else (self.imbalanced, self.balanced)
 
 
-class CausalIntervention(Objective[Batch]):
+class CausalIntervention(ReversingObjective):
     """Learn AUs without the bias of a balance: CIU's third network.
 
     The teachers only look: they stay in evaluation mode, get no gradient and see the crops that the network sees. They
@@ -132,8 +149,6 @@ class CausalIntervention(Objective[Batch]):
     Paper:
         Algorithm 1 and eq. 17: L = R^imba + R^ba + lambda_a L_a; what its text leaves open is in decision 0013.
     """
-
-    model: FaceNetwork
 
     def __init__(
         self,
@@ -156,11 +171,6 @@ class CausalIntervention(Objective[Batch]):
         strength = config.identity.strength
         self.identity = IdentityTerm(config.identity, model.dim, subject_counts) if strength else None
 
-    def on_progress(self) -> None:
-        """Set the strength of the reversal, if identity is fought."""
-        if self.identity is not None:
-            self.identity.follow(self.progress)
-
     def forward(self, batch: Batch) -> StepOutput:
         """Return the risk of the batch, the attention loss and the identity loss, as far as they have weights.
 
@@ -173,10 +183,9 @@ class CausalIntervention(Objective[Batch]):
         risk, terms = self._risk(seen.logits, batch.labels, intervention)
         loss, terms = risk + seen.loss, terms | seen.terms
         if self.identity is not None:
-            identity, more = self.identity(seen.features, batch.subjects)
-            forces = self._forces(self.identity, seen.features, batch, intervention)
-            loss, terms = loss + identity, terms | more | forces
-        return StepOutput(loss=loss, terms=terms, logits=seen.logits.detach())
+            identity, more = self.fight_identity(self.identity, seen.features, batch, intervention)
+            loss, terms = loss + identity, terms | more
+        return StepOutput(loss=loss, terms=terms)
 
     @torch.no_grad()
     def consult(self, batch: Batch) -> Intervention:
@@ -201,15 +210,28 @@ class CausalIntervention(Objective[Batch]):
                 first = second = torch.ones_like(weight)
         return Intervention(imbalanced=first, balanced=second, answers=balanced.sigmoid())
 
-    def rate_factors(self) -> dict[str, float]:
-        """Return the factor on the subject head's learning rate, if there is one."""
-        return {} if self.identity is None else self.identity.rate_factors("identity")
+    def look_back(self, batches: Iterable[Batch]) -> dict[str, dict[str, Any]]:
+        """Weigh every training image once; return the distribution of the imbalanced risk's weight."""
+        by_unit = self.config.granularity == "unit"
+        found = []
+        for batch in batches:
+            weights = self.consult(batch).imbalanced.float()
+            known = batch.labels != LabelState.UNKNOWN.value
+            known = known if by_unit else known.any(1, keepdim=True)
+            found.append(torch.where(known, weights, torch.nan).cpu().numpy())
+        config = {name: getattr(self.config, name) for name in ("gamma", "weights", "granularity")}
+        spread = describe_intervention_weights(np.concatenate(found), self.attention.units if by_unit else None)
+        return {INTERVENTION_WEIGHTS: config | spread}
 
     def flops_per_image(self) -> int | None:
         """Return the operations of training on one image; a teacher only looks, which is a third of training."""
         student, *teachers = (network.flops_per_image() for network in (self.model, *self.teachers.networks))
         looks = [flops // 3 for flops in teachers if flops is not None]
         return None if student is None or len(looks) != len(teachers) else student + sum(looks)
+
+    def own_loss(self, features: Float[Tensor, "batch dim"], batch: Batch, given: Intervention) -> Float[Tensor, ""]:
+        """Return the risk, under what the teachers said of the batch."""
+        return self._risk(self.model.head(features), batch.labels, given)[0]
 
     def _risk(
         self, logits: Tensor, labels: Tensor, intervention: Intervention
@@ -232,18 +254,6 @@ class CausalIntervention(Objective[Batch]):
             "risk_balanced": balanced.detach(),
         }
         return risk, terms
-
-    @torch.compiler.disable  # type: ignore[untyped-decorator]
-    def _forces(
-        self, identity: IdentityTerm, features: Tensor, batch: Batch, intervention: Intervention
-    ) -> dict[str, Tensor]:
-        def risk(leaf: Tensor) -> Tensor:
-            return self._risk(self.model.head(leaf), batch.labels, intervention)[0]
-
-        return {
-            "gradient_occurrence": feature_force(risk, features),
-            "gradient_identity": identity.force(features, batch.subjects),
-        }
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "CausalIntervention":
         # What moves or converts a module passes here; the teachers are no submodules and would stay behind.

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from jaxtyping import Float, Int64
@@ -11,16 +11,18 @@ from torch.nn import functional
 
 from facskit.datasets.samples import Batch
 from facskit.models.layers import FaceNetwork
+from facskit.objectives.config import FaceObjectiveConfig, TrainingPart
 from facskit.objectives.objective import Objective, StepOutput
 
 __all__ = ["ExpressionClassification", "ExpressionConfig", "class_weights", "expression_loss"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExpressionConfig:
+class ExpressionConfig(FaceObjectiveConfig):
     """How expressions are learned; the defaults are the paper's."""
 
     kind: Literal["expression"] = "expression"
+    learns: ClassVar[Literal["action_units", "expressions"]] = "expressions"
     label_smoothing: float = 0.0
     """Share of each target that is spread evenly over all expressions; in [0, 1)."""
     balance: Literal["none", "class-rate"] = "none"
@@ -40,6 +42,11 @@ class ExpressionConfig:
             raise ValueError(f"balance must be none or class-rate, got {self.balance!r}")
         if not (self.max_weight >= 1.0 and math.isfinite(self.max_weight)):
             raise ValueError(f"max_weight must be at least 1 and finite, got {self.max_weight}")
+
+    def build(self, model: FaceNetwork, part: TrainingPart) -> "ExpressionClassification":
+        """Join the network with the loss."""
+        assert part.expressions is not None  # the recipe was checked
+        return ExpressionClassification(model, self, part.expressions)
 
 
 def expression_loss(
@@ -132,7 +139,7 @@ class ExpressionClassification(Objective[Batch]):
         logits = self.model(batch.images)
         loss = expression_loss(logits, batch.expressions, self.weights, self.config.label_smoothing)
         terms = {"expression": loss.detach(), "expression_accuracy": _accuracy(logits, batch.expressions)}
-        return StepOutput(loss=loss, terms=terms, logits=logits.detach())
+        return StepOutput(loss=loss, terms=terms)
 
 
 @torch.no_grad()

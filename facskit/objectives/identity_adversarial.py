@@ -8,23 +8,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-import torch
 from jaxtyping import Float, Int8
 from torch import Tensor
 
 from facskit.action_units import ActionUnitSet
 from facskit.datasets.samples import Batch
 from facskit.models.layers import FaceNetwork
-from facskit.objectives.feature_force import feature_force
+from facskit.objectives.config import FaceObjectiveConfig, TrainingPart
 from facskit.objectives.identity_term import IdentityReversalConfig, IdentityTerm, SubjectHead
-from facskit.objectives.objective import Objective, StepOutput
+from facskit.objectives.objective import StepOutput
 from facskit.objectives.occurrence import OccurrenceConfig, OccurrenceTerm
+from facskit.objectives.reversing import ReversingObjective
 
 __all__ = ["IdentityAdversarial", "IdentityAdversarialConfig"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class IdentityAdversarialConfig(IdentityReversalConfig):
+class IdentityAdversarialConfig(IdentityReversalConfig, FaceObjectiveConfig):
     """How AUs are learned while identity is fought; the defaults are those of the released code on BP4D."""
 
     kind: Literal["identity-adversarial"] = "identity-adversarial"
@@ -33,12 +33,15 @@ class IdentityAdversarialConfig(IdentityReversalConfig):
     strength: float = 2.0
     """Factor on the reversed gradient (paper: lambda; 2 on BP4D, 1 on BP4D+, 0.5 on DISFA)."""
 
+    def build(self, model: FaceNetwork, part: TrainingPart) -> "IdentityAdversarial":
+        """Join the network with both losses."""
+        return IdentityAdversarial(model, self, part.subject_counts, part.labels, part.units)
 
-class IdentityAdversarial(Objective[Batch]):
+
+class IdentityAdversarial(ReversingObjective):
     """Learn AUs while unlearning identity (FMAE-IAT).
 
-    The subject head belongs to the objective, so it is never shipped. The loss is the sum of both, unweighted;
-    `strength` acts on the network alone, through the reversal.
+    The loss is the sum of both, unweighted; `strength` acts on the network alone, through the reversal.
 
     Args:
         subject_counts: Training samples of each training subject, in the order of the batch's subject indices.
@@ -54,7 +57,7 @@ class IdentityAdversarial(Objective[Batch]):
         those of the training fold (decision 0003).
     """
 
-    model: FaceNetwork
+    identity: IdentityTerm
 
     def __init__(
         self,
@@ -75,36 +78,20 @@ class IdentityAdversarial(Objective[Batch]):
         """What names the training subject from the features."""
         return self.identity.subject_head
 
-    def on_progress(self) -> None:
-        """Set the strength of the reversal."""
-        self.identity.follow(self.progress)
-
-    def rate_factors(self) -> dict[str, float]:
-        """Return the factor on the subject head's learning rate."""
-        return self.identity.rate_factors("identity")
-
     def forward(self, batch: Batch) -> StepOutput:
         """Return the sum of occurrence and identity loss, and of the attention loss if it has a weight.
 
-        Terms: `occurrence`, `attention` if it has a weight, those of `IdentityTerm`, and how hard the two losses pull
-        at the features: `gradient_occurrence` and `gradient_identity`, the latter reversed (see `feature_force`).
+        Terms: `occurrence`, `attention` if it has a weight, and those of `fight_identity`.
         """
         seen = self.occurrence.observe(self.model, batch)
         occurrence = self.occurrence(seen.logits, batch.labels)
-        identity, terms = self.identity(seen.features, batch.subjects)
+        identity, terms = self.fight_identity(self.identity, seen.features, batch)
         return StepOutput(
             loss=occurrence + identity + seen.loss,
-            terms={"occurrence": occurrence.detach(), **seen.terms, **terms, **self._forces(seen.features, batch)},
-            logits=seen.logits.detach(),
+            terms={"occurrence": occurrence.detach(), **seen.terms, **terms},
         )
 
-    @torch.compiler.disable  # type: ignore[untyped-decorator]
-    def _forces(self, features: Float[Tensor, "batch dim"], batch: Batch) -> dict[str, Tensor]:
-        def occurrence(leaf: Tensor) -> Tensor:
-            loss: Tensor = self.occurrence(self.model.head(leaf), batch.labels)
-            return loss
-
-        return {
-            "gradient_occurrence": feature_force(occurrence, features),
-            "gradient_identity": self.identity.force(features, batch.subjects),
-        }
+    def own_loss(self, features: Float[Tensor, "batch dim"], batch: Batch, given: None) -> Float[Tensor, ""]:
+        """Return the occurrence loss."""
+        loss: Tensor = self.occurrence(self.model.head(features), batch.labels)
+        return loss

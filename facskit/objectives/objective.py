@@ -1,8 +1,9 @@
 """The seam between papers and the training loop: an objective turns a batch into a loss."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Generic, Protocol, TypeVar, runtime_checkable
+from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -39,8 +40,6 @@ class StepOutput:
     """The number to minimise; the loop calls `backward` on it."""
     terms: dict[str, Tensor] = field(default_factory=dict)
     """Detached scalars to log, by name; the same names at every step."""
-    logits: Float[Tensor, "batch outputs"] | None = None
-    """The model's detached answers, for training metrics."""
 
 
 class Objective(nn.Module, ABC, Generic[BatchT]):
@@ -81,6 +80,18 @@ class Objective(nn.Module, ABC, Generic[BatchT]):
         Args:
             batch: Training samples; an objective never sees a test fold.
         """
+
+    def look_back(self, batches: Iterable[BatchT]) -> dict[str, dict[str, Any]]:
+        """Describe what it made of the training samples once it is trained, to be kept beside the weights.
+
+        Args:
+            batches: Every training sample once, without random changes, on the objective's device; whoever has nothing
+                to say doesn't touch them, and nothing is loaded.
+
+        Returns:
+            Name of a JSON file, without its ending -> its content; nothing by default.
+        """
+        return {}
 
     def rate_factors(self) -> dict[str, float]:
         """Return factors on the learning rate of what is learned beside the model, by parameter name; 1 if left out."""

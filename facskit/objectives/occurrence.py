@@ -12,6 +12,7 @@ from facskit.action_units import ActionUnitSet
 from facskit.datasets.samples import Batch, LabelState
 from facskit.models.layers import FaceNetwork
 from facskit.objectives.attention_regression import AttentionRegression, AttentionRegressionConfig, Observation
+from facskit.objectives.config import FaceObjectiveConfig, TrainingPart
 from facskit.objectives.objective import Objective, StepOutput
 
 __all__ = [
@@ -30,7 +31,7 @@ __all__ = [
 
 
 @dataclass(frozen=True, kw_only=True)
-class OccurrenceConfig:
+class OccurrenceConfig(FaceObjectiveConfig):
     """How occurrence is learned; the defaults are FMAE's."""
 
     kind: Literal["occurrence"] = "occurrence"
@@ -61,6 +62,10 @@ class OccurrenceConfig:
             raise ValueError(f"label_smoothing must be in [0, 1), got {self.label_smoothing}")
         if self.reduction not in {"mean", "sum"}:
             raise ValueError(f"reduction must be mean or sum, got {self.reduction!r}")
+
+    def build(self, model: FaceNetwork, part: TrainingPart) -> "Occurrence":
+        """Join the network with the loss."""
+        return Occurrence(model, self, part.labels, part.units)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -271,9 +276,7 @@ class Occurrence(Objective[Batch]):
         """
         seen = self.occurrence.observe(self.model, batch)
         loss = self.occurrence(seen.logits, batch.labels)
-        return StepOutput(
-            loss=loss + seen.loss, terms={"occurrence": loss.detach(), **seen.terms}, logits=seen.logits.detach()
-        )
+        return StepOutput(loss=loss + seen.loss, terms={"occurrence": loss.detach(), **seen.terms})
 
 
 def at_least_float32(values: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:

@@ -29,8 +29,8 @@ class TrainingConfig:
     checkpoint_steps: int = 0
     """Updates between two snapshots within an epoch; 0 leaves it to the clock."""
     keep_every: int = 0
-    """Epochs between two weight files kept in the run's `epochs` folder, for probes of how features change; 0 keeps
-    none. The first and the last epoch are kept too."""
+    """Epochs between two weight files kept in the run's `epochs` folder (a pre-training's `encoders`), for probes of
+    how features change; 0 keeps none. The first and the last epoch are kept too."""
 
     def __post_init__(self) -> None:
         """Refuse impossible numbers."""
@@ -44,6 +44,10 @@ class TrainingConfig:
             raise ValueError(f"ema_decay must be at least 0 and below 1, got {self.ema_decay}")
         if not self.checkpoint_minutes > 0:
             raise ValueError(f"checkpoint_minutes must be above 0, got {self.checkpoint_minutes}")
+
+    def keeps(self, epoch: int) -> bool:
+        """Say whether the weights after an epoch, from 1, are kept."""
+        return bool(self.keep_every) and (epoch in {1, self.epochs} or epoch % self.keep_every == 0)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,6 @@ from facskit.datasets.manifest import Manifest
 from facskit.datasets.samples import Batch
 from facskit.experiments.assemble import assemble_model, assemble_objective
 from facskit.experiments.recipe import Recipe
-from facskit.objectives.causal_intervention import CausalInterventionConfig, Teachers
 from facskit.objectives.objective import Objective
 
 
@@ -44,7 +43,5 @@ def objective_on_meta(recipe: Recipe) -> Objective[Batch]:
     manifest, fold = two_people(recipe)
     fresh = replace(recipe, initial_weights="")
     with torch.device("meta"):
-        teachers = None
-        if isinstance(recipe.objective, CausalInterventionConfig):
-            teachers = Teachers(imbalanced=assemble_model(fresh), balanced=assemble_model(fresh))
-        return assemble_objective(recipe, assemble_model(fresh), manifest, fold, teachers)
+        stages = {name: assemble_model(fresh) for name in recipe.objective.stage_names}
+        return assemble_objective(recipe, assemble_model(fresh), manifest, fold, stages)

@@ -1,5 +1,6 @@
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -18,12 +19,17 @@ from facskit.experiments.assemble import (
     describe_folds,
     head_subjects,
 )
-from facskit.experiments.recipe import DataConfig, Recipe
+from facskit.experiments.recipe import DataConfig, ObjectiveConfig, Recipe
+from facskit.experiments.recipe_files import format_recipe, read_recipe
 from facskit.faces.alignment import WholeImage
+from facskit.models.attention_network import AttentionConfig
 from facskit.models.compact_network import CompactConfig
+from facskit.objectives.config import StagedConfig
 from facskit.objectives.identity_adversarial import IdentityAdversarial, IdentityAdversarialConfig
 from facskit.objectives.occurrence import Occurrence, OccurrenceConfig
+from facskit.training.optimization import parameter_groups
 from facskit.training.runtime import RuntimeConfig, start_runtime
+from tests.experiments.assembling import objective_on_meta
 from tests.experiments.drawn_faces import write_drawn_faces
 
 
@@ -112,6 +118,25 @@ def test_class_weights_come_from_the_training_rows(recipe: Recipe) -> None:
     expected = (labels == 0).sum(0) / (labels == 1).sum(0)
     assert objective.occurrence.weights is not None
     assert np.allclose(objective.occurrence.weights.numpy(), expected)
+
+
+@pytest.mark.parametrize("kind", get_args(ObjectiveConfig), ids=lambda kind: kind.kind)
+def test_every_objective_there_is_is_built_and_written(kind: type[ObjectiveConfig], tmp_path: Path) -> None:
+    by_learning = {"action_units": ("AU01,AU12", "none"), "expressions": ("none", "neutral,happiness")}
+    units, expressions = by_learning[kind.learns]
+    recipe = Recipe(
+        name="any",
+        data=DataConfig(action_units=units, expressions=expressions, crop=WholeImage(size=32)),
+        model=AttentionConfig(image_size=32, unit_width=1, branch_widths=(2, 2, 2, 2, 2)),
+        objective=kind(),
+    )
+    (tmp_path / "recipe.yaml").write_text(format_recipe(recipe))
+    assert read_recipe(tmp_path / "recipe.yaml") == recipe
+    objective = objective_on_meta(recipe)
+    groups = parameter_groups(objective, weight_decay=0.1, layer_decay=0.5)
+    assert sum(len(group["params"]) for group in groups) == len(list(objective.parameters()))
+    assert isinstance(recipe.objective, StagedConfig) == bool(recipe.objective.stage_names)
+    assert objective.rate_factors().keys() <= dict(objective.named_parameters()).keys()
 
 
 def test_a_missing_manifest_is_named(tmp_path: Path, recipe: Recipe) -> None:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from facskit.action_units import ActionUnitSet
 from facskit.errors import CheckpointError
-from facskit.experiments.initial_weights import describe_body, load_body
+from facskit.experiments.initial_weights import Body, describe_body, load_body
 from facskit.faces.alignment import BoxCrop
 from facskit.models.build import build_model
 from facskit.models.checkpoints import CheckpointInfo, EncoderInfo, save_checkpoint, save_encoder
@@ -117,7 +117,7 @@ def test_installed_weights_are_found_by_name(tmp_path: Path, monkeypatch: pytest
     save_encoder(tmp_path / "weights" / "mine.safetensors", autoencoder, ENCODER)
     load_body(model, "mine")
     assert torch.equal(model.get_parameter("cls_token"), autoencoder.cls_token)
-    assert describe_body("mine")["name"] == "mine.safetensors"
+    assert describe_body("mine").name == "mine.safetensors"
     with pytest.raises(CheckpointError, match=r"no weights called 'mime' are here; .* did you mean mine\?"):
         load_body(model, "mime")
 
@@ -125,14 +125,15 @@ def test_installed_weights_are_found_by_name(tmp_path: Path, monkeypatch: pytest
 def test_where_a_training_started_is_described(tmp_path: Path) -> None:
     path = tmp_path / "encoder.safetensors"
     save_encoder(path, MaskedAutoencoder(MAE), ENCODER)
-    assert describe_body(path) == {
-        "name": f"{tmp_path.name}/encoder.safetensors",
-        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
-        "kind": "autoencoder",
-        "licence": "CC-BY-NC-4.0",
-        "training_subjects": ["S001"],
-        "provenance": {"training_subjects": ["S001"], "epochs": 3},
-    }
+    body = describe_body(path)
+    assert body == Body(
+        name=f"{tmp_path.name}/encoder.safetensors",
+        sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+        kind="autoencoder",
+        licence="CC-BY-NC-4.0",
+        provenance={"training_subjects": ["S001"], "epochs": 3},
+    )
+    assert body.training_subjects == ["S001"]
     info = CheckpointInfo(
         model=VIT,
         action_units=ActionUnitSet.parse("1 2 4"),
@@ -144,14 +145,14 @@ def test_where_a_training_started_is_described(tmp_path: Path) -> None:
     )
     both = {"training_subjects": ["S002", "S001"], "initial_training_subjects": ["S000"]}
     save_encoder(tmp_path / "second.safetensors", MaskedAutoencoder(MAE), replace(ENCODER, provenance=both))
-    assert describe_body(tmp_path / "second.safetensors")["training_subjects"] == ["S000", "S001", "S002"]
+    assert describe_body(tmp_path / "second.safetensors").training_subjects == ["S000", "S001", "S002"]
     run = tmp_path / "run"
     save_checkpoint(run / "weights.safetensors", _model(), info)
     described = describe_body(run)
-    assert (described["name"], described["kind"]) == ("run/weights.safetensors", "recognizer")
-    assert described["training_subjects"] == []
+    assert (described.name, described.kind) == ("run/weights.safetensors", "recognizer")
+    assert described.training_subjects == []
     bare = describe_body(_save(tmp_path / "bare.safetensors", _autoencoder()))
-    assert (bare["kind"], bare["licence"], bare["provenance"]) == ("unknown", "unknown", {})
+    assert (bare.kind, bare.licence, bare.provenance) == ("unknown", "unknown", {})
     (tmp_path / "bad.safetensors").write_bytes(b"nothing")
     with pytest.raises(CheckpointError, match="bad.safetensors: the weights can't be read"):
         describe_body(tmp_path / "bad.safetensors")

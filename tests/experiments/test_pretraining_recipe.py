@@ -14,12 +14,13 @@ from facskit.experiments.recipe_files import find_recipes, format_recipe, read_r
 from facskit.faces.alignment import EyeSimilarityCrop
 from facskit.models.masked_autoencoder import AutoencoderConfig
 from facskit.models.vision_transformer import ViTConfig
+from facskit.training.plan import TrainingConfig
 
 WHOLE = PretrainRecipe(
     name="whole",
     data=PretrainingDataConfig(images="faces", crop=EyeSimilarityCrop(), augmentation=RandomResizedCrop()),
     model=AutoencoderConfig(encoder=ViTConfig(image_size=112, dim=192, depth=2, heads=3)),
-    keep_every=5,
+    training=TrainingConfig(keep_every=5),
 )
 
 
@@ -39,10 +40,10 @@ def test_a_written_recipe_reads_back_the_same(recipe: PretrainRecipe, tmp_path: 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("name: a\nmanifest: packaged", "unknown key 'manifest'; expected one of about, data, initial_weights, keep_"),
+        ("name: a\nmanifest: packaged", "unknown key 'manifest'; expected one of about, data, initial_weights, lice"),
         ("name: a\nmodel: {decoder_dmi: 3}", "unknown key 'model.decoder_dmi'; did you mean 'model.decoder_dim'?"),
         ("name: a\nmodel: {depth: 3}", "unknown key 'model.depth'; it belongs under 'model.encoder.depth'."),
-        ("name: a\nkeep_every: -1", "the recipe: keep_every must be at least 0, got -1."),
+        ("name: a\ntraining: {keep_every: -1}", "training: keep_every must be at least 0, got -1."),
         ("name: ' '", "the recipe: name must not be empty."),
         ("name: a\nlicence: ''", "the recipe: licence must not be empty."),
         ("name: a\ndata: {images: ''}", "data: images must name a folder, a manifest or packaged, got an empty text."),

@@ -32,10 +32,9 @@ def tiny_recipe(faces: Path, devices: int = 1) -> PretrainRecipe:
             decoder_heads=2,
         ),
         optimizer=OptimizerConfig(base_lr=0.05, betas=(0.9, 0.95), warmup_epochs=1.0),
-        training=TrainingConfig(epochs=3, log_steps=2, checkpoint_steps=1),
+        training=TrainingConfig(epochs=3, log_steps=2, checkpoint_steps=1, keep_every=1),
         runtime=RuntimeConfig(device="cpu", threads=1, devices=devices),
         pictures=PicturesConfig(every=2, faces=3),
-        keep_every=1,
         licence="CC0-1.0",
     )
 

@@ -54,7 +54,7 @@ def test_without_a_recipe_only_those_for_it_are_listed(capsys: pytest.CaptureFix
 
 def _start(out: Path) -> subprocess.Popen[bytes]:
     options = {"--out": out, "--training.epochs": 3, "--training.checkpoint-steps": 4, "--runtime.threads": 1}
-    options |= {"--data.loader.workers": 1, "--keep-every": 1, "--pictures.every": 1}
+    options |= {"--data.loader.workers": 1, "--training.keep-every": 1, "--pictures.every": 1}
     words = [str(word) for option in options.items() for word in option]
     recipe = RECIPES / "debug" / "pretrain_one_minute.yaml"
     command = [sys.executable, "-c", "import sys; from facskit.interfaces.pretrain import main; main(sys.argv[1:])"]

@@ -42,8 +42,8 @@ def test_a_recipe_of_another_command_is_refused() -> None:
 
 def test_the_kind_of_recipe_is_the_commands() -> None:
     pretraining = str(RECIPES / "debug" / "pretrain_one_minute.yaml")
-    found = read_command([pretraining, "--keep-every", "2"], "pretrain", "Pre-train.", PretrainRecipe)
-    assert found.recipe.keep_every == 2
+    found = read_command([pretraining, "--training.keep-every", "2"], "pretrain", "Pre-train.", PretrainRecipe)
+    assert found.recipe.training.keep_every == 2
     assert found.out == Path("runs/pretrain_one_minute")
 
 

@@ -1,7 +1,7 @@
 """Configs to models and to plain values and back."""
 
 import json
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import torch
@@ -10,6 +10,7 @@ from facskit.configurations import keys_left_out, plain_values, read_configurati
 from facskit.models.attention_network import AttentionConfig, AttentionNetwork
 from facskit.models.build import ModelConfig, build_model
 from facskit.models.compact_network import CompactConfig, CompactNetwork
+from facskit.models.layers import AttentiveNetwork
 from facskit.models.masked_autoencoder import AutoencoderConfig
 from facskit.models.vision_transformer import VisionTransformer, ViTConfig
 
@@ -30,6 +31,18 @@ def test_each_config_builds_its_network(config: ModelConfig, kind: type[object])
     assert isinstance(model, kind)
     assert model.num_outputs == 3
     assert model.head(torch.zeros(2, model.dim)).shape == (2, 3)
+
+
+@pytest.mark.parametrize("kind", get_args(ModelConfig), ids=lambda kind: kind.kind)
+def test_every_network_there_is_keeps_the_contract(kind: type[ModelConfig]) -> None:
+    config = kind()
+    with torch.device("meta"):
+        model = build_model(config, 3)
+
+    assert config_from_dict(json.loads(json.dumps(config_to_dict(config)))) == config  # else weights can't be read
+    assert (model.num_outputs, model.image_size) == (3, config.image_size)
+    assert model.layer_ids().keys() == dict(model.named_parameters()).keys()
+    assert isinstance(model, AttentiveNetwork) == config.attentive
 
 
 @pytest.mark.parametrize("config", [COMPACT, VIT, ATTENTION, MAE])

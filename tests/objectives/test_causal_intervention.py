@@ -109,8 +109,6 @@ def test_the_terms_say_what_the_loss_is_made_of() -> None:
     torch.testing.assert_close(te.loss.detach(), step.terms["risk_imbalanced"])
     torch.testing.assert_close(te.terms["risk_balanced"], step.terms["risk_balanced"])
     assert not any(term.requires_grad for term in step.terms.values())
-    assert step.logits is not None
-    torch.testing.assert_close(step.logits, both.model(given.images).detach())
 
 
 def test_inverted_weights_are_the_exchanged_ones() -> None:

@@ -130,8 +130,6 @@ def test_the_objective_learns_and_reports_its_accuracy() -> None:
     assert output.terms["expression_accuracy"].item() == 1.0
     assert output.terms["expression"].item() == output.loss.item()
     assert output.loss.item() >= 0.0
-    assert output.logits is not None
-    assert output.logits.shape == (6, CLASSES)
     assert objective(batch([-1] * 6)).terms["expression_accuracy"].item() == 0.0
 
 

@@ -18,13 +18,13 @@ from facskit.datasets.samples import Batch, LabelState
 from facskit.errors import CheckpointError, DatasetError, RecipeError
 from facskit.evaluation.attention_scores import AttentionScores, AttentionTally
 from facskit.experiments.assemble import remaining_crop
-from facskit.experiments.recipe import taught_attention
 from facskit.experiments.recipe_files import read_recipe
 from facskit.faces.alignment import CropRecipe, border_level
 from facskit.faces.images import warp
 from facskit.models.attention_targets import attention_targets
 from facskit.models.checkpoints import CheckpointInfo
 from facskit.models.layers import AttentiveNetwork
+from facskit.objectives.attention_regression import taught_attention
 from facskit.processes import counting_bar
 
 __all__ = [
@@ -82,7 +82,7 @@ def taught_spread(weights: Path) -> float | None:
         weights: The weight file of a run.
     """
     with contextlib.suppress(RecipeError):  # the file may have been moved, or be of another version
-        taught = taught_attention(read_recipe(weights.parent / "recipe.yaml").objective)
+        _, taught = taught_attention(read_recipe(weights.parent / "recipe.yaml").objective) or ("", None)
         return taught.spread if taught is not None and taught.weight > 0 else None
     return None
 

@@ -24,7 +24,8 @@ from facskit.experiments.assemble import assemble_folds, assemble_manifest
 from facskit.experiments.recipe import Recipe
 from facskit.experiments.recipe_files import read_recipe
 from facskit.experiments.scoring import PREDICTIONS
-from facskit.objectives.causal_intervention import CausalInterventionConfig, StageName
+from facskit.objectives.causal_intervention import StageName
+from facskit.objectives.config import StagedConfig
 
 __all__ = ["TrainedNetwork", "find_networks", "training_rates"]
 
@@ -133,7 +134,7 @@ def _stage_folder(path: Path) -> Path | None:
     if _RUN.fullmatch(path.name) and (beside / path.name).is_dir():
         return beside
     recipe = _recipe(path)
-    if recipe is None or not isinstance(recipe.objective, CausalInterventionConfig) or not recipe.objective.stages:
+    if recipe is None or not isinstance(recipe.objective, StagedConfig) or not recipe.objective.stages:
         return None
     elsewhere = Path(recipe.objective.stages)
     return elsewhere if elsewhere.is_dir() else None

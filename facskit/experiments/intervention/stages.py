@@ -1,5 +1,6 @@
-"""Causal intervention's stages (CIU, algorithm 1): imbalanced and balanced network first, then the unbiased one.
+"""The stages of an objective that learns from other networks: those first, in the order it names, then its own.
 
+With causal intervention (CIU, algorithm 1) the imbalanced and the balanced network come before the unbiased one.
 Each network is a complete run with its own folder, so a training that broke off goes on in the stage where it stopped,
 and finished stages serve any number of runs that differ in the last stage alone.
 
@@ -14,66 +15,62 @@ cross-validation/
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from facskit.datasets.fold import Fold
 from facskit.errors import DatasetError, RecipeError
 from facskit.experiments.assemble import assemble_model
-from facskit.experiments.initial_weights import describe_body, describe_start
-from facskit.experiments.network_run import Predecessors, open_run, refuse_known_people, train_network
-from facskit.experiments.recipe import About, Recipe
+from facskit.experiments.initial_weights import Body, describe_body, describe_start, provenance_of_start
+from facskit.experiments.network_run import (
+    Predecessors,
+    mention_untaught,
+    open_run,
+    refuse_known_people,
+    train_network,
+)
+from facskit.experiments.recipe import About, ObjectiveConfig, Recipe
 from facskit.experiments.recipe_files import describe_difference, format_recipe, read_recipe
-from facskit.experiments.run_parts import Feeds, assemble_run
+from facskit.experiments.run_parts import assemble_run
 from facskit.experiments.scoring import PREDICTIONS, scoring_of
 from facskit.experiments.session import Session
 from facskit.models.checkpoints import load_checkpoint, read_checkpoint_info
-from facskit.models.layers import FaceNetwork
-from facskit.objectives.causal_intervention import CausalInterventionConfig, StageName, Teachers
+from facskit.objectives.config import StagedConfig
 from facskit.training.run_directory import RunDirectory
 
-__all__ = ["stage_folder", "stage_recipe", "stages_key", "train_fold", "train_stages"]
+__all__ = ["share_stages", "stage_folder", "stage_recipe", "train_fold"]
 
 STAGES = "stages"
 """Name of the folder of stages in that of a run or cross-validation."""
+_LAST = "last"
+"""Key of the network that all stages are for."""
 
 
-def stage_recipe(recipe: Recipe, name: StageName) -> Recipe:
+def stage_recipe(recipe: Recipe, name: str) -> Recipe:
     """Return what a first-stage network is trained by: all that the recipe says, but for the loss.
 
     Args:
-        recipe: A recipe of causal intervention, of one fold and seed.
+        recipe: A recipe of a staged objective, of one fold and seed.
 
     Raises:
-        RecipeError: The initial weights are a cross-validation by causal intervention, or lack this network.
+        RecipeError: The initial weights are a cross-validation of a staged objective, or lack this network.
     """
     return replace(
         recipe,
         name=f"{recipe.name}-{name}",
-        objective=_config(recipe).stage(name),
+        objective=cast("ObjectiveConfig", _config(recipe).stage(name)),
         initial_weights=_like_from_like(recipe.initial_weights, name),
         evaluation=replace(recipe.evaluation, seeds=(recipe.runtime.seed,)),
     )
 
 
-def stages_key(recipe: Recipe) -> str:
-    """Return a short name that two recipes share if their stages, fold by fold and seed by seed, are the same.
-
-    Args:
-        recipe: A recipe of causal intervention.
-    """
-    one = replace(recipe, data=replace(recipe.data, fold=1), runtime=replace(recipe.runtime, seed=0))
-    texts = [format_recipe(_essence(stage_recipe(one, name))) for name in _config(recipe).stage_names]
-    return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:12]
-
-
-def stage_folder(recipe: Recipe, root: Path, name: StageName) -> Path:
+def stage_folder(recipe: Recipe, root: Path, name: str) -> Path:
     """Return the folder of a first-stage network.
 
     Args:
-        recipe: A recipe of causal intervention, of one fold and seed.
+        recipe: A recipe of a staged objective, of one fold and seed.
         root: Folder of the run or cross-validation, for stages that are trained there.
     """
     reused = _config(recipe).stages
@@ -81,23 +78,79 @@ def stage_folder(recipe: Recipe, root: Path, name: StageName) -> Path:
     return stages / f"fold-{recipe.data.fold}-seed-{recipe.runtime.seed}" / name
 
 
-def train_stages(recipe: Recipe, root: Path, session: Session, feeds: Feeds | None = None) -> dict[StageName, Path]:
-    """Train the first-stage networks that aren't finished yet, in the order of the paper.
+def share_stages(recipe: Recipe, folder: Path) -> tuple[Recipe, Path | None]:
+    """Give recipes whose first stages are the same, fold by fold and seed by seed, one folder for them.
 
     Args:
-        recipe: A recipe of causal intervention, of one fold and seed.
-        root: Folder of the run or cross-validation.
-        session: The faces and the runtime.
-        feeds: Batches that are open already.
+        folder: Where such folders are made; a recipe that names one already keeps it.
 
     Returns:
-        Their folders.
+        The recipe that names the folder, and the folder; None for an objective without stages.
+    """
+    if not isinstance(recipe.objective, StagedConfig):
+        return recipe, None
+    if recipe.objective.stages:
+        return recipe, Path(recipe.objective.stages)
+    one = replace(recipe, data=replace(recipe.data, fold=1), runtime=replace(recipe.runtime, seed=0))
+    texts = [format_recipe(_essence(stage_recipe(one, name))) for name in recipe.objective.stage_names]
+    stages = folder / hashlib.sha256("\n".join(texts).encode()).hexdigest()[:12]
+    return replace(recipe, objective=replace(recipe.objective, stages=str(stages))), stages
+
+
+def train_fold(
+    recipe: Recipe, out: Path, session: Session, *, root: Path, claim: Callable[[], None] | None = None
+) -> RunDirectory:
+    """Train and test one fold in its folder: the network, and the stages before it that are still missing.
+
+    Args:
+        recipe: A recipe of one fold and seed.
+        out: Folder of the last network.
+        root: Folder of the run or cross-validation, which the stages are in.
+        claim: What to call before anything is written.
 
     Raises:
         RecipeError: A folder has a network that was trained in another way, or another process trains there.
-        DatasetError: A finished network knows people to test on.
+        DatasetError: The faces are wrong, or people to test on are known to initial weights or to stages.
         FacskitError: The loss is no longer a number, or somebody asked the run to stop.
     """
+    run = RunDirectory(out)
+    if run.finished or not isinstance(recipe.objective, StagedConfig):
+        return train_network(recipe, out, session, claim=claim)
+    _check_reused(recipe, root, session.folds[recipe.data.fold - 1])
+    before = _rehearse(recipe, session)
+    open_run(recipe, out, session, claim)
+    if run.finished:  # by another process, while this one waited
+        return run
+    folders = _train_stages(recipe, root, session, before)
+    session.say(f"Network {len(folders) + 1} of {len(folders) + 1}, the last: {out}")
+    last = replace(
+        before[_LAST],
+        networks={name: load_checkpoint(RunDirectory(folder).weights)[0] for name, folder in folders.items()},
+        provenance=_provenance(recipe, folders, before[_LAST].start),
+    )
+    return train_network(recipe, out, session, before=last)
+
+
+def _rehearse(recipe: Recipe, session: Session) -> dict[str, Predecessors]:
+    """Build all networks once, with untrained stages: a mistake shows now, not after the first trainings.
+
+    Returns:
+        For each stage, and for the last network under `_LAST`: the batches and the initial weights.
+    """
+    fold = session.folds[recipe.data.fold - 1]
+    stages = {name: stage_recipe(recipe, name) for name in _config(recipe).stage_names}
+    starts = {}
+    for name, each in {**stages, _LAST: recipe}.items():
+        starts[name] = describe_start(each.initial_weights)
+        refuse_known_people(starts[name], session, fold)
+    mention_untaught(recipe, session, fold)
+    networks = {name: assemble_model(stage) for name, stage in stages.items()}
+    feeds = assemble_run(recipe, session, fold, stages=networks).feeds
+    return {name: Predecessors(feeds=feeds, start=start) for name, start in starts.items()}
+
+
+def _train_stages(recipe: Recipe, root: Path, session: Session, before: Mapping[str, Predecessors]) -> dict[str, Path]:
+    """Train the first-stage networks that aren't finished yet, in their order; return their folders."""
     names = _config(recipe).stage_names
     folders = {name: stage_folder(recipe, root, name) for name in names}
     for number, (name, folder) in enumerate(folders.items(), start=1):
@@ -107,60 +160,15 @@ def train_stages(recipe: Recipe, root: Path, session: Session, feeds: Feeds | No
             session.say(f"Network {number} of {len(names) + 1}, {name}: finished in {folder}")
         else:
             session.say(f"Network {number} of {len(names) + 1}, {name}: {folder}")
-            train_network(stage, folder, session, before=Predecessors(feeds=feeds))
+            train_network(stage, folder, session, before=before[name])
         if session.fabric.is_global_zero and (folder / PREDICTIONS).exists() and not (folder / "results.md").exists():
             scoring_of(stage, session).report([folder], folder)
     return folders
 
 
-def train_fold(
-    recipe: Recipe, out: Path, session: Session, *, root: Path, claim: Callable[[], None] | None = None
-) -> RunDirectory:
-    """Train all three networks of a fold, or those that are still missing.
-
-    Args:
-        recipe: A recipe of causal intervention, of one fold and seed.
-        out: Folder of the unbiased network.
-        session: The faces and the runtime.
-        root: Folder of the run or cross-validation.
-        claim: What to call before anything is written.
-
-    Raises:
-        RecipeError: A folder has a network that was trained in another way, or another process trains there.
-        DatasetError: The faces are wrong, or people to test on are known to initial weights or to stages.
-        FacskitError: The loss is no longer a number, or somebody asked the run to stop.
-    """
-    run, names = RunDirectory(out), _config(recipe).stage_names
-    if not run.finished:
-        _check_reused(recipe, root, session.folds[recipe.data.fold - 1])
-    feeds = None if run.finished else _rehearse(recipe, session)
-    open_run(recipe, out, session, claim)
-    if run.finished:
-        return run
-    folders = train_stages(recipe, root, session, feeds)
-    session.say(f"Network {len(names) + 1} of {len(names) + 1}, unbiased: {out}")
-    networks = {name: load_checkpoint(RunDirectory(folder).weights)[0] for name, folder in folders.items()}
-    before = Predecessors(teachers=_teachers(networks), provenance=_provenance(recipe, folders), feeds=feeds)
-    return train_network(recipe, out, session, before=before)
-
-
-def _config(recipe: Recipe) -> CausalInterventionConfig:
-    assert isinstance(recipe.objective, CausalInterventionConfig)
+def _config(recipe: Recipe) -> StagedConfig:
+    assert isinstance(recipe.objective, StagedConfig)
     return recipe.objective
-
-
-def _teachers(networks: dict[StageName, FaceNetwork]) -> Teachers:
-    return Teachers(imbalanced=networks["imbalanced"], balanced=networks.get("balanced"))
-
-
-def _rehearse(recipe: Recipe, session: Session) -> Feeds:
-    """Build all networks once, with untrained teachers: a mistake shows now, not after the first two trainings."""
-    fold = session.folds[recipe.data.fold - 1]
-    stages = {name: stage_recipe(recipe, name) for name in _config(recipe).stage_names}
-    for each in (*stages.values(), recipe):
-        refuse_known_people(each, session, fold)
-    networks = {name: assemble_model(stage) for name, stage in stages.items()}
-    return assemble_run(recipe, session, fold, teachers=_teachers(networks)).feeds
 
 
 def _essence(recipe: Recipe) -> Recipe:
@@ -198,26 +206,29 @@ def _check_finished(stage: Recipe, folder: Path, fold: Fold) -> None:
         )
 
 
-def _provenance(recipe: Recipe, folders: dict[StageName, Path]) -> dict[str, Any]:
+def _provenance(recipe: Recipe, folders: Mapping[str, Path], start: Body | None) -> dict[str, Any]:
     """Say who the teachers were; people whom they knew before are no strangers to their pupil either."""
     bodies = {name: describe_body(folder) for name, folder in folders.items()}
     found: dict[str, Any] = {
-        "gamma": _config(recipe).gamma,
+        **_config(recipe).provenance(),
         "teachers": {
-            name: {"recipe": body["provenance"].get("recipe", ""), "sha256": body["sha256"], "name": body["name"]}
+            name: {"recipe": body.provenance.get("recipe", ""), "sha256": body.sha256, "name": body.name}
             for name, body in bodies.items()
         },
     }
-    starts = [describe_start(recipe.initial_weights), *(body["provenance"] for body in bodies.values())]
-    groups = [group for start in starts for group in start.get("initial_people", ())]
-    people = [{"corpus": group["corpus"], "subjects": list(group["subjects"])} for group in groups]
+    people: list[dict[str, Any]] = []
+    for known in (provenance_of_start(start), *(body.provenance for body in bodies.values())):
+        for group in known.get("initial_people", ()):
+            told = {"corpus": group["corpus"], "subjects": list(group["subjects"])}
+            if told not in people:  # the teachers mostly start from the same weights
+                people.append(told)
     if people:
-        found["initial_people"] = [group for place, group in enumerate(people) if group not in people[:place]]
+        found["initial_people"] = people
         found["initial_training_subjects"] = sorted({name for group in people for name in group["subjects"]})
     return found
 
 
-def _like_from_like(weights: str, name: StageName) -> str:
+def _like_from_like(weights: str, name: str) -> str:
     """Return where a first-stage network starts: from the same stage of the run that is named, if that has stages."""
     folder = Path(weights)
     if not weights or not (folder / RunDirectory(folder).recipe.name).is_file():
@@ -226,7 +237,7 @@ def _like_from_like(weights: str, name: StageName) -> str:
         recipe = read_recipe(folder / "recipe.yaml")
     except RecipeError:  # a pre-training, or a run of another version: its weight file says what it is
         return weights
-    if not isinstance(recipe.objective, CausalInterventionConfig):
+    if not isinstance(recipe.objective, StagedConfig):
         return weights
     if not RunDirectory(folder).finished:
         runs = sorted(run.name for run in folder.glob("fold-*-seed-*"))

@@ -150,7 +150,7 @@ def assemble_autoencoder(recipe: PretrainRecipe) -> MaskedAutoencoder:
 
 def _check_same_network(path: Path, found: AutoencoderConfig, wanted: AutoencoderConfig) -> None:
     """Refuse weights of another shape; how much is hidden is no matter of shape."""
-    there, here = ({**asdict(config), **asdict(config.encoder)} for config in (found, wanted))
+    there, here = asdict(found) | asdict(found.encoder), asdict(wanted) | asdict(wanted.encoder)
     for name in sorted(there.keys() - {"encoder", "mask_ratio", "drop_path"}):
         if there[name] != here[name]:
             raise CheckpointError(f"{path}: its network has {name} {there[name]}, the recipe's {here[name]}")

@@ -19,7 +19,7 @@ from torch import nn
 
 from facskit.configurations import plain_values
 from facskit.datasets.unlabelled.sources import UnlabelledImages
-from facskit.experiments.initial_weights import describe_start
+from facskit.experiments.initial_weights import describe_start, provenance_of_start
 from facskit.experiments.pretraining.loss_figure import draw_losses
 from facskit.experiments.pretraining.parts import PretrainingParts, assemble_pretraining
 from facskit.experiments.pretraining_recipe import PretrainRecipe
@@ -28,7 +28,7 @@ from facskit.experiments.session import device_name, say
 from facskit.faces.images import write_image
 from facskit.models.checkpoints import EncoderInfo, save_encoder
 from facskit.models.masked_autoencoder import MaskedAutoencoder
-from facskit.training.loop import EpochEnd, TrainingPlan, fit
+from facskit.training.loop import EpochEnd, fit
 from facskit.training.metrics_file import read_metrics
 from facskit.training.run_directory import RunDirectory
 from facskit.training.runtime import start_runtime
@@ -78,14 +78,9 @@ def pretrain(recipe: PretrainRecipe, out: Path) -> Path:
         say(fabric, f"{out}: this run is finished; its encoder is in {run.weights.name}")
         return run.weights
     _introduce(recipe, source, parts, fabric)
-    plan = TrainingPlan(
-        training=recipe.training,
-        optimizer=recipe.optimizer,
-        batch_size=recipe.data.loader.batch_size,
-        runtime=recipe.runtime,
-    )
     describe = _describer(recipe, source, parts)
-    fit(parts.objective, parts.loader, plan, run=run, fabric=fabric, on_epoch_end=_watch(recipe, parts, run, describe))
+    watch = _watch(recipe, parts, run, describe)
+    fit(parts.objective, parts.loader, recipe.plan, run=run, fabric=fabric, on_epoch_end=watch)
     if fabric.is_global_zero:
         draw_losses(run.metrics, run.losses)
         save_encoder(run.weights, parts.model, describe(recipe.training.epochs, _last_losses(run)))
@@ -99,7 +94,7 @@ Describe = Callable[[int, dict[str, float]], EncoderInfo]
 
 
 def _describer(recipe: PretrainRecipe, source: UnlabelledImages, parts: PretrainingParts) -> Describe:
-    start = describe_start(recipe.initial_weights)
+    start = provenance_of_start(describe_start(recipe.initial_weights))
 
     def describe(epoch: int, losses: dict[str, float]) -> EncoderInfo:
         provenance: dict[str, Any] = {
@@ -130,7 +125,7 @@ def _watch(recipe: PretrainRecipe, parts: PretrainingParts, run: PretrainingDire
     def watch(epoch: int, model: nn.Module) -> dict[str, float]:
         assert isinstance(model, MaskedAutoencoder)
         values = {} if parts.held_out is None else {"validation_loss": parts.held_out.loss(model)}
-        if recipe.keep_every and epoch % recipe.keep_every == 0:
+        if recipe.training.keeps(epoch):
             save_encoder(run.kept_encoder(epoch), model, describe(epoch, values))
         every, last = recipe.pictures.every, epoch == recipe.training.epochs
         if parts.shown is not None and (last or (every and epoch % every == 0)):

@@ -173,7 +173,7 @@ def _moment(epoch: int | None, weights: Path) -> Moment:
 
 
 def _digest(weights: Path) -> str:
-    return str(describe_body(weights)["sha256"])
+    return describe_body(weights).sha256
 
 
 def _load(weights: Path) -> ProbedNetwork:
@@ -191,7 +191,7 @@ def _load(weights: Path) -> ProbedNetwork:
 
 def _before(recipe: Recipe) -> Moment:
     """Return the network before the first update: the initial weights under the recipe's network."""
-    digest = str(describe_body(recipe.initial_weights)["sha256"])  # looked for now, to know that they are there
+    digest = describe_body(recipe.initial_weights).sha256  # looked for now, to know that they are there
 
     def load() -> ProbedNetwork:
         model = assemble_model(recipe)

@@ -23,14 +23,13 @@ from typing import Any
 
 from facskit.errors import DatasetError, RecipeError
 from facskit.experiments.assemble import assemble_folds, assemble_manifest
-from facskit.experiments.intervention.stages import stages_key
+from facskit.experiments.intervention.stages import share_stages
 from facskit.experiments.recipe import Recipe
 from facskit.experiments.recipe_files import describe_difference, format_recipe
 from facskit.experiments.sweep.grid import GridPoint, make_grid
 from facskit.experiments.sweep.parallel_runs import PlannedRun, choose_slots, train_runs
 from facskit.experiments.sweep.pictures import draw_sweep
 from facskit.experiments.sweep.report import SweepReport, build_sweep_report, write_sweep_report
-from facskit.objectives.causal_intervention import CausalInterventionConfig
 from facskit.training.run_directory import claim_folder
 
 __all__ = ["Sweep", "plan_sweep", "run_sweep"]
@@ -61,7 +60,7 @@ class Sweep:
                     data=replace(point.recipe.data, fold=fold),
                     runtime=replace(point.recipe.runtime, seed=seed),
                 )
-                recipe, stages = _share_stages(recipe, self.out / "stages")
+                recipe, stages = share_stages(recipe, self.out / "stages")
                 folder = f"fold-{fold}-seed-{seed}"
                 runs.append(
                     PlannedRun(
@@ -134,19 +133,3 @@ def run_sweep(sweep: Sweep, *, jobs: int = 0, devices: Sequence[str] = ()) -> Sw
     report = build_sweep_report(planned, failures, title=sweep.recipe.name)
     write_sweep_report(report, sweep.out, draw_sweep(report, sweep.out))
     return report
-
-
-def _share_stages(recipe: Recipe, folder: Path) -> tuple[Recipe, Path | None]:
-    """Give points whose first stages are the same one folder for them.
-
-    Returns:
-        The recipe that names the folder, and the folder; None for an objective without stages.
-    """
-    match recipe.objective:
-        case CausalInterventionConfig() as objective if objective.stages:
-            return recipe, Path(objective.stages)
-        case CausalInterventionConfig() as objective:
-            stages = folder / stages_key(recipe)
-            return replace(recipe, objective=replace(objective, stages=str(stages))), stages
-        case _:
-            return recipe, None

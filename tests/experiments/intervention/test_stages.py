@@ -24,7 +24,7 @@ from facskit.experiments import network_run
 from facskit.experiments.analysis.networks_report import score_networks
 from facskit.experiments.assemble import assemble_folds, assemble_manifest, assemble_model, assemble_objective
 from facskit.experiments.intervention import stages
-from facskit.experiments.intervention.stages import stage_recipe, stages_key
+from facskit.experiments.intervention.stages import share_stages, stage_recipe
 from facskit.experiments.recipe import About, DataConfig, Recipe
 from facskit.experiments.recipe_files import read_recipe
 from facskit.experiments.run import cross_validate, train
@@ -34,9 +34,10 @@ from facskit.faces.alignment import WholeImage
 from facskit.interfaces.report_printing import print_networks
 from facskit.models.attention_network import AttentionConfig
 from facskit.models.checkpoints import load_checkpoint, read_checkpoint_info, save_checkpoint
+from facskit.models.layers import FaceNetwork
 from facskit.models.vision_transformer import ViTConfig
 from facskit.objectives.attention_regression import AttentionRegressionConfig
-from facskit.objectives.causal_intervention import CausalInterventionConfig, Teachers
+from facskit.objectives.causal_intervention import CausalInterventionConfig
 from facskit.objectives.identity_term import IdentityReversalConfig
 from facskit.objectives.occurrence import Occurrence, OccurrenceConfig, inverse_rate_weights
 from facskit.training.loop import TrainingConfig
@@ -223,7 +224,7 @@ def _break_at(module: Any, name: str, call: int, *, after: bool) -> Callable[[py
         _break_at(stages, "load_checkpoint", 2, after=True),
         _break_in_epoch(3, 0, 2),
         _break_in_epoch(3, 1, 5),
-        _break_at(network_run, "write_intervention_weights", 1, after=False),
+        _break_at(network_run, "write_text", 1, after=False),
         _break_at(network_run, "save_checkpoint", 3, after=True),
     ],
     ids=lambda arm: arm.__doc__,
@@ -286,9 +287,9 @@ def test_stages_that_know_people_to_test_on_are_refused(recipe: Recipe, whole: P
         train(reusing, tmp_path / "run")
 
 
-def test_recipes_share_a_key_if_their_stages_are_the_same(recipe: Recipe) -> None:
+def test_recipes_share_a_folder_if_their_stages_are_the_same(recipe: Recipe, tmp_path: Path) -> None:
     same = [
-        replace(recipe, objective=replace(CIU, gamma=9.0, granularity="unit", stages="elsewhere")),
+        replace(recipe, objective=replace(CIU, gamma=9.0, granularity="unit")),
         replace(recipe, name="other", data=replace(recipe.data, fold=2), runtime=replace(recipe.runtime, seed=4)),
     ]
     others = [
@@ -296,8 +297,12 @@ def test_recipes_share_a_key_if_their_stages_are_the_same(recipe: Recipe) -> Non
         replace(recipe, objective=replace(CIU, reduction="sum")),
         replace(recipe, data=replace(recipe.data, action_units="AU01")),
     ]
-    assert {stages_key(one) for one in same} == {stages_key(recipe)}
-    assert len({stages_key(one) for one in [recipe, *others]}) == 4
+    assert {share_stages(one, tmp_path)[1] for one in same} == {share_stages(recipe, tmp_path)[1]}
+    assert len({share_stages(one, tmp_path)[1] for one in [recipe, *others]}) == 4
+    named = replace(recipe, objective=replace(CIU, stages="elsewhere"))
+    assert share_stages(named, tmp_path) == (named, Path("elsewhere"))
+    plain = replace(recipe, objective=OccurrenceConfig())
+    assert share_stages(plain, tmp_path) == (plain, None)
 
 
 def test_a_post_compensated_teacher_needs_one_stage(recipe: Recipe, tmp_path: Path) -> None:
@@ -311,13 +316,13 @@ def test_a_post_compensated_teacher_needs_one_stage(recipe: Recipe, tmp_path: Pa
 
 def test_a_student_may_start_from_the_imbalanced_network(recipe: Recipe, whole: Path) -> None:
     session = Session.open(recipe)
-    teachers = Teachers(
-        imbalanced=load_checkpoint(whole / NETWORKS[0] / "weights.safetensors")[0],
-        balanced=load_checkpoint(whole / NETWORKS[1] / "weights.safetensors")[0],
-    )
+    networks: dict[str, FaceNetwork] = {
+        name: load_checkpoint(whole / folder / "weights.safetensors")[0]
+        for name, folder in zip(CIU.stage_names, NETWORKS, strict=False)
+    }
     warm = replace(recipe, objective=replace(CIU, student="imbalanced"))
-    models = [assemble_run(one, session, session.folds[0], teachers=teachers).model for one in (recipe, warm)]
-    expected = teachers.imbalanced.state_dict()
+    models = [assemble_run(one, session, session.folds[0], stages=networks).model for one in (recipe, warm)]
+    expected = networks["imbalanced"].state_dict()
     assert all(torch.equal(value, expected[name]) for name, value in models[1].state_dict().items())
     assert not torch.equal(models[0].state_dict()["head.weight"], expected["head.weight"])
 
@@ -345,7 +350,7 @@ def test_a_cross_validation_keeps_stages_beside_the_runs(recipe: Recipe, tmp_pat
 def test_a_start_from_another_run_is_like_from_like(recipe: Recipe, whole: Path, tmp_path: Path) -> None:
     start = replace(recipe, initial_weights=str(whole), training=TrainingConfig(epochs=1))
     for number, name in enumerate(("imbalanced", "balanced")):
-        stage = stage_recipe(start, name)  # type: ignore[arg-type]
+        stage = stage_recipe(start, name)
         assert stage.initial_weights == str(whole / NETWORKS[number] / "weights.safetensors")
     assert stage_recipe(replace(recipe, initial_weights="rendered-encoder"), "balanced").initial_weights == (
         "rendered-encoder"

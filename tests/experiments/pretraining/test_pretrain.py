@@ -75,8 +75,9 @@ def test_a_finished_run_is_left_alone(
     assert pretrain(tiny_recipe(drawn), whole.path) == whole.weights
     assert whole.weights.stat().st_mtime_ns == before
     assert "this run is finished; its encoder is in encoder.safetensors" in capsys.readouterr().err
-    with pytest.raises(RecipeError, match="the folder holds a run with another recipe: keep_every: there 1, now 2"):
-        pretrain(replace(tiny_recipe(drawn), keep_every=2), whole.path)
+    training = replace(tiny_recipe(drawn).training, keep_every=2)
+    with pytest.raises(RecipeError, match="another recipe: training.keep_every: there 1, now 2"):
+        pretrain(replace(tiny_recipe(drawn), training=training), whole.path)
 
 
 @pytest.mark.parametrize("stop", [1, 7, 11])
