@@ -107,7 +107,7 @@ def read_jaa_list(path: Path, action_units: ActionUnitSet | None = None) -> Labe
     if not occurrences.is_file():
         raise DatasetError(
             f"{occurrences}: there is no such file; JAA-Net's authors publish the list of paths without labels: "
-            "prepare the corpus with --like ciu, which follows the same lists"
+            "prepare the corpus with --as ciu, which follows the same lists"
         )
     labels = label_codes(read_numbers(occurrences, len(images)), occurrences)
     units = columns_for(labels.shape[1], str(occurrences), action_units)
