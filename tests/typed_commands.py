@@ -140,7 +140,7 @@ def _parsing_alone() -> Iterator[None]:
     """Let every program end as soon as it has understood its words."""
     of_tyro, of_argparse = tyro.cli, argparse.ArgumentParser.parse_args
 
-    def only_parse(target: Callable[..., object], **settings: Any) -> object:
+    def only_parse(target: Callable[..., object], **settings: Any) -> object:  # noqa: ANN401 - whatever tyro takes
         if inspect.isfunction(target):  # tyro would call it
             target = functools.wraps(target)(lambda *_, **__: None)
         parsed = of_tyro(target, **settings)

@@ -19,7 +19,7 @@ _REQUESTING = {"href": ("link",), "src": ("script", "img", "iframe", "source", "
 
 
 def lay_out(build: Path) -> None:
-    """Copy every page, and what pages show or link to, write the reference, and the site's configuration beside them."""
+    """Copy pages and what they show or link to, write the reference, and the site's configuration beside them."""
     shutil.rmtree(build / "docs", ignore_errors=True)
     for pattern in _PAGES:
         for path in filter(Path.is_file, ROOT.glob(pattern)):
