@@ -57,7 +57,7 @@ def _refusal(words: str) -> str:
 
 
 def test_commands_in_running_text_exist_and_have_these_options() -> None:
-    wrong = []
+    wrong: list[object] = []
     for found in (*LINES, *MENTIONS):
         command = re.match(r"facskit ([a-z][a-z-]*)", found.words)
         if command and command[1] not in COMMANDS:

@@ -88,7 +88,7 @@ def main() -> int:
     """Build the site and check it; return the exit code."""
     build = ROOT / "build"
     lay_out(build)
-    command = [sys.executable, "-m", "mkdocs", "--quiet", "build", "--strict", "--config-file", build / "mkdocs.yml"]
+    command = [sys.executable, "-m", "mkdocs", "--quiet", "build", "--strict", "-f", str(build / "mkdocs.yml")]
     quiet = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}  # an advertisement for the theme's successor
     if code := subprocess.run(command, env=quiet, check=False).returncode:
         return code
