@@ -6,7 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["PART_PATTERN", "atomic_path", "is_vacant", "write_text"]
+__all__ = ["LOCK", "PART_PATTERN", "atomic_path", "is_vacant", "write_text"]
+
+LOCK = ".lock"
+"""What a process holds while it works in a folder; see `facskit.claimed_folder`."""
 
 PART_PATTERN = ".part-*"
 """What unfinished files are called; one that is left behind by a kill may be deleted."""
@@ -44,14 +47,14 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 
 def is_vacant(folder: Path) -> bool:
-    """Tell whether a folder is missing or holds nothing but unfinished files that a kill left behind.
+    """Tell whether a folder is missing or holds nothing but a lock and unfinished files that a kill left behind.
 
     Args:
         folder: The folder that a run, a corpus or the like wants to make its own.
     """
     if not folder.exists():
         return True
-    return folder.is_dir() and all(entry.match(PART_PATTERN) for entry in folder.iterdir())
+    return folder.is_dir() and all(entry.match(PART_PATTERN) or entry.name == LOCK for entry in folder.iterdir())
 
 
 def write_text(path: Path, text: str) -> None:

@@ -25,7 +25,8 @@ from facskit.evaluation.bias.numbers import (
     published_groups,
 )
 from facskit.evaluation.bootstrap import BootstrapConfig
-from facskit.evaluation.predictions import Predictions, concat
+from facskit.evaluation.predicted_faces import concat
+from facskit.evaluation.predictions import Predictions
 from facskit.experiments.analysis.weight_scores import evaluate
 from facskit.experiments.assemble import assemble_folds, assemble_manifest
 from facskit.experiments.intervention.stages import stage_folder

@@ -21,7 +21,8 @@ from facskit.errors import FacskitError
 from facskit.evaluation.bootstrap import BootstrapConfig, bootstrap_difference
 from facskit.evaluation.features import extract_features
 from facskit.evaluation.identity.probe import IdentityProbeConfig, probe_identity
-from facskit.evaluation.predictions import Predictions, concat
+from facskit.evaluation.predicted_faces import concat
+from facskit.evaluation.predictions import Predictions
 from facskit.experiments.analysis.weight_scores import evaluate
 from facskit.experiments.recipe import Recipe
 from facskit.experiments.recipe_files import read_recipe

@@ -16,7 +16,8 @@ import polars as pl
 from jaxtyping import Bool, Float, Int, Int8, Int64, UInt8
 
 from facskit.action_units import NO_ACTION_UNITS, ActionUnitSet
-from facskit.columns import EXPRESSION, IMAGE, IMAGE_BYTES, LANDMARKS_X, LANDMARKS_Y, SUBJECT
+from facskit.columns import EXPRESSION, IMAGE, IMAGE_BYTES, SUBJECT
+from facskit.datasets.landmark_columns import read_landmarks
 from facskit.datasets.manifest_checks import check_images_exist, check_table, find_layout, infer_extra_types
 from facskit.datasets.origin import ORIGIN_KEY, DataOrigin, read_origin
 from facskit.datasets.table_files import collect_table, scan_table, write_table
@@ -116,10 +117,8 @@ class Manifest:
     @cached_property
     def all_landmarks(self) -> Float[np.ndarray, "samples 68 2"] | None:
         """The 68 iBUG points of every row in image pixels, NaN where it lacks them; None if the manifest has none."""
-        if LANDMARKS_X[0] not in self.table.columns:
-            return None
-        across, down = (self.table.select(names).to_numpy() for names in (LANDMARKS_X, LANDMARKS_Y))
-        return np.stack([across, down], axis=2).astype(np.float32)
+        points = read_landmarks(self.table)
+        return None if points is None else points.astype(np.float32)
 
     def landmarks(self, row: int) -> Float[np.ndarray, "68 2"] | None:
         """Return a row's 68 iBUG points (x, y) in pixels of its image.
@@ -182,7 +181,8 @@ class Manifest:
             shown = self.table[EXPRESSION]
             counts = {name: int((shown == name).sum()) for name in EXPRESSION_NAMES}
             lines += [f"{name} {count / len(self):.1%}" for name, count in counts.items() if count]
-            lines += [f"unknown expression {shown.null_count() / len(self):.1%}"] if shown.null_count() else []
+            if shown.null_count():
+                lines.append(f"unknown expression {shown.null_count() / len(self):.1%}")
         return "\n".join(lines)
 
 

@@ -18,7 +18,15 @@ from facskit.errors import DatasetError
 from facskit.expressions import EXPRESSION_NAMES, EXPRESSION_SPELLINGS
 from facskit.faces.landmarks import POINTS_49
 
-__all__ = ["ManifestLayout", "check_images_exist", "check_table", "find_layout", "first_wrong", "infer_extra_types"]
+__all__ = [
+    "ManifestLayout",
+    "check_images_exist",
+    "check_table",
+    "find_layout",
+    "first_wrong",
+    "infer_extra_types",
+    "missing_images",
+]
 
 _NOT_A_LABEL = 2
 _NOT_AN_EXPRESSION = "?"
@@ -125,7 +133,7 @@ def check_table(path: Path, source: pl.LazyFrame, table: pl.DataFrame, layout: M
 
 
 def check_images_exist(path: Path, images: pl.Series) -> None:
-    """Check that every image file exists, with one listing per folder instead of one question per file.
+    """Check that every image file exists.
 
     Args:
         path: The manifest, in whose folder relative paths start.
@@ -133,19 +141,37 @@ def check_images_exist(path: Path, images: pl.Series) -> None:
     Raises:
         DatasetError: The first missing file, by row.
     """
-    folders = images.str.extract(r"^(.*/)", 1).fill_null("").unique().to_list()
-    present: list[str] = []
-    for folder in folders:
+    row = first_wrong(missing_images(path.parent, images))
+    if row is not None:
+        raise DatasetError(f"{cell_place(path, row, IMAGE)}: there is no image file {path.parent / images[row]}")
+
+
+def missing_images(root: Path, images: pl.Series) -> pl.Series:
+    """Tell which image files aren't there, with one listing per folder instead of one question per file.
+
+    Args:
+        root: The folder that relative paths start in.
+        images: Paths with slashes.
+
+    Returns:
+        One truth value per path.
+    """
+    folders = images.str.extract(r"^(.*/)", 1).fill_null("")
+    listed: list[str] = []
+    readable: list[str] = []
+    for folder in folders.unique().to_list():
         try:
-            with os.scandir(path.parent / folder) as entries:
-                present.extend(folder + entry.name for entry in entries)
+            with os.scandir(root / folder) as entries:
+                listed.extend(folder + entry.name for entry in entries)
         except OSError:
             continue
-    for row in (~images.is_in(pl.Series(present, dtype=pl.String).implode())).arg_true().to_list():
-        # A file system that ignores case, or a path with backslashes, has files the listing spells differently.
-        if not (path.parent / images[row]).is_file():
-            found = path.parent / images[row]
-            raise DatasetError(f"{cell_place(path, row, IMAGE)}: there is no image file {found}")
+        readable.append(folder)
+    missing = ~images.is_in(pl.Series(listed, dtype=pl.String).implode())
+    # A file system that ignores case, or a path with backslashes, has files that the listing spells differently; in a
+    # folder that isn't there, there is nothing to ask for.
+    doubtful = missing & folders.is_in(pl.Series(readable, dtype=pl.String).implode())
+    found = [row for row in doubtful.arg_true().to_list() if (root / images[row]).is_file()]
+    return missing.scatter(found, values=False)
 
 
 def infer_extra_types(table: pl.DataFrame) -> pl.DataFrame:

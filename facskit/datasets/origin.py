@@ -39,9 +39,11 @@ class DataOrigin:
 
     def stamp(self) -> str:
         """Say in one line what the data are, for results."""
-        decisions = ", ".join(f"{name} {value}" for name, value in self.decisions.items())
         crop = "whole pictures" if self.crop is None else f"{self.crop.kind} crops of {self.crop.size} px"
-        return f"{self.corpus}: {'; '.join(part for part in (decisions, crop) if part)}"
+        if not self.decisions:
+            return f"{self.corpus}: {crop}"
+        decisions = ", ".join(f"{name} {value}" for name, value in self.decisions.items())
+        return f"{self.corpus}: {decisions}; {crop}"
 
     def remaining_crop(self, wanted: CropRecipe, name: str) -> CropRecipe:
         """Return what is left to crop: a resize, or the central window, if the images are of the wanted kind already.
@@ -56,7 +58,9 @@ class DataOrigin:
         if self.crop is None or wanted.kind == "none":
             return wanted
         have, want = recipe_to_dict(self.crop), recipe_to_dict(wanted)
-        for key in want.keys() - {"size", "aligned"} if have["kind"] == want["kind"] else {"kind"}:
+        # Crops of one kind have the same keys; a size can still be changed, by a resize or a window.
+        keys = want.keys() - {"size", "aligned"} if have["kind"] == want["kind"] else {"kind"}
+        for key in sorted(keys):
             if have[key] != want[key]:
                 raise DatasetError(
                     f"{name}: the images were cropped with {key} {have[key]!r}, data.crop asks for {want[key]!r}; "
@@ -87,10 +91,11 @@ class DataOrigin:
 
 
 def _remaining_window(have: Similarity49Crop, wanted: Similarity49Crop, name: str) -> WholeImage:
-    shares = [Fraction(crop.size, crop.aligned or crop.size) for crop in (have, wanted)]
-    if shares[0] == shares[1]:
+    """Return the part of aligned pictures that is left to cut out; in exact fractions, for 176 / 200 isn't binary."""
+    share = Fraction(have.size, have.aligned or have.size)
+    if share == Fraction(wanted.size, wanted.aligned or wanted.size):
         return WholeImage(size=wanted.size)
-    if shares[0] == 1:
+    if share == 1:
         return WholeImage(size=wanted.size, aligned=wanted.aligned)
     raise DatasetError(
         f"{name}: the images are windows of {have.size} px of aligned pictures of {have.aligned} px, data.crop asks "

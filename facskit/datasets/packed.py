@@ -10,7 +10,8 @@ from jaxtyping import Float, UInt8
 from rich.console import Console
 from rich.progress import track
 
-from facskit.columns import IMAGE_BYTES, LANDMARKS_X, LANDMARKS_Y
+from facskit.columns import IMAGE_BYTES
+from facskit.datasets.landmark_columns import landmark_columns
 from facskit.datasets.manifest import Manifest, read_manifest, write_manifest
 from facskit.errors import DatasetError
 from facskit.faces.alignment import (
@@ -66,12 +67,7 @@ def pack_manifest(manifest: Manifest, out: Path, *, recipe: CropRecipe = _PACKAG
     table = manifest.table.with_columns(pl.Series(IMAGE_BYTES, encoded, dtype=pl.Binary))
     if manifest.all_landmarks is not None:
         # Hundredths of a pixel are finer than any annotation, and compress better.
-        columns = {
-            name: pl.Series(values.round(2), dtype=pl.Float32).fill_nan(None)
-            for names, axis in ((LANDMARKS_X, 0), (LANDMARKS_Y, 1))
-            for name, values in zip(names, points[:, :, axis].T, strict=True)
-        }
-        table = table.with_columns(**columns)
+        table = table.with_columns(**landmark_columns(points.round(2)))
     return write_manifest(replace(manifest, table=table, root=out.parent), out)
 
 

@@ -5,6 +5,7 @@ A label has three states, never a magic 9 or 999: an AU that nobody could code m
 
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
+from typing import Any
 
 import torch
 from jaxtyping import Float, Float32, Int8, Int64
@@ -13,6 +14,9 @@ from torch import Tensor
 from facskit.action_units import ActionUnitSet
 
 __all__ = ["Batch", "LabelState", "Sample", "unknown_landmarks"]
+
+_TENSORS = ("images", "labels", "subjects", "indices", "expressions", "landmarks")
+"""The parts of a batch that have one entry per sample."""
 
 
 class LabelState(IntEnum):
@@ -60,10 +64,6 @@ def unknown_landmarks(count: int, device: torch.device | None = None) -> Float32
     return torch.full((count, 68, 2), torch.nan, dtype=torch.float32, device=device)
 
 
-def _nothing() -> Int64[Tensor, "none"]:
-    return torch.empty(0, dtype=torch.int64)
-
-
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Batch:
     """Normalised face crops with their labels, ready for an objective; the action units may be none."""
@@ -78,7 +78,7 @@ class Batch:
     """Rows of the manifest the samples come from."""
     action_units: ActionUnitSet
     """What the columns of `labels` mean."""
-    expressions: Int64[Tensor, "batch"] = field(default_factory=_nothing)
+    expressions: Int64[Tensor, "batch"] = field(default_factory=lambda: torch.empty(0, dtype=torch.int64))
     """Positions in the expression set that the samples were loaded for; -1 is unknown, and so are all if left out."""
     landmarks: Float32[Tensor, "batch 68 2"] = field(default_factory=lambda: unknown_landmarks(0))
     """The iBUG points (x, y) in pixels of the crops as they are, random changes included; in a mirrored crop left and
@@ -91,8 +91,7 @@ class Batch:
             object.__setattr__(self, "expressions", torch.full_like(self.subjects, -1))
         if not len(self.landmarks):
             object.__setattr__(self, "landmarks", unknown_landmarks(len(self.labels), self.images.device))
-        parts = ("images", "labels", "subjects", "indices", "expressions", "landmarks")
-        lengths = {name: len(getattr(self, name)) for name in parts}
+        lengths = {name: len(getattr(self, name)) for name in _TENSORS}
         if len(set(lengths.values())) != 1:
             found = ", ".join(f"{name} {length}" for name, length in lengths.items())
             raise ValueError(f"a batch needs one entry per sample in every part, got {found}")
@@ -117,15 +116,8 @@ class Batch:
         Returns:
             The batch there.
         """
-        return replace(
-            self,
-            images=self.images.to(device, non_blocking=True),
-            labels=self.labels.to(device, non_blocking=True),
-            subjects=self.subjects.to(device, non_blocking=True),
-            indices=self.indices.to(device, non_blocking=True),
-            expressions=self.expressions.to(device, non_blocking=True),
-            landmarks=self.landmarks.to(device, non_blocking=True),
-        )
+        moved: dict[str, Any] = {name: getattr(self, name).to(device, non_blocking=True) for name in _TENSORS}
+        return replace(self, **moved)
 
 
 def _check_labels(labels: Tensor, action_units: ActionUnitSet) -> None:

@@ -161,6 +161,6 @@ def _unreadable(path: Path, error: Exception) -> DatasetError:
             check_csv_lines(path)
         except DatasetError as uneven:
             return uneven
-    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    reason = (str(error).strip() or type(error).__name__).splitlines()[0]
     kind = {".parquet": "a Parquet file", ".csv": "a CSV file with a header"}.get(path.suffix.lower(), "JSON lines")
     return DatasetError(f"{path}: can't be read as {kind} ({reason})")

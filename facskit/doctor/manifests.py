@@ -1,6 +1,5 @@
 """Looking a manifest over: what keeps it from being read, and what can be read but looks wrong."""
 
-import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,10 +10,11 @@ from facskit.columns import EXPRESSION, FRAME, IMAGE, IMAGE_BYTES, RECORDING, SP
 from facskit.datasets.findings import Finding, counted
 from facskit.datasets.folds import published_parts
 from facskit.datasets.manifest import Manifest, read_manifest
+from facskit.datasets.manifest_checks import missing_images
 from facskit.doctor.checkup import Checkup, finding_of, quoted, some_names
 from facskit.errors import DatasetError
 
-__all__ = ["check_manifest", "missing_images"]
+__all__ = ["check_manifest"]
 
 _SPLITS = ("train", "validation", "test")
 _SAMPLED = 400
@@ -50,27 +50,6 @@ def check_manifest(path: Path) -> Checkup:
     return replace(checkup, facts=_facts(manifest))
 
 
-def missing_images(manifest: Manifest) -> pl.Series:
-    """Return the paths of images that aren't there, with one listing per folder.
-
-    Args:
-        manifest: A manifest whose images are files.
-    """
-    images = manifest.table[IMAGE]
-    present: list[str] = []
-    for folder in images.str.extract(r"^(.*/)", 1).fill_null("").unique().to_list():
-        try:
-            with os.scandir(manifest.root / folder) as found:
-                present.extend(folder + entry.name for entry in found)
-        except OSError:
-            continue
-    absent = images.filter(~images.is_in(pl.Series(present, dtype=pl.String).implode()))
-    if len(absent) > _SAMPLED:
-        return absent
-    kept = [name for name in absent.to_list() if not (manifest.root / name).is_file()]
-    return pl.Series(IMAGE, kept, dtype=pl.String)
-
-
 def _facts(manifest: Manifest) -> tuple[str, ...]:
     facts = [f"{len(manifest):,} images of {len(manifest.subject_names):,} subjects"]
     if manifest.action_units:
@@ -89,7 +68,8 @@ def _facts(manifest: Manifest) -> tuple[str, ...]:
 def _images(manifest: Manifest, path: Path) -> Iterator[Finding]:
     if manifest.is_packed:
         return
-    absent = missing_images(manifest)
+    images = manifest.table[IMAGE]
+    absent = images.filter(missing_images(manifest.root, images))
     if len(absent):
         hint = (
             f"put the images where the paths say, or write the paths anew with facskit convert {quoted(path)} "

@@ -1,4 +1,4 @@
-"""Whether a network looks at the right place, in numbers: its attention maps against the predefined ones, per AU.
+"""Attention in numbers, whether a network looks at the right place: its maps against the predefined ones, per AU.
 
 A predefined map is a bump around each of an action unit's (AU's) two centres. Its **region** is where it's at least
 half as high as a bump can be. Three numbers say how a predicted map fits:
@@ -20,7 +20,7 @@ from torch import Tensor
 
 from facskit.action_units import ActionUnitSet
 from facskit.evaluation.counts import PerAU, divide
-from facskit.tables import MISSING, TextTable
+from facskit.tables import MISSING, TextTable, percent_cell
 
 __all__ = ["AttentionScores", "AttentionTally", "attention_table"]
 
@@ -72,11 +72,13 @@ class AttentionTally:
         wanted = torch.where(counted.unsqueeze(2), wanted, 0)
         area = region.float().mean(dim=2)
         total = maps.sum(dim=2)
-        mass = torch.where(total > 0, (maps * region).sum(dim=2) / total.clamp(min=1e-12), area)
+        inside = (maps * region).sum(dim=2)
+        mass = torch.where(total > 0, inside / total.clamp(min=1e-12), area)
         perfect = (wanted * region).sum(dim=2) / wanted.sum(dim=2).clamp(min=1e-12)
         highest = maps.argmax(dim=2, keepdim=True)
         pointing = region.gather(2, highest).squeeze(2) & (total > 0)
         numbers = torch.stack([torch.ones_like(mass), mass, area, perfect, pointing.float()])
+        # Sums in 64 bits on the CPU: millions of faces would lose digits in 32, and not every device has 64.
         self._sums += (numbers * counted).cpu().double().sum(dim=1)
         self._maps = self._maps + torch.stack([wanted, region.float()]).cpu().double().sum(dim=1)
 
@@ -99,18 +101,20 @@ class AttentionTally:
 def attention_table(scores: AttentionScores, title: str) -> TextTable:
     """Return the numbers as a table, their means in the last row."""
     columns = (scores.mass, scores.area, scores.fixed, scores.perfect, scores.pointing)
-    rows = [
-        (unit.code, unit.name, f"{scores.num_faces[place]:,}", *_cells([column[place] for column in columns]))
-        for place, unit in enumerate(scores.action_units)
-    ]
+    rows = []
+    for place, unit in enumerate(scores.action_units):
+        shares = [percent_cell(column[place]) for column in columns]
+        rows.append((unit.code, unit.name, f"{scores.num_faces[place]:,}", *shares))
     defined = scores.num_faces > 0
-    means = [float(column[defined].mean()) if defined.any() else float("nan") for column in columns]
+    means = [MISSING] * len(columns)
+    if defined.any():
+        means = [percent_cell(float(column[defined].mean())) for column in columns]
     return TextTable(
         title=title,
         header=("AU", "Name", "Faces", "Mass inside %", "Area %", "Fixed %", "Perfect %", "Pointing %"),
-        rows=(*rows, ("Mean", "", "", *_cells(means))),
+        rows=(*rows, ("Mean", "", "", *means)),
         num_text=2,
-        strong_rows=frozenset({len(rows)}),
+        strong_rows={len(rows)},
         notes=(
             "Mass inside: share of the attention within the half-height region of the predefined map. A map without "
             "preference gets its area, the mean predefined map at the same place on every face gets fixed, a copy of "
@@ -118,7 +122,3 @@ def attention_table(scores: AttentionScores, title: str) -> TextTable:
             "Pointing: faces on which the map is highest inside that region.",
         ),
     )
-
-
-def _cells(numbers: list[float]) -> list[str]:
-    return [MISSING if np.isnan(number) else f"{100 * number:.1f}" for number in numbers]

@@ -1,4 +1,4 @@
-"""What F1 needs no model: the numbers that a detector must beat before its F1 means anything.
+"""F1 that needs no model: the numbers that a detector must beat before its F1 means anything.
 
 F1 grows with how common an action unit (AU) is. Always saying "present" reaches 2r / (1 + r) at base rate r, which is
 60 % for an AU shown in 43 % of the images. Guessing at random and always saying the more common label are the other

@@ -1,4 +1,4 @@
-"""How sure a macro F1 is: confidence intervals that draw subjects, not images.
+"""Confidence intervals, or how sure a macro F1 is: they draw subjects, not images.
 
 Frames of one person resemble each other, so resampling frames would make any number look certain. A resample draws as
 many subjects per fold as there are, with replacement; all images of a drawn subject come along. The score is the
@@ -25,6 +25,7 @@ __all__ = [
     "bootstrap_macro_f1",
     "check_same_labels",
     "draw_subjects",
+    "interval_ends",
     "resample_counts",
     "subjects_by_fold",
 ]
@@ -77,7 +78,7 @@ class Interval:
         Returns:
             The interval; its ends are NaN where the data's own score or all draws are.
         """
-        return cls(float(draws[0]), *_ends(draws, level), level, num_subjects)
+        return cls(float(draws[0]), *interval_ends(draws, level), level, num_subjects)
 
     def __str__(self) -> str:
         """Return the score and its interval with three decimals."""
@@ -97,20 +98,27 @@ class DifferenceInterval(Interval):
         """Return the interval of a difference under every draw of subjects; see `Interval.of_draws`."""
         drawn = _defined(draws)
         share = float(np.mean(drawn <= 0)) if drawn.size else float("nan")
-        return cls(float(draws[0]), *_ends(draws, level), level, num_subjects, share)
+        return cls(float(draws[0]), *interval_ends(draws, level), level, num_subjects, share)
+
+    @property
+    def in_points(self) -> str:
+        """The difference with its interval, times 100, for a cell of a table."""
+        estimate, low, high = (f"{100 * value:+.1f}" for value in (self.estimate, self.low, self.high))
+        return f"{estimate} [{low}, {high}]"
 
 
-def _defined(draws: Float[np.ndarray, "draws"]) -> Float[np.ndarray, "resamples"]:
-    """Return the resamples' values, without the data's own and without NaN."""
-    return draws[1:][~np.isnan(draws[1:])]
-
-
-def _ends(draws: Float[np.ndarray, "draws"], level: float) -> tuple[float, float]:
+def interval_ends(draws: Float[np.ndarray, "draws"], level: float) -> tuple[float, float]:
+    """Return the percentiles between which a share of the resamples lies; see `Interval.of_draws`."""
     drawn = _defined(draws)
     if not drawn.size or np.isnan(draws[0]):
         return float("nan"), float("nan")
     low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
+
+
+def _defined(draws: Float[np.ndarray, "draws"]) -> Float[np.ndarray, "resamples"]:
+    """Return the resamples' values, without the data's own and without NaN."""
+    return draws[1:][~np.isnan(draws[1:])]
 
 
 def _subject_counts(
@@ -139,10 +147,10 @@ class ResampledCounts:
 
 def subjects_by_fold(predictions: Predictions) -> dict[int, list[str]]:
     """Return the test subjects of each fold, folds and subjects in ascending order."""
-    return {
-        fold: sorted(set(predictions.subjects[predictions.folds == fold].tolist()))
-        for fold in sorted({fold for fold, _ in predictions.runs})
-    }
+    found = {}
+    for fold in sorted({fold for fold, _ in predictions.runs}):
+        found[fold] = sorted(set(predictions.subjects[predictions.folds == fold].tolist()))
+    return found
 
 
 def draw_subjects(folds: dict[int, list[str]], config: BootstrapConfig) -> dict[int, Int[np.ndarray, "draws subjects"]]:
@@ -154,21 +162,16 @@ def draw_subjects(folds: dict[int, list[str]], config: BootstrapConfig) -> dict[
     Raises:
         DatasetError: A fold has fewer than two subjects.
     """
-    for fold, subjects in folds.items():
-        if len(subjects) < 2:
-            raise DatasetError(
-                f"fold {fold} has {len(subjects)} subject; resampling subjects needs at least 2 in every fold"
-            )
     generator = np.random.default_rng(config.seed)
-    return {
-        fold: np.concatenate(
-            [
-                np.ones((1, len(subjects)), dtype=np.int64),
-                generator.multinomial(len(subjects), np.full(len(subjects), 1 / len(subjects)), config.resamples),
-            ]
-        )
-        for fold, subjects in folds.items()
-    }
+    draws = {}
+    for fold, subjects in folds.items():
+        people = len(subjects)
+        if people < 2:
+            raise DatasetError(f"fold {fold} has {people} subject; resampling subjects needs at least 2 in every fold")
+        once = np.ones((1, people), dtype=np.int64)
+        drawn = generator.multinomial(people, np.full(people, 1 / people), config.resamples)
+        draws[fold] = np.concatenate([once, drawn])
+    return draws
 
 
 def resample_counts(predictions: Predictions, config: BootstrapConfig | None) -> ResampledCounts:
@@ -186,18 +189,19 @@ def resample_counts(predictions: Predictions, config: BootstrapConfig | None) ->
         ValueError: A seed lacks a fold.
     """
     folds = subjects_by_fold(predictions)
-    draws = {fold: np.ones((1, len(names)), np.int64) for fold, names in folds.items()}
-    if config is not None:
+    if config is None:
+        draws = {fold: np.ones((1, len(subjects)), np.int64) for fold, subjects in folds.items()}
+    else:
         draws = draw_subjects(folds, config)
-    seeds = sorted({seed for _, seed in predictions.runs})
-    by_run = [
-        [
-            np.einsum("ds,csa->cda", draws[fold], _subject_counts(predictions, fold, seed, subjects))
-            for fold, subjects in folds.items()
-        ]
-        for seed in seeds
-    ]
-    return ResampledCounts(Counts(*np.array(by_run).transpose(2, 0, 1, 3, 4)), sum(map(len, folds.values())))
+    by_seed = []
+    for seed in sorted({seed for _, seed in predictions.runs}):
+        by_fold = []
+        for fold, subjects in folds.items():
+            counts = _subject_counts(predictions, fold, seed, subjects)
+            by_fold.append(np.einsum("ds,csa->cda", draws[fold], counts))
+        by_seed.append(by_fold)
+    counts_first = np.array(by_seed).transpose(2, 0, 1, 3, 4)
+    return ResampledCounts(Counts(*counts_first), sum(map(len, folds.values())))
 
 
 def _macro_f1(predictions: Predictions, resampled: ResampledCounts) -> Float[np.ndarray, "draws"]:
@@ -251,11 +255,16 @@ def bootstrap_difference(
     return DifferenceInterval.of_draws(difference, config.level, drawn.num_subjects)
 
 
-def check_same_labels(first: Predictions, second: Predictions) -> None:
+def check_same_labels(
+    first: Predictions,
+    second: Predictions,
+    names: tuple[str, str] = ("the first predictions", "the second predictions"),
+) -> None:
     """Refuse to compare models that weren't scored on the same images, subjects and labels in the same folds.
 
     Args:
         second: Predictions of the other; seeds may differ.
+        names: What to call the two.
 
     Raises:
         DatasetError: Action units, images, subjects or labels differ.
@@ -264,22 +273,19 @@ def check_same_labels(first: Predictions, second: Predictions) -> None:
         raise DatasetError(
             f"can't compare predictions of {first.action_units} with predictions of {second.action_units}"
         )
-    images = [_labels_by_image(predictions) for predictions in (first, second)]
-    for (fold, image), truth in images[0].items():
-        if images[1].get((fold, image)) != truth:
-            raise DatasetError(f"{image} of fold {fold} is missing in the second predictions or has other labels there")
-    if len(images[0]) != len(images[1]):
-        fold, image = next(key for key in images[1] if key not in images[0])
-        raise DatasetError(f"{image} of fold {fold} is missing in the first predictions")
+    here, there = _labels_by_image(first), _labels_by_image(second)
+    for (fold, image), truth in here.items():
+        if there.get((fold, image)) != truth:
+            raise DatasetError(f"{image} of fold {fold} is missing in {names[1]} or has other labels there")
+    for fold, image in there:
+        if (fold, image) not in here:
+            raise DatasetError(f"{image} of fold {fold} is missing in {names[0]}")
 
 
 def _labels_by_image(predictions: Predictions) -> dict[tuple[int, str], tuple[str, bytes]]:
     """Return subject and labels of every image of every fold, which are the same for all seeds."""
-    rows = zip(
-        predictions.folds.tolist(),
-        predictions.names.tolist(),
-        predictions.subjects.tolist(),
-        predictions.labels,
-        strict=True,
-    )
-    return {(fold, name): (subject, labels.tobytes()) for fold, name, subject, labels in rows}
+    folds, names, subjects = predictions.folds.tolist(), predictions.names.tolist(), predictions.subjects.tolist()
+    found = {}
+    for fold, name, subject, labels in zip(folds, names, subjects, predictions.labels, strict=True):
+        found[fold, name] = (subject, labels.tobytes())
+    return found

@@ -1,4 +1,4 @@
-"""Counting decisions against labels: the true and false positives and negatives that threshold scores are made of.
+"""Counts of decisions against labels: the true and false positives and negatives that threshold scores are made of.
 
 A label whose state is UNKNOWN is not counted, and what the counts can't define is NaN; the conventions are those of
 `facskit.evaluation.metrics`.
@@ -88,10 +88,12 @@ class Counts:
         """Return Matthews' correlation coefficient: 0 for constant decisions, NaN where one class is missing."""
         tp, tn = self.true_positive.astype(float), self.true_negative.astype(float)
         fp, fn = self.false_positive.astype(float), self.false_negative.astype(float)
-        # Square roots factor by factor: the product of four counts of a large corpus loses digits.
-        spread = np.sqrt(tp + fp) * np.sqrt(tp + fn) * np.sqrt(tn + fp) * np.sqrt(tn + fn)
+        spread = np.ones_like(tp)
+        for margin in (tp + fp, tp + fn, tn + fp, tn + fn):
+            spread = spread * np.sqrt(margin)  # factor by factor: the product of four large counts loses digits
         correlation = np.where(spread == 0, 0.0, divide(tp * tn - fp * fn, spread))
-        return np.where((self.present == 0) | (self.absent == 0), np.nan, correlation)
+        one_class = (self.present == 0) | (self.absent == 0)
+        return np.where(one_class, np.nan, correlation)
 
 
 def decide(probabilities: Probabilities, thresholds: Thresholds = 0.5) -> Bool[np.ndarray, "samples aus"]:

@@ -5,6 +5,7 @@ the AUs. Scores of all folds' predictions pooled differ from it (they mix folds 
 and are kept as an extra.
 """
 
+import itertools
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -47,11 +48,10 @@ class Spread:
     def __str__(self) -> str:
         """Return the mean with the deviations there are."""
         parts = [str(self.mean)]
-        parts += [
-            f"± {deviation:.3f} over {what}"
-            for what, deviation in (("folds", self.over_folds), ("seeds", self.over_seeds))
-            if not np.isnan(deviation)
-        ]
+        if not np.isnan(self.over_folds):
+            parts.append(f"± {self.over_folds:.3f} over folds")
+        if not np.isnan(self.over_seeds):
+            parts.append(f"± {self.over_seeds:.3f} over seeds")
         return " ".join(parts)
 
 
@@ -67,10 +67,9 @@ class CrossValidationResult:
         runs = self.predictions.runs
         if not runs:
             raise DatasetError("a cross-validation result needs predictions, got none")
-        missing = [(fold, seed) for fold in self.folds for seed in self.seeds if (fold, seed) not in runs]
-        if missing:
-            fold, seed = missing[0]
-            raise DatasetError(f"fold {fold} of seed {seed} is missing; expected every fold for every seed")
+        for fold, seed in itertools.product(self.folds, self.seeds):
+            if (fold, seed) not in runs:
+                raise DatasetError(f"fold {fold} of seed {seed} is missing; expected every fold for every seed")
 
     @property
     def action_units(self) -> ActionUnitSet:
@@ -94,9 +93,8 @@ class CrossValidationResult:
 
     def values(self, metric: str) -> Float[np.ndarray, "folds seeds aus"]:
         """Return one metric of every run and AU."""
-        return np.stack(
-            [np.stack([self.scores[fold, seed].per_au(metric) for seed in self.seeds]) for fold in self.folds]
-        )
+        by_run = [self.scores[run].per_au(metric) for run in itertools.product(self.folds, self.seeds)]
+        return np.stack(by_run).reshape(len(self.folds), len(self.seeds), -1)
 
     def mean(self, metric: str) -> Float[np.ndarray, "aus"]:
         """Return a metric per AU: the mean over folds, then over seeds, of the runs where it is defined."""
@@ -137,11 +135,14 @@ class CrossValidationResult:
         The training base rate of a fold is that of the other folds' test parts. With one fold the test rate stands in.
         """
         first = self.seeds[0]
-        per_fold = [self._fold_baselines(fold, first) for fold in self.folds]
-        means = {
-            name: defined_mean(np.stack([getattr(one, name) for one in per_fold]), axis=0)
-            for name in ("all_positive", "prior", "majority")
-        }
+        per_fold = []
+        for fold in self.folds:
+            rates = self.scores[fold, first].base_rate
+            per_fold.append(baselines(self.action_units, rates, self.training_rate(fold)))
+        means = {}
+        for name in ("all_positive", "prior", "majority"):
+            by_fold = np.stack([getattr(one, name) for one in per_fold])
+            means[name] = defined_mean(by_fold, axis=0)
         return Baselines(action_units=self.action_units, from_training=per_fold[0].from_training, **means)
 
     def training_rate(self, fold: int) -> Float[np.ndarray, "aus"] | None:
@@ -156,9 +157,6 @@ class CrossValidationResult:
         present = np.sum([other.num_present for other in others], axis=0, dtype=float)
         known = np.sum([other.num_known for other in others], axis=0, dtype=float)
         return divide(present, known)
-
-    def _fold_baselines(self, fold: int, seed: int) -> Baselines:
-        return baselines(self.action_units, self.scores[fold, seed].base_rate, self.training_rate(fold))
 
     def __str__(self) -> str:
         """Return one line: runs, macro F1 and its spread."""

@@ -1,4 +1,4 @@
-"""What a frozen network says about each face: its feature vectors, for probes and pictures.
+"""Features, what a frozen network says about each face: one vector each, for probes and pictures.
 
 The network runs in evaluation mode, on crops without random changes, so the same weights give the same features.
 """
@@ -69,15 +69,15 @@ def extract_features(
         ValueError: There is no batch, a face comes twice, or a feature isn't a finite number.
     """
     body = _Body(model).train(model.training)
-    parts = [
-        (features.numpy(), batch.indices.cpu().numpy())
-        for batch, features in answers(body, batches, precision=precision, description=description, total=total)
-    ]
-    if not parts:
+    values, rows = [], []
+    for batch, features in answers(body, batches, precision=precision, description=description, total=total):
+        values.append(features.numpy())
+        rows.append(batch.indices.cpu().numpy())
+    if not rows:
         raise ValueError("there is nothing to look at: the loader gave no batch")
-    values, rows = (np.concatenate([part[i] for part in parts]) for i in (0, 1))
-    order = np.argsort(rows, kind="stable")
-    return Features(values=values[order], rows=rows[order])
+    found = np.concatenate(rows)
+    order = np.argsort(found, kind="stable")
+    return Features(values=np.concatenate(values)[order], rows=found[order])
 
 
 class _Body(nn.Module):

@@ -12,6 +12,7 @@ Conventions, the same for every number facskit prints:
 - ROC-AUC and average precision are scikit-learn's.
 """
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -21,6 +22,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from facskit.action_units import ActionUnitSet
 from facskit.datasets.samples import LabelState
 from facskit.evaluation.counts import Labels, PerAU, Probabilities, Thresholds, count, decide, divide
+from facskit.tables import number_cell
 
 __all__ = [
     "METRICS",
@@ -43,33 +45,39 @@ def f1_per_au(
     return count(labels, decide(probabilities, thresholds)).f1(undefined_f1)
 
 
-def _known_columns(labels: Labels, probabilities: Probabilities) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Return labels (0 or 1) and probabilities of each AU without the rows where it is unknown."""
-    known = labels != LabelState.UNKNOWN
-    return [
-        (labels[rows, au].astype(np.int64), probabilities[rows, au].astype(np.float64))
-        for au, rows in enumerate(known.T)
-    ]
+def _known_columns(labels: Labels, probabilities: Probabilities) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Give labels (0 or 1) and probabilities of each AU without the rows where it is unknown."""
+    for states, shares in zip(labels.T, probabilities.T, strict=True):
+        known = states != LabelState.UNKNOWN
+        yield states[known].astype(np.int64), shares[known].astype(np.float64)
+
+
+def _of_both_classes(
+    labels: Labels, probabilities: Probabilities, scorer: Callable[[np.ndarray, np.ndarray], float]
+) -> PerAU:
+    """Return scikit-learn's score per AU; NaN where a class is missing."""
+    scores = []
+    for truth, shares in _known_columns(labels, probabilities):
+        scores.append(scorer(truth, shares) if np.unique(truth).size == 2 else np.nan)
+    return np.array(scores, dtype=float)
 
 
 def roc_auc_per_au(labels: Labels, probabilities: Probabilities) -> PerAU:
     """Return the area under the receiver operating characteristic per AU; NaN where a class is missing."""
-    columns = _known_columns(labels, probabilities)
-    return np.array([roc_auc_score(y, p) if np.unique(y).size == 2 else np.nan for y, p in columns], dtype=float)
+    return _of_both_classes(labels, probabilities, roc_auc_score)
 
 
 def average_precision_per_au(labels: Labels, probabilities: Probabilities) -> PerAU:
     """Return the average precision (area under precision over recall) per AU; NaN where a class is missing."""
-    columns = _known_columns(labels, probabilities)
-    return np.array(
-        [average_precision_score(y, p) if np.unique(y).size == 2 else np.nan for y, p in columns], dtype=float
-    )
+    return _of_both_classes(labels, probabilities, average_precision_score)
 
 
 def brier_per_au(labels: Labels, probabilities: Probabilities) -> PerAU:
     """Return the Brier score per AU: the mean squared difference of probability and label, 0 is best."""
-    columns = _known_columns(labels, probabilities)
-    return np.array([np.mean((p - y) ** 2) if y.size else np.nan for y, p in columns], dtype=float)
+    scores = []
+    for truth, shares in _known_columns(labels, probabilities):
+        scores.append(np.mean((shares - truth) ** 2) if truth.size else np.nan)
+    return np.array(scores, dtype=float)
 
 
 def calibration_error_per_au(labels: Labels, probabilities: Probabilities, bins: int = 15) -> PerAU:
@@ -82,15 +90,12 @@ def calibration_error_per_au(labels: Labels, probabilities: Probabilities, bins:
         probabilities: Probability that each AU is present.
         bins: Number of bins between 0 and 1.
     """
-
-    def one(y: np.ndarray, p: np.ndarray) -> float:
-        if not y.size:
-            return np.nan
-        bin_index = np.minimum((p * bins).astype(np.int64), bins - 1)
-        gaps = np.bincount(bin_index, weights=p - y, minlength=bins)
-        return float(np.abs(gaps).sum() / y.size)
-
-    return np.array([one(y, p) for y, p in _known_columns(labels, probabilities)], dtype=float)
+    errors = []
+    for truth, shares in _known_columns(labels, probabilities):
+        places = np.minimum((shares * bins).astype(np.int64), bins - 1)
+        gaps = np.bincount(places, weights=shares - truth, minlength=bins)
+        errors.append(np.abs(gaps).sum() / truth.size if truth.size else np.nan)
+    return np.array(errors, dtype=float)
 
 
 @dataclass(frozen=True)
@@ -163,16 +168,24 @@ class AUScores:
 
     def __str__(self) -> str:
         """Return a small table: one line per AU, the macro mean last."""
-        shown = ("base_rate", "precision", "recall", "f1", "roc_auc", "average_precision", "mcc")
-        names = ("base rate", "precision", "recall", "F1", "ROC-AUC", "avg. prec.", "MCC")
-        lines = ["".join(f"{name:>11}" for name in ("AU", "known", *names))]
+        shown = {
+            "base_rate": "base rate",
+            "precision": "precision",
+            "recall": "recall",
+            "f1": "F1",
+            "roc_auc": "ROC-AUC",
+            "average_precision": "avg. prec.",
+            "mcc": "MCC",
+        }
+        rows = [["AU", "known", *shown.values()]]
         for au, code in enumerate(self.action_units.codes):
-            values = "".join(f"{self.per_au(metric)[au]:>11.3f}" for metric in shown)
-            lines.append(f"{code:>11}{self.num_known[au]:>11}{values}")
-        means = "".join(f"{self.macro(metric).value:>11.3f}" for metric in shown)
+            cells = [number_cell(self.per_au(metric)[au], 3) for metric in shown]
+            rows.append([code, str(self.num_known[au]), *cells])
+        means = [number_cell(self.macro(metric).value, 3) for metric in shown]
+        rows.append(["mean", "", *means])
         entered = self.macro("f1")
-        lines.append(f"{'mean':>11}{'':>11}{means}   (F1 of {entered.num_aus} of {entered.total_aus} AUs)")
-        return "\n".join(line.replace("nan", "  –") for line in lines)
+        lines = ["".join(f"{cell:>11}" for cell in row) for row in rows]
+        return "\n".join(lines) + f"   (F1 of {entered.num_aus} of {entered.total_aus} AUs)"
 
 
 METRICS: tuple[str, ...] = tuple(

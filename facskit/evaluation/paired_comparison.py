@@ -1,4 +1,4 @@
-"""How much two models differ on the same faces, with paired confidence intervals over subjects.
+"""The paired comparison: how much two models differ on the same faces, with intervals over subjects.
 
 Both models are scored on the same draws of subjects, for F1 and for the area under the receiver operating
 characteristic (ROC-AUC). Exact ROC-AUCs of thousands of draws are cheap, because each is a quadratic form: with w how
@@ -61,22 +61,27 @@ def compare_predictions(
     """
     config = config or BootstrapConfig()
     check_same_labels(first, second)
-    counts = [resample_counts(model, config) for model in (first, second)]
-    num_subjects = counts[0].num_subjects
-    f1 = [
-        part.counts.f1(model.protocol.undefined_f1_value) for part, model in zip(counts, (first, second), strict=True)
-    ]
-    units = [defined_mean(defined_mean(values, axis=1), axis=0) for values in f1]
-    areas = [defined_mean(resample_roc_auc(model, config), axis=1) for model in (first, second)]
-    macro = _interval(defined_mean(units[1], axis=1) - defined_mean(units[0], axis=1), config, num_subjects)
+    before, after = resample_counts(first, config), resample_counts(second, config)
+    f1_before = before.counts.f1(first.protocol.undefined_f1_value)
+    f1_after = after.counts.f1(second.protocol.undefined_f1_value)
+    num_subjects = before.num_subjects
+    units = _over_runs(f1_after) - _over_runs(f1_before)
+    macro = defined_mean(_over_runs(f1_after), axis=1) - defined_mean(_over_runs(f1_before), axis=1)
+    area_before, area_after = resample_roc_auc(first, config), resample_roc_auc(second, config)
+    areas = defined_mean(area_after, axis=1) - defined_mean(area_before, axis=1)
     undefined = DifferenceInterval(np.nan, np.nan, np.nan, config.level, num_subjects, np.nan)
     return PairedComparison(
         action_units=first.action_units,
-        f1=macro or undefined,
-        roc_auc=_interval(areas[1] - areas[0], config, num_subjects),
-        f1_per_au=tuple(_interval(column, config, num_subjects) for column in (units[1] - units[0]).T),
-        f1_by_seed=_by_seed(first, second, f1),
+        f1=_interval(macro, config, num_subjects) or undefined,
+        roc_auc=_interval(areas, config, num_subjects),
+        f1_per_au=tuple(_interval(column, config, num_subjects) for column in units.T),
+        f1_by_seed=_by_seed((first, f1_before), (second, f1_after)),
     )
+
+
+def _over_runs(f1: Float[np.ndarray, "seeds folds draws aus"]) -> Float[np.ndarray, "draws aus"]:
+    """Return the mean over folds, then over seeds."""
+    return defined_mean(defined_mean(f1, axis=1), axis=0)
 
 
 def resample_roc_auc(predictions: Predictions, config: BootstrapConfig) -> Float[np.ndarray, "draws aus"]:
@@ -94,12 +99,11 @@ def resample_roc_auc(predictions: Predictions, config: BootstrapConfig) -> Float
     """
     folds = subjects_by_fold(predictions)
     draws = draw_subjects(folds, config)
-    seeds = sorted({seed for _, seed in predictions.runs})
-    by_run = [
-        [_run_roc_auc(predictions.run(fold, seed), names, draws[fold]) for fold, names in folds.items()]
-        for seed in seeds
-    ]
-    return defined_mean(defined_mean(np.array(by_run), axis=1), axis=0)
+    by_seed = []
+    for seed in sorted({seed for _, seed in predictions.runs}):
+        by_fold = [_run_roc_auc(predictions.run(fold, seed), names, draws[fold]) for fold, names in folds.items()]
+        by_seed.append(defined_mean(np.array(by_fold), axis=0))
+    return defined_mean(np.array(by_seed), axis=0)
 
 
 def _run_roc_auc(
@@ -112,10 +116,10 @@ def _run_roc_auc(
         known = run.labels[:, au] != LabelState.UNKNOWN
         present = run.labels[known, au] == LabelState.PRESENT
         pairs = _ordered_pairs(run.probabilities[known, au], present, who[known], len(names))
-        positives, negatives = (
-            weights @ np.bincount(who[known][chosen], minlength=len(names)) for chosen in (present, ~present)
-        )
-        columns.append(divide(np.einsum("ds,st,dt->d", weights, pairs, weights, optimize=True), positives * negatives))
+        positives = weights @ np.bincount(who[known][present], minlength=len(names))
+        negatives = weights @ np.bincount(who[known][~present], minlength=len(names))
+        ordered = np.einsum("ds,st,dt->d", weights, pairs, weights, optimize=True)
+        columns.append(divide(ordered, positives * negatives))
     return np.stack(columns, axis=1)
 
 
@@ -134,9 +138,10 @@ def _ordered_pairs(
     absent = np.zeros((len(who) + 1, num_subjects))
     absent[np.arange(len(who)) + 1, who] = ~present
     below = absent.cumsum(axis=0)
-    ends = [np.searchsorted(ranked, ranked[present], side=side) for side in ("left", "right")]
+    first = np.searchsorted(ranked, ranked[present], side="left")
+    past = np.searchsorted(ranked, ranked[present], side="right")
     pairs = np.zeros((num_subjects, num_subjects))
-    np.add.at(pairs, who[present], (below[ends[0]] + below[ends[1]]) / 2)
+    np.add.at(pairs, who[present], (below[first] + below[past]) / 2)
     return pairs
 
 
@@ -148,10 +153,13 @@ def _interval(
     return None if np.isnan(found.low) else found
 
 
-def _by_seed(first: Predictions, second: Predictions, f1: list[np.ndarray]) -> dict[int, float]:
-    """Return the difference of macro F1 for each seed that both have."""
-    found: list[dict[int, float]] = []
-    for model, values in zip((first, second), f1, strict=True):
-        macro = defined_mean(defined_mean(values[:, :, 0], axis=1), axis=1)
-        found.append(dict(zip(sorted({seed for _, seed in model.runs}), macro.tolist(), strict=True)))
-    return {seed: found[1][seed] - value for seed, value in found[0].items() if seed in found[1]}
+def _by_seed(*models: tuple[Predictions, Float[np.ndarray, "seeds folds draws aus"]]) -> dict[int, float]:
+    """Return the difference of macro F1 for each seed that both have, from their F1 under every draw."""
+    before, after = (_macro_of_seeds(predictions, f1) for predictions, f1 in models)
+    return {seed: after[seed] - value for seed, value in before.items() if seed in after}
+
+
+def _macro_of_seeds(predictions: Predictions, f1: Float[np.ndarray, "seeds folds draws aus"]) -> dict[int, float]:
+    seeds = sorted({seed for _, seed in predictions.runs})
+    macro = defined_mean(defined_mean(f1[:, :, 0], axis=1), axis=1)  # the first draw is the data themselves
+    return dict(zip(seeds, macro.tolist(), strict=True))

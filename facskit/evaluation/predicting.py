@@ -1,24 +1,26 @@
-"""Running a model over batches: images in, `Predictions` out."""
+"""The run of a model over batches: images in, predictions of action units or expressions out."""
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import torch
-from jaxtyping import Float32, Int64, Shaped
+from jaxtyping import Float32, Shaped
 from rich.console import Console
 from rich.progress import Progress
 from torch import Tensor, nn
 
 from facskit.action_units import ActionUnitSet
 from facskit.datasets.samples import Batch
+from facskit.evaluation.expressions.predictions import ExpressionPredictions
 from facskit.evaluation.predictions import Predictions
 from facskit.evaluation.protocols import Protocol
+from facskit.expressions import ExpressionSet
 
-__all__ = ["Precision", "PredictionSource", "answers", "in_row_order", "predict"]
+__all__ = ["Precision", "PredictionSource", "answers", "predict", "predict_expressions"]
 
 Precision = Literal["32", "bf16", "fp16"]
 _DTYPES = {"32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -59,7 +61,6 @@ def predict(
 
     Args:
         model: Maps images to one logit per action unit.
-        source: Where the rows and the model come from.
         precision: Number format of the model's arithmetic.
         description: Text of a progress bar on the error stream, shown when the work takes longer than two seconds;
             without it there is none.
@@ -69,34 +70,89 @@ def predict(
         ValueError: There is no batch, an image comes twice, or the model's logits are not numbers or don't fit the
             batches' action units.
     """
-    parts = []
-    for batch, logits in answers(model, batches, precision=precision, description=description, total=total):
-        if logits.shape != batch.labels.shape:
-            raise ValueError(
-                f"the model gave logits of shape {tuple(logits.shape)} for {len(batch.labels)} images and "
-                f"{len(batch.action_units)} action units ({batch.action_units})"
-            )
-        parts.append(
-            (batch.action_units, logits.sigmoid().numpy(), batch.labels.cpu().numpy(), batch.indices.cpu().numpy())
-        )
-    if not parts:
-        raise ValueError("there is nothing to predict: the loader gave no batch")
-    action_units = _one_set([part[0] for part in parts])
-    probabilities, labels, rows = (np.concatenate([part[i] for part in parts]) for i in (1, 2, 3))
-    order = in_row_order(rows, source)
+    said = answers(model, batches, precision=precision, description=description, total=total)
+    told = ((batch.action_units, logits, batch.labels, batch.indices) for batch, logits in said)
+    action_units, rows = _collect(told, source, torch.sigmoid, "action units")
     return Predictions(
         action_units=action_units,
-        probabilities=probabilities[order],
-        labels=labels[order],
-        subjects=np.array([source.subjects[row] for row in rows[order]], dtype=np.str_),
-        names=np.array([source.names[row] for row in rows[order]], dtype=np.str_),
-        folds=np.full(len(rows), source.fold, dtype=np.int64),
-        seeds=np.full(len(rows), source.seed, dtype=np.int64),
-        thresholds=np.full(probabilities.shape, source.protocol.fixed_threshold, dtype=np.float32),
+        thresholds=np.full(rows["probabilities"].shape, source.protocol.fixed_threshold, dtype=np.float32),
         # Until `apply_protocol` chooses thresholds, the fixed one decides, whatever rule is planned.
         protocol=replace(source.protocol, threshold="fixed"),
-        model=dict(source.model),
+        **rows,
     )
+
+
+def predict_expressions(
+    model: nn.Module,
+    batches: Iterable[Batch],
+    expressions: ExpressionSet,
+    source: PredictionSource,
+    *,
+    precision: Precision = "32",
+    description: str | None = None,
+) -> ExpressionPredictions:
+    """Return a model's probabilities of expressions for every image, in the manifest's order; see `predict`.
+
+    Args:
+        model: Maps images to one logit per expression.
+        expressions: What the logits and the batches' labels mean.
+
+    Raises:
+        ValueError: There is no batch, an image comes twice, or the model's logits don't fit the expressions.
+    """
+    said = answers(model, batches, precision=precision, description=description)
+    told = ((expressions, logits, batch.expressions, batch.indices) for batch, logits in said)
+    _, rows = _collect(told, source, lambda logits: logits.softmax(dim=1), "expressions")
+    return ExpressionPredictions(
+        expressions=expressions, epoch=source.protocol.epoch, held_out=source.protocol.folds, **rows
+    )
+
+
+_Outputs = TypeVar("_Outputs", ActionUnitSet, ExpressionSet)
+
+
+def _collect(
+    told: Iterable[tuple[_Outputs, Tensor, Tensor, Tensor]],
+    source: PredictionSource,
+    activation: Callable[[Tensor], Tensor],
+    kind: str,
+) -> tuple[_Outputs, dict[str, Any]]:
+    """Gather what all kinds of predictions have, in the manifest's order.
+
+    Args:
+        told: For each batch what its logits mean, the logits, labels and manifest rows.
+        activation: Makes probabilities of logits.
+        kind: What the outputs are, in words.
+    """
+    first: _Outputs | None = None
+    parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+    for outputs, logits, labels, indices in told:
+        first = outputs if first is None else first
+        if outputs != first:
+            raise ValueError(f"batches have different {kind}: {first} and {outputs}")
+        if logits.shape != (len(indices), len(outputs)):
+            raise ValueError(
+                f"the model gave logits of shape {tuple(logits.shape)} for {len(indices)} images and "
+                f"{len(outputs)} {kind} ({outputs})"
+            )
+        parts.append((activation(logits).numpy(), labels.cpu().numpy(), indices.cpu().numpy()))
+    if first is None:
+        raise ValueError("there is nothing to predict: the loader gave no batch")
+    probabilities, truth, rows = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+    order = np.argsort(rows, kind="stable")
+    rows = rows[order]
+    repeated = rows[:-1][rows[1:] == rows[:-1]]
+    if repeated.size:
+        raise ValueError(f"row {repeated[0]} ({source.names[repeated[0]]}) comes twice; expected every image once")
+    return first, {
+        "probabilities": probabilities[order],
+        "labels": truth[order],
+        "subjects": np.array([source.subjects[row] for row in rows], dtype=np.str_),
+        "names": np.array([source.names[row] for row in rows], dtype=np.str_),
+        "folds": np.full(len(rows), source.fold, dtype=np.int64),
+        "seeds": np.full(len(rows), source.seed, dtype=np.int64),
+        "model": dict(source.model),
+    }
 
 
 def answers(
@@ -132,37 +188,12 @@ def answers(
         model.train(was_training)
 
 
-def in_row_order(rows: Int64[np.ndarray, "samples"], source: PredictionSource) -> Int64[np.ndarray, "samples"]:
-    """Return the positions that put samples into the manifest's order.
-
-    Args:
-        rows: The manifest row of each sample.
-        source: Where the rows come from.
-
-    Raises:
-        ValueError: A row comes twice.
-    """
-    order = np.argsort(rows, kind="stable")
-    ordered = rows[order]
-    repeated = ordered[:-1][ordered[1:] == ordered[:-1]]
-    if repeated.size:
-        raise ValueError(f"row {repeated[0]} ({source.names[repeated[0]]}) comes twice; expected every image once")
-    return order
-
-
 @torch.no_grad()
 def _logits(model: nn.Module, batch: Batch, precision: Precision) -> Float32[Tensor, "batch outputs"]:
     device = next((tensor.device for tensor in model.parameters()), torch.device("cpu"))
     with torch.autocast(device.type, dtype=_DTYPES[precision], enabled=precision != "32"):
         logits: Tensor = model(batch.images.to(device, non_blocking=True))
     return logits.float().cpu()
-
-
-def _one_set(sets: Sequence[ActionUnitSet]) -> ActionUnitSet:
-    for other in sets:
-        if other != sets[0]:
-            raise ValueError(f"batches have different action units: {sets[0]} and {other}")
-    return sets[0]
 
 
 @contextmanager

@@ -1,20 +1,16 @@
-"""What a model said about every face, next to the truth: the one value that all scores, tables and figures come from.
+"""Predictions of action units (AUs): probability, threshold and label of each, and the scores they give.
 
-Predictions are kept as probabilities in 32-bit precision (16-bit probabilities tie, and ties change rank scores) and
-saved as one Parquet file: a row per image and run, with columns `image`, `subject`, `fold`, `seed`, and per action
-unit (AU) `AU01` (1 present, 0 absent, null unknown), `AU01_probability` and `AU01_threshold`.
+In a file they add to the columns of all predictions `AU01` (1 present, 0 absent, null unknown), `AU01_probability` and
+`AU01_threshold` for each unit.
 """
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
-from jaxtyping import Bool, Float32, Int, Int8, Int64, Shaped
-from polars.exceptions import PolarsError
+from jaxtyping import Bool, Float32, Int8
 
 from facskit import columns
 from facskit.action_units import ActionUnitSet
@@ -22,18 +18,19 @@ from facskit.datasets.samples import LabelState
 from facskit.errors import DatasetError
 from facskit.evaluation.counts import decide
 from facskit.evaluation.metrics import AUScores, score
+from facskit.evaluation.predicted_faces import PredictedFaces
 from facskit.evaluation.protocols import Protocol, choose_thresholds
-from facskit.files import atomic_path
 
-__all__ = ["Predictions", "apply_protocol", "concat"]
-
-_METADATA = "facskit.predictions"
-_FORMAT = 1
+__all__ = ["Predictions", "apply_protocol"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Predictions:
-    """Probabilities, labels and origin of every scored image, of one run or of many (folds and seeds)."""
+class Predictions(PredictedFaces):
+    """Probabilities, labels and thresholds of action units, of one run or of many (folds and seeds)."""
+
+    kind = "action units"
+    metadata_key = "facskit.predictions"
+    arrays_by_output = ("probabilities", "labels", "thresholds")
 
     action_units: ActionUnitSet
     """What the columns of probabilities, labels and thresholds mean."""
@@ -41,196 +38,75 @@ class Predictions:
     """Probability that each AU is present, 0 to 1."""
     labels: Int8[np.ndarray, "samples aus"]
     """Label states."""
-    subjects: Shaped[np.ndarray, "samples"]
-    """Who is in each image, as text."""
-    names: Shaped[np.ndarray, "samples"]
-    """Image of each row, as in the manifest."""
-    folds: Int64[np.ndarray, "samples"]
-    """Fold whose test part the row belongs to."""
-    seeds: Int64[np.ndarray, "samples"]
-    """Seed of the training run that made the row."""
     thresholds: Float32[np.ndarray, "samples aus"]
     """Decision threshold of each row and AU, the same within a fold and seed."""
     protocol: Protocol = field(default_factory=Protocol)
     """How epoch and thresholds were chosen."""
-    model: Mapping[str, Any] = field(default_factory=dict)
-    """Where the model came from: plain values that JSON can hold."""
 
-    def __post_init__(self) -> None:
-        """Check shapes and values."""
-        object.__setattr__(self, "subjects", np.asarray(self.subjects, dtype=np.str_))
-        object.__setattr__(self, "names", np.asarray(self.names, dtype=np.str_))
-        _check_shapes(self)
-        _check_values(self)
+    @property
+    def outputs(self) -> ActionUnitSet:
+        """The action units."""
+        return self.action_units
 
-    def __len__(self) -> int:
-        """Return the number of rows."""
-        return len(self.names)
+    @property
+    def stamp(self) -> str:
+        """One line that says how the scores come about."""
+        return self.protocol.stamp
 
     @property
     def decisions(self) -> Bool[np.ndarray, "samples aus"]:
         """Where each AU is predicted present under the row's thresholds."""
         return decide(self.probabilities, self.thresholds)
 
-    @property
-    def runs(self) -> list[tuple[int, int]]:
-        """The (fold, seed) pairs there are, in ascending order."""
-        return sorted(set(zip(self.folds.tolist(), self.seeds.tolist(), strict=True)))
-
     def scores(self) -> AUScores:
         """Score all rows together, under their thresholds and the protocol's rule for undefined F1."""
         undefined = self.protocol.undefined_f1_value
         return score(self.labels, self.probabilities, self.action_units, self.thresholds, undefined_f1=undefined)
 
-    def select(self, rows: Bool[np.ndarray, "samples"] | Int[np.ndarray, "rows"]) -> "Predictions":
-        """Return the chosen rows, given as a mask or as row numbers."""
-        return replace(self, **{name: values[rows] for name, values in _arrays(self).items()})
+    def about(self) -> dict[str, Any]:
+        """Return action units and protocol."""
+        return {"action_units": list(self.action_units.codes), "protocol": asdict(self.protocol)}
 
-    def run(self, fold: int, seed: int) -> "Predictions":
-        """Return the rows of one fold and seed.
-
-        Raises:
-            ValueError: There is no such run.
-        """
-        rows = (self.folds == fold) & (self.seeds == seed)
-        if not rows.any():
-            raise ValueError(f"there is no run with fold {fold} and seed {seed}; runs (fold, seed) are {self.runs}")
-        return self.select(rows)
-
-    def save(self, path: Path) -> Path:
-        """Write one Parquet file, atomically, and return its path."""
-        metadata = {
-            "format": _FORMAT,
-            "action_units": list(self.action_units.codes),
-            "protocol": asdict(self.protocol),
-            "stamp": self.protocol.stamp,
-            "model": dict(self.model),
-        }
-        with atomic_path(path) as part:
-            _to_table(self).write_parquet(part, metadata={_METADATA: json.dumps(metadata)})
-        return path
+    def own_columns(self) -> dict[str, pl.Series]:
+        """Return label, probability and threshold of each action unit."""
+        found = {}
+        for au, unit in enumerate(self.action_units):
+            labels = pl.Series(self.labels[:, au].copy())
+            found[columns.occurrence(unit)] = labels.replace(int(LabelState.UNKNOWN), None)
+            found[f"{unit.code}_probability"] = pl.Series(self.probabilities[:, au].copy())
+            found[f"{unit.code}_threshold"] = pl.Series(self.thresholds[:, au].copy())
+        return found
 
     @classmethod
-    def load(cls, path: Path) -> "Predictions":
-        """Read a file that `save` wrote.
+    def from_columns(cls, table: pl.DataFrame, about: Mapping[str, Any], rows: Mapping[str, Any]) -> "Predictions":
+        """Return the predictions of a file."""
+        codes = about["action_units"]
 
-        Raises:
-            DatasetError: The file is missing, is no predictions file, or holds impossible values.
-        """
-        path = Path(path)
-        if not path.is_file():
-            raise DatasetError(f"{path}: there is no such predictions file")
-        try:
-            text = pl.read_parquet_metadata(path).get(_METADATA)
-            table = pl.read_parquet(path)
-        except (PolarsError, OSError) as error:
-            raise DatasetError(f"{path}: not a readable Parquet file ({str(error).splitlines()[0]})") from error
-        if text is None:
-            raise DatasetError(f"{path}: a Parquet file, but not one of facskit's predictions files")
-        try:
-            metadata = json.loads(text)
-            if metadata["format"] != _FORMAT:
-                raise DatasetError(f"{path}: predictions format {metadata['format']}, expected {_FORMAT}")
-            return cls(
-                action_units=ActionUnitSet.parse(metadata["action_units"]),
-                protocol=Protocol(**metadata["protocol"]),
-                model=metadata["model"],
-                **_from_table(table, metadata["action_units"]),
-            )
-        except (ValueError, KeyError, TypeError, PolarsError) as error:
-            raise DatasetError(f"{path}: damaged predictions file: {str(error).splitlines()[0]}") from error
+        def stack(suffix: str, dtype: type[np.generic]) -> np.ndarray:
+            chosen = table.select(pl.col(f"{code}{suffix}").fill_null(int(LabelState.UNKNOWN)) for code in codes)
+            return np.ascontiguousarray(chosen.to_numpy(), dtype=dtype).reshape(len(table), len(codes))
 
+        return cls(
+            action_units=ActionUnitSet.parse(codes),
+            protocol=Protocol(**about["protocol"]),
+            labels=stack("", np.int8),
+            probabilities=stack("_probability", np.float32),
+            thresholds=stack("_threshold", np.float32),
+            **rows,
+        )
 
-def _arrays(predictions: Predictions) -> dict[str, np.ndarray]:
-    names = ("probabilities", "labels", "subjects", "names", "folds", "seeds", "thresholds")
-    return {name: getattr(predictions, name) for name in names}
+    def check_values(self) -> None:
+        """Refuse labels that are no state, and probabilities outside 0 to 1."""
+        known_state = np.isin(self.labels, [int(state) for state in LabelState])
+        possible = (self.probabilities >= 0) & (self.probabilities <= 1)  # False for NaN
+        self._refuse(~known_state, self.labels, "label", "1 (present), 0 (absent) or -1 (unknown)")
+        self._refuse(~possible, self.probabilities, "probability", "a number from 0 to 1")
 
-
-def _check_shapes(predictions: Predictions) -> None:
-    samples, aus = len(predictions.names), len(predictions.action_units)
-    for name, values in _arrays(predictions).items():
-        expected = (samples, aus) if name in {"probabilities", "labels", "thresholds"} else (samples,)
-        if values.shape != expected:
-            raise ValueError(f"{name} has shape {values.shape}; expected {expected} (samples and action units)")
-
-
-def _check_values(predictions: Predictions) -> None:
-    codes, images = predictions.action_units.codes, predictions.names
-    labels, probabilities = predictions.labels, predictions.probabilities
-    states = [int(state) for state in LabelState]
-    checks = (
-        ("label", labels, np.isin(labels, states), "1 (present), 0 (absent) or -1 (unknown)"),
-        ("probability", probabilities, (probabilities >= 0) & (probabilities <= 1), "a number from 0 to 1"),
-    )
-    for what, values, valid, expected in checks:
-        wrong = np.argwhere(~valid)
-        if len(wrong):
-            row, au = wrong[0]
-            found = f"{codes[au]} {what} of {images[row]} (row {row}) is {values[row, au]}"
+    def _refuse(self, wrong: Bool[np.ndarray, "samples aus"], values: np.ndarray, what: str, expected: str) -> None:
+        if wrong.any():
+            row, au = np.argwhere(wrong)[0]
+            found = f"{self.action_units.codes[au]} {what} of {self.names[row]} (row {row}) is {values[row, au]}"
             raise ValueError(f"{found}; expected {expected}")
-
-
-def _to_table(predictions: Predictions) -> pl.DataFrame:
-    data: dict[str, Any] = {
-        columns.IMAGE: predictions.names.tolist(),
-        columns.SUBJECT: predictions.subjects.tolist(),
-        "fold": predictions.folds,
-        "seed": predictions.seeds,
-    }
-    for au, unit in enumerate(predictions.action_units):
-        labels = pl.Series(predictions.labels[:, au].copy())
-        data[columns.occurrence(unit)] = labels.replace(int(LabelState.UNKNOWN), None)
-        data[f"{unit.code}_probability"] = predictions.probabilities[:, au].copy()
-        data[f"{unit.code}_threshold"] = predictions.thresholds[:, au].copy()
-    return pl.DataFrame(data, schema_overrides={columns.IMAGE: pl.String, columns.SUBJECT: pl.String})
-
-
-def _from_table(table: pl.DataFrame, codes: Sequence[str]) -> dict[str, np.ndarray]:
-    def stack(suffix: str, dtype: type[np.generic]) -> np.ndarray:
-        chosen = table.select(pl.col(f"{code}{suffix}").fill_null(int(LabelState.UNKNOWN)) for code in codes)
-        return np.ascontiguousarray(chosen.to_numpy(), dtype=dtype).reshape(len(table), len(codes))
-
-    return {
-        "labels": stack("", np.int8),
-        "probabilities": stack("_probability", np.float32),
-        "thresholds": stack("_threshold", np.float32),
-        "names": np.asarray(table[columns.IMAGE].to_list(), dtype=np.str_),
-        "subjects": np.asarray(table[columns.SUBJECT].to_list(), dtype=np.str_),
-        "folds": table["fold"].to_numpy().astype(np.int64),
-        "seeds": table["seed"].to_numpy().astype(np.int64),
-    }
-
-
-def concat(parts: Sequence[Predictions]) -> Predictions:
-    """Join the predictions of several runs; their models' provenances are kept as a list under `runs`.
-
-    Raises:
-        DatasetError: There is nothing to join, or the parts differ in action units or protocol, or an image appears
-            twice within a fold and seed.
-    """
-    if not parts:
-        raise DatasetError("there are no predictions to join; expected at least one part")
-    first = parts[0]
-    for part in parts[1:]:
-        if part.action_units != first.action_units:
-            raise DatasetError(
-                f"can't join predictions of {first.action_units} with predictions of {part.action_units}"
-            )
-        if part.protocol != first.protocol:
-            raise DatasetError(
-                f"can't join numbers of two protocols: {first.protocol.stamp!r}, {part.protocol.stamp!r}"
-            )
-    arrays = {name: np.concatenate([_arrays(part)[name] for part in parts]) for name in _arrays(first)}
-    runs: list[Any] = []
-    for part in parts:
-        runs.extend(part.model.get("runs", [dict(part.model)] if part.model else []))
-    joined = Predictions(action_units=first.action_units, protocol=first.protocol, model={"runs": runs}, **arrays)
-    rows = pl.DataFrame({"image": joined.names.tolist(), "fold": joined.folds, "seed": joined.seeds})
-    twice = rows.filter(rows.is_duplicated())
-    if len(twice):
-        image, fold, seed = twice.row(0)
-        raise DatasetError(f"{image} appears twice in fold {fold}, seed {seed}; expected each image once per run")
-    return joined
 
 
 def apply_protocol(predictions: Predictions, protocol: Protocol, validation: Predictions | None = None) -> Predictions:

@@ -1,4 +1,4 @@
-"""How a number came about: which epoch, which threshold, what happened to unknown labels, which folds.
+"""Protocols, how a number came about: which epoch, which threshold, what happened to unknown labels, which folds.
 
 Published F1 scores of action units differ by several points through these choices alone, so facskit writes them into
 every predictions file and under every table.
@@ -12,9 +12,10 @@ from jaxtyping import Float, Int8
 
 from facskit.evaluation.thresholds import sweep_thresholds
 
-__all__ = ["Protocol", "choose_thresholds"]
+__all__ = ["EPOCHS", "Protocol", "choose_thresholds"]
 
-_EPOCHS = {"last": "last epoch", "unknown": "epoch chosen in an unknown way"}
+EPOCHS = {"last": "last epoch", "unknown": "epoch chosen in an unknown way"}
+"""Which epoch's weights may be scored, and how stamps say it."""
 _THRESHOLDS = {
     "fixed": "threshold fixed at {fixed:g}",
     "validation-shared": "one threshold for all AUs, chosen on validation subjects",
@@ -46,7 +47,7 @@ class Protocol:
 
     def __post_init__(self) -> None:
         """Refuse unknown choices and thresholds that no probability can straddle."""
-        for name, known in (("epoch", _EPOCHS), ("threshold", _THRESHOLDS), ("undefined_f1", _UNDEFINED)):
+        for name, known in (("epoch", EPOCHS), ("threshold", _THRESHOLDS), ("undefined_f1", _UNDEFINED)):
             if getattr(self, name) not in known:
                 raise ValueError(f"{name} is {getattr(self, name)!r}; expected one of {', '.join(known)}")
         if not 0 < self.fixed_threshold < 1:
@@ -66,7 +67,7 @@ class Protocol:
     def stamp(self) -> str:
         """One line that says how the numbers above it were made."""
         threshold = _THRESHOLDS[self.threshold].format(fixed=self.fixed_threshold)
-        parts = (_EPOCHS[self.epoch], threshold, "unknown labels left out", _UNDEFINED[self.undefined_f1], self.folds)
+        parts = (EPOCHS[self.epoch], threshold, "unknown labels left out", _UNDEFINED[self.undefined_f1], self.folds)
         return f"Protocol: {'; '.join(filter(None, parts))}."
 
 

@@ -4,7 +4,6 @@ A report never shows an F1 alone. Beside it stand what needs no model (the F1 of
 guessing at the training rate), how often the action unit (AU) occurs, and under the table how the number was made.
 """
 
-import json
 import math
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -21,11 +20,9 @@ from facskit.evaluation.metrics import METRICS, macro_mean
 from facskit.evaluation.predictions import Predictions
 from facskit.evaluation.published import published_f1
 from facskit.evaluation.thresholds import sweep_thresholds
-from facskit.files import write_text
+from facskit.tables import TextTable, number_cell, percent_cell, write_results
 
-__all__ = ["Column", "Report", "build_report", "json_number", "write_report"]
-
-_MISSING = "–"
+__all__ = ["Column", "Report", "build_report"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,8 +42,7 @@ class Column:
 
     def cells(self) -> list[str]:
         """Return the entries as text, the mean last."""
-        numbers = [*self.values.tolist(), self.mean]
-        return [_MISSING if math.isnan(number) else f"{number:,.{self.decimals}f}" for number in numbers]
+        return [number_cell(number, self.decimals) for number in [*self.values.tolist(), self.mean]]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -72,12 +68,12 @@ class Report:
         support = Column("Support", result.num_present, float(result.num_present.sum()), decimals=0)
         return [
             support,
-            _percent("Base rate %", result.base_rate),
-            _percent(f"F1 %{optimistic}", result.mean("f1"), strong=True),
-            _percent("ROC-AUC %", result.mean("roc_auc")),
-            _percent("AP %", result.mean("average_precision")),
-            _percent("All-present F1 %", baselines.all_positive),
-            _percent("Guess F1 %", baselines.prior),
+            _percent_column("Base rate %", result.base_rate),
+            _percent_column(f"F1 %{optimistic}", result.mean("f1"), strong=True),
+            _percent_column("ROC-AUC %", result.mean("roc_auc")),
+            _percent_column("AP %", result.mean("average_precision")),
+            _percent_column("All-present F1 %", baselines.all_positive),
+            _percent_column("Guess F1 %", baselines.prior),
             *self.published,
         ]
 
@@ -87,59 +83,53 @@ class Report:
         spread = self.result.macro("f1")
         if math.isnan(spread.mean.value):
             return "Macro F1 is not defined: no AU is present or predicted."
-        parts = [f"Macro F1 {_points(spread.mean.value)} %"]
+        parts = [f"Macro F1 {percent_cell(spread.mean.value)} %"]
         if self.interval:
-            low, high = _points(self.interval.low), _points(self.interval.high)
+            low, high = percent_cell(self.interval.low), percent_cell(self.interval.high)
             subjects = f"bootstrap over {self.interval.num_subjects} subjects"
             parts.append(f"{self.interval.level:.0%} interval {low} to {high} ({subjects})")
         num_folds, num_seeds = len(self.result.folds), len(self.result.seeds)
         if num_folds > 1:
-            parts.append(f"standard deviation between {num_folds} folds {_points(spread.over_folds)}")
+            parts.append(f"standard deviation between {num_folds} folds {percent_cell(spread.over_folds)}")
         if num_seeds > 1:
-            parts.append(f"standard deviation between {num_seeds} seeds {_points(spread.over_seeds)}")
+            parts.append(f"standard deviation between {num_seeds} seeds {percent_cell(spread.over_seeds)}")
         if num_folds > 1:
-            parts.append(f"{_points(self.result.pooled.macro('f1').value)} % on all folds pooled")
+            parts.append(f"{percent_cell(self.result.pooled.macro('f1').value)} % on all folds pooled")
         if spread.mean.num_aus < spread.mean.total_aus:
             parts.append(f"over the {spread.mean.num_aus} of {spread.mean.total_aus} AUs where F1 is defined")
         return "; ".join(parts) + "."
 
-    def _rows(self) -> list[list[str]]:
-        units = self.result.action_units
-        names = [[unit.code, unit.name] for unit in units] + [["Mean", ""]]
-        cells = zip(*(column.cells() for column in self.columns), strict=True)
-        rows = [[*name, *row] for name, row in zip(names, cells, strict=True)]
-        rows[-1][2] = f"{rows[-1][2]} in all"
-        return rows
-
-    def _footnotes(self) -> list[str]:
-        return [self.headline, self.result.predictions.protocol.stamp, *self.notes]
+    def to_table(self) -> TextTable:
+        """Return a row for each AU and one of means, with everything that says how the numbers were made."""
+        columns, units = self.columns, self.result.action_units
+        rows = []
+        for place, unit in enumerate(units):
+            rows.append((unit.code, unit.name, *(column.cells()[place] for column in columns)))
+        support, *means = (column.cells()[-1] for column in columns)
+        return TextTable(
+            title=self.title,
+            header=("AU", "Name", *(column.title for column in columns)),
+            rows=(*rows, ("Mean", "", f"{support} in all", *means)),
+            num_text=2,
+            strong_rows={len(units)},
+            strong_columns={2 + place for place, column in enumerate(columns) if column.strong},
+            ruled_rows={len(units)},
+            notes=(self.headline, self.result.predictions.protocol.stamp, *self.notes),
+        )
 
     def to_markdown(self) -> str:
-        """Return the report as Markdown, its table aligned for reading as plain text too."""
-        header = ["AU", "Name", *(column.title for column in self.columns)]
-        strong = [False, False, *(column.strong for column in self.columns)]
-        rows = [
-            [
-                f"**{cell}**" if cell and (bold or row[0] == "Mean") else cell
-                for cell, bold in zip(row, strong, strict=True)
-            ]
-            for row in self._rows()
-        ]
-        widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
-        rule = [f"{'-' * (width - (i > 1))}{':' if i > 1 else ''}" for i, width in enumerate(widths)]
+        """Return the report as Markdown."""
+        return self.to_table().to_markdown("#")
 
-        def line(cells: list[str]) -> str:
-            padded = [
-                cell.rjust(w) if i > 1 else cell.ljust(w) for i, (cell, w) in enumerate(zip(cells, widths, strict=True))
-            ]
-            return f"| {' | '.join(padded)} |"
-
-        table = "\n".join([line(header), line(rule), *map(line, rows)])
-        footnotes = "\n".join(f"- {note}" for note in self._footnotes())
-        return f"# {self.title}\n\n{table}\n\n{footnotes}\n"
+    def to_terminal(self) -> Table:
+        """Return the table for the terminal."""
+        table = self.to_table().to_terminal()
+        for column in table.columns[:2]:  # a name that is cut short is better than one on three lines
+            column.no_wrap = True
+        return table
 
     def to_dict(self) -> dict[str, Any]:
-        """Return every number as plain values: fractions, None where undefined."""
+        """Return every number: fractions, NaN where undefined."""
         result = self.result
         units = result.action_units.codes
         spreads = {metric: result.macro(metric) for metric in METRICS}
@@ -150,7 +140,7 @@ class Report:
             "seeds": result.seeds,
             "macro": {metric: _spread(spread) for metric, spread in spreads.items()},
             "macro_f1_interval": asdict(self.interval) if self.interval else None,
-            "macro_f1_pooled": json_number(result.pooled.macro("f1").value),
+            "macro_f1_pooled": result.pooled.macro("f1").value,
             "per_au": {metric: _by_au(units, result.mean(metric)) for metric in METRICS},
             "support": _by_au(units, result.num_present),
             "baselines_f1": {
@@ -160,7 +150,7 @@ class Report:
                 {
                     "fold": fold,
                     "seed": seed,
-                    "macro_f1": json_number(scores.macro("f1").value),
+                    "macro_f1": scores.macro("f1").value,
                     "f1": _by_au(units, scores.f1),
                 }
                 for (fold, seed), scores in result.scores.items()
@@ -170,47 +160,25 @@ class Report:
             "model": dict(result.predictions.model),
         }
 
-    def to_json(self) -> str:
-        """Return `to_dict` as indented JSON text."""
-        return json.dumps(self.to_dict(), indent=2, ensure_ascii=False) + "\n"
-
-    def to_table(self) -> Table:
-        """Return the table for the terminal, its footnotes as the caption."""
-        table = Table(title=self.title, caption="\n".join(self._footnotes()), caption_justify="left")
-        table.add_column("AU", no_wrap=True)
-        table.add_column("Name", no_wrap=True, overflow="ellipsis")
-        for column in self.columns:
-            table.add_column(column.title, justify="right", style="bold" if column.strong else None)
-        for row in self._rows()[:-1]:
-            table.add_row(*row)
-        table.add_section()
-        table.add_row(*self._rows()[-1], style="bold")
-        return table
+    def write(self, folder: Path) -> None:
+        """Write `results.md` and `results.json` into a folder."""
+        write_results(folder, self.to_markdown(), self.to_dict())
 
 
-def _percent(title: str, fractions: Float[np.ndarray, "aus"], *, strong: bool = False) -> Column:
+def _percent_column(title: str, fractions: Float[np.ndarray, "aus"], *, strong: bool = False) -> Column:
     return Column(title, 100 * fractions, 100 * macro_mean(fractions).value, strong=strong)
 
 
-def _points(fraction: float) -> str:
-    return f"{100 * fraction:.1f}"
+def _by_au(codes: tuple[str, ...], values: Float[np.ndarray, "aus"]) -> dict[str, float]:
+    return dict(zip(codes, values.tolist(), strict=True))
 
 
-def json_number(value: float) -> float | None:
-    """Return a number as JSON can hold it: None for NaN, which stands for an undefined score."""
-    return None if math.isnan(value) else float(value)
-
-
-def _by_au(codes: tuple[str, ...], values: Float[np.ndarray, "aus"]) -> dict[str, float | None]:
-    return {code: json_number(value) for code, value in zip(codes, values.tolist(), strict=True)}
-
-
-def _spread(spread: Spread) -> dict[str, float | int | None]:
+def _spread(spread: Spread) -> dict[str, float | int]:
     return {
-        "mean": json_number(spread.mean.value),
+        "mean": spread.mean.value,
         "num_aus": spread.mean.num_aus,
-        "standard_deviation_over_folds": json_number(spread.over_folds),
-        "standard_deviation_over_seeds": json_number(spread.over_seeds),
+        "standard_deviation_over_folds": spread.over_folds,
+        "standard_deviation_over_seeds": spread.over_seeds,
     }
 
 
@@ -275,13 +243,5 @@ def _paper_style(predictions: Predictions) -> str:
     """Return a sentence with the macro F1 that FMAE-IAT's way of choosing the threshold would print."""
     runs = [predictions.run(fold, seed) for fold, seed in predictions.runs]
     f1 = np.stack([sweep_thresholds(run.labels, run.probabilities).f1_at_shared for run in runs])
-    macro = macro_mean(defined_mean(f1, axis=0)).value
-    return f"Optimistic, for comparison only: macro F1 {_points(macro)} % with the best threshold on each test fold."
-
-
-def write_report(report: Report, folder: Path) -> tuple[Path, Path]:
-    """Write `results.md` and `results.json` into a folder, each atomically, and return their paths."""
-    paths = folder / "results.md", folder / "results.json"
-    for path, text in zip(paths, (report.to_markdown(), report.to_json()), strict=True):
-        write_text(path, text)
-    return paths
+    macro = percent_cell(macro_mean(defined_mean(f1, axis=0)).value)
+    return f"Optimistic, for comparison only: macro F1 {macro} % with the best threshold on each test fold."

@@ -1,4 +1,4 @@
-"""Choosing decision thresholds from predictions: one shared by all action units (AUs), or one per AU.
+"""Decision thresholds chosen from predictions: one shared by all action units (AUs), or one per AU.
 
 A threshold is part of the training: chosen on the validation subjects it is honest. Chosen on the test subjects, as
 FMAE-IAT's published evaluation does, it makes the score optimistic; `Protocol` says so under every table.
@@ -7,7 +7,7 @@ FMAE-IAT's published evaluation does, it makes the score optimistic; `Protocol` 
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int8
+from jaxtyping import Bool, Float, Int, Int8
 
 from facskit.datasets.samples import LabelState
 from facskit.evaluation.counts import Counts
@@ -82,15 +82,20 @@ def sweep_thresholds(
         number. Pass validation predictions for an honest one.
     """
     grid = thresholds.astype(probabilities.dtype)
-    hits, false_alarms = (
-        np.stack([_at_or_above(probabilities[rows, au], grid) for au, rows in enumerate((labels == state).T)], axis=1)
-        for state in (LabelState.PRESENT, LabelState.ABSENT)
-    )
-    present, absent = (labels == LabelState.PRESENT).sum(axis=0), (labels == LabelState.ABSENT).sum(axis=0)
-    counts = Counts(hits, false_alarms, present - hits, absent - false_alarms)
+    present, absent = labels == LabelState.PRESENT, labels == LabelState.ABSENT
+    hits, false_alarms = _reaching(probabilities, present, grid), _reaching(probabilities, absent, grid)
+    counts = Counts(hits, false_alarms, present.sum(axis=0) - hits, absent.sum(axis=0) - false_alarms)
     return ThresholdSweep(thresholds, counts.f1())
 
 
-def _at_or_above(values: np.ndarray, grid: np.ndarray) -> np.ndarray:
-    """Return how many values reach each threshold."""
-    return values.size - np.searchsorted(np.sort(values), grid, side="left")
+def _reaching(
+    probabilities: Float[np.ndarray, "samples aus"],
+    counted: Bool[np.ndarray, "samples aus"],
+    grid: Float[np.ndarray, "thresholds"],
+) -> Int[np.ndarray, "thresholds aus"]:
+    """Return how many of the counted probabilities of each AU are at or above each threshold."""
+    columns = []
+    for values, rows in zip(probabilities.T, counted.T, strict=True):
+        rising = np.sort(values[rows])
+        columns.append(rising.size - np.searchsorted(rising, grid, side="left"))
+    return np.stack(columns, axis=1)

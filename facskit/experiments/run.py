@@ -7,7 +7,7 @@ from pathlib import Path
 from facskit.errors import DatasetError
 from facskit.evaluation.expressions.reports import ExpressionReport
 from facskit.evaluation.reports import Report
-from facskit.experiments.analysis.networks_report import compare_networks, write_comparison
+from facskit.experiments.analysis.networks_report import score_networks, write_networks
 from facskit.experiments.analysis.weight_scores import evaluate
 from facskit.experiments.intervention.stages import train_fold
 from facskit.experiments.network_run import train_network
@@ -90,5 +90,5 @@ def _train_fold(
 def _report(recipe: Recipe, session: Session, runs: list[Path], out: Path) -> Report | ExpressionReport:
     report = scoring_of(recipe, session).report(runs, out)
     if isinstance(recipe.objective, CausalInterventionConfig):
-        write_comparison(compare_networks(out), out)
+        write_networks(score_networks(out), out)
     return report

@@ -1,4 +1,4 @@
-"""How a run is scored: what is logged after each epoch, the test predictions, and the report over one or many runs.
+"""The scores of a run: what is logged after each epoch, the test predictions, and the report over one or many runs.
 
 Action units and expressions go the same way through `train` and `cross-validate`; they differ here alone.
 """
@@ -7,17 +7,20 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 from torch import nn
 
 from facskit.datasets.loaders import EpochLoader
-from facskit.evaluation.expressions.predictions import ExpressionPredictions, concat_expressions, predict_expressions
-from facskit.evaluation.expressions.reports import ExpressionReport, build_expression_report, write_expression_report
-from facskit.evaluation.predicting import PredictionSource, predict
-from facskit.evaluation.predictions import Predictions, apply_protocol, concat
-from facskit.evaluation.protocols import Protocol, choose_thresholds
-from facskit.evaluation.reports import Report, build_report, write_report
+from facskit.evaluation.expressions.metrics import score_expressions
+from facskit.evaluation.expressions.predictions import ExpressionPredictions
+from facskit.evaluation.expressions.reports import ExpressionReport, build_expression_report
+from facskit.evaluation.predicted_faces import PredictedFaces, concat
+from facskit.evaluation.predicting import PredictionSource, predict, predict_expressions
+from facskit.evaluation.predictions import Predictions, apply_protocol
+from facskit.evaluation.protocols import choose_thresholds
+from facskit.evaluation.reports import Report, build_report
 from facskit.experiments.assemble import Part
 from facskit.experiments.recipe import Recipe
 from facskit.experiments.session import Session
@@ -37,6 +40,9 @@ class RunScoring(ABC):
         recipe: The recipe of a run, or of all runs of a cross-validation.
         session: The faces and the runtime.
     """
+
+    container: ClassVar[type[PredictedFaces]]
+    """What holds the predictions."""
 
     def __init__(self, recipe: Recipe, session: Session) -> None:
         self.recipe = recipe
@@ -59,6 +65,9 @@ class RunScoring(ABC):
         """
 
     @abstractmethod
+    def build(self, predictions: PredictedFaces) -> Report | ExpressionReport:
+        """Return the report on predictions of this kind, beside the published scores that the recipe names."""
+
     def report(self, runs: Sequence[Path], out: Path) -> Report | ExpressionReport:
         """Score finished runs together and write the results.
 
@@ -68,6 +77,15 @@ class RunScoring(ABC):
         Raises:
             DatasetError: The predictions of a run are missing or damaged.
         """
+        parts = [self.container.load(run / PREDICTIONS) for run in runs]
+        predictions = parts[0]
+        if list(runs) != [out]:
+            predictions = concat(parts)
+            predictions.save(out / PREDICTIONS)
+        report = self.build(predictions)
+        report = replace(report, notes=[*self.session.notes, *report.notes])
+        report.write(out)
+        return report
 
     def source(self) -> PredictionSource:
         """Return where this run's predictions come from."""
@@ -77,7 +95,7 @@ class RunScoring(ABC):
             names=[faces.image_name(row) for row in range(len(faces))],
             fold=recipe.data.fold,
             seed=recipe.runtime.seed,
-            protocol=Protocol(fixed_threshold=recipe.evaluation.fixed_threshold, folds=self.session.held_out),
+            protocol=recipe.evaluation.protocol(self.session.held_out),
             model={"recipe": recipe.name},
         )
 
@@ -85,38 +103,33 @@ class RunScoring(ABC):
 class ActionUnitScoring(RunScoring):
     """Scores recipes that learn action units."""
 
+    container = Predictions
+
     def after_epoch(self, model: nn.Module, loader: EpochLoader) -> dict[str, float]:
-        """Return macro F1 and ROC-AUC."""
+        """Return macro F1 at the fixed threshold, and ROC-AUC."""
         scores = self._predict(model, loader, None).scores()  # no bar of its own: the training's is still there
         return {f"validation_{name}": scores.macro(name).value for name in ("f1", "roc_auc")}
 
     def test(self, model: nn.Module, scored: dict[Part, EpochLoader], folder: Path) -> tuple[float, ...]:
         """Predict the test subjects; return the thresholds that the recipe's protocol chooses."""
         protocol = self.recipe.evaluation.protocol(self.session.held_out)
-
-        def predictions(part: Part) -> Predictions:
-            return self._predict(model, scored[part], f"Recognising {part} faces")
-
-        validation = predictions("validation") if protocol.threshold.startswith("validation") else None
+        validation = None
+        if protocol.threshold.startswith("validation"):
+            validation = self._predict(model, scored["validation"], "Recognising validation faces")
         if "test" in scored:
-            apply_protocol(predictions("test"), protocol, validation).save(folder / PREDICTIONS)
+            test = self._predict(model, scored["test"], "Recognising test faces")
+            apply_protocol(test, protocol, validation).save(folder / PREDICTIONS)
         if validation is None:
             # A threshold chosen on the test labels imitates a paper; it doesn't go with the weights.
             return (protocol.fixed_threshold,) * len(self.session.manifest.action_units)
         chosen = choose_thresholds(protocol, validation.labels, validation.probabilities)
         return tuple(np.broadcast_to(chosen, len(validation.action_units)).tolist())
 
-    def report(self, runs: Sequence[Path], out: Path) -> Report:
-        """Score finished runs together and write the results."""
-        predictions = Predictions.load(runs[0] / PREDICTIONS)
-        if list(runs) != [out]:
-            predictions = concat([Predictions.load(run / PREDICTIONS) for run in runs])
-            predictions.save(out / PREDICTIONS)
+    def build(self, predictions: PredictedFaces) -> Report:
+        """Return the report on predictions of action units."""
+        assert isinstance(predictions, Predictions)
         dataset = _NAMES.get(self.recipe.evaluation.dataset)
-        report = build_report(predictions, title=self.recipe.name, dataset=dataset)
-        report = replace(report, notes=[*self.session.notes, *report.notes])
-        write_report(report, out)
-        return report
+        return build_report(predictions, title=self.recipe.name, dataset=dataset)
 
     def _predict(self, model: nn.Module, loader: EpochLoader, shown: str | None) -> Predictions:
         precision = self.recipe.runtime.precision
@@ -130,14 +143,15 @@ class ExpressionScoring(RunScoring):
         session: The faces and the runtime.
     """
 
+    container = ExpressionPredictions
+
     def __init__(self, recipe: Recipe, session: Session, expressions: ExpressionSet) -> None:
         super().__init__(recipe, session)
         self.expressions = expressions
 
     def after_epoch(self, model: nn.Module, loader: EpochLoader) -> dict[str, float]:
         """Return accuracy and mean class accuracy."""
-        predictions = self._predict(model, loader, None)
-        scores = build_expression_report(predictions, title="").scores
+        scores = score_expressions(self._predict(model, loader, None))
         return {"validation_accuracy": scores.accuracy, "validation_mean_class_accuracy": scores.mean_class_accuracy}
 
     def test(self, model: nn.Module, scored: dict[Part, EpochLoader], folder: Path) -> tuple[float, ...]:
@@ -146,19 +160,13 @@ class ExpressionScoring(RunScoring):
             self._predict(model, scored["test"], "Recognising test faces").save(folder / PREDICTIONS)
         return ()
 
-    def report(self, runs: Sequence[Path], out: Path) -> ExpressionReport:
-        """Score finished runs together and write the results."""
-        predictions = ExpressionPredictions.load(runs[0] / PREDICTIONS)
-        if list(runs) != [out]:
-            predictions = concat_expressions([ExpressionPredictions.load(run / PREDICTIONS) for run in runs])
-            predictions.save(out / PREDICTIONS)
+    def build(self, predictions: PredictedFaces) -> ExpressionReport:
+        """Return the report on predictions of expressions."""
+        assert isinstance(predictions, ExpressionPredictions)
         dataset = self.recipe.evaluation.dataset
-        report = build_expression_report(
+        return build_expression_report(
             predictions, title=self.recipe.name, dataset=None if dataset == "none" else dataset
         )
-        report = replace(report, notes=[*self.session.notes, *report.notes])
-        write_expression_report(report, out)
-        return report
 
     def _predict(self, model: nn.Module, loader: EpochLoader, shown: str | None) -> ExpressionPredictions:
         precision = self.recipe.runtime.precision
@@ -170,6 +178,6 @@ class ExpressionScoring(RunScoring):
 def scoring_of(recipe: Recipe, session: Session) -> RunScoring:
     """Return what scores a recipe's runs."""
     expressions = recipe.data.expression_set
-    return (
-        ActionUnitScoring(recipe, session) if expressions is None else ExpressionScoring(recipe, session, expressions)
-    )
+    if expressions is None:
+        return ActionUnitScoring(recipe, session)
+    return ExpressionScoring(recipe, session, expressions)

@@ -8,7 +8,7 @@ from typing import Annotated
 import tyro
 
 from facskit.evaluation.bootstrap import BootstrapConfig
-from facskit.experiments.analysis.comparison import compare_networks, write_comparison
+from facskit.experiments.analysis.comparison import compare_networks
 from facskit.experiments.analysis.trained_networks import find_networks
 from facskit.interfaces.report_printing import table_console
 
@@ -43,6 +43,6 @@ def main(words: Sequence[str]) -> int:
     console.print(report.to_table().to_terminal())
     console.print(report.to_unit_table().to_terminal())
     if command.out is not None:
-        write_comparison(report, command.out)
+        report.write(command.out)
         console.print(f"Results: {command.out / 'results.md'}, results.json beside it", soft_wrap=True)
     return 0

@@ -1,6 +1,7 @@
 """`facskit curate`: image collections of any size become shards for pre-training, with a report of every decision."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
@@ -8,13 +9,14 @@ import tyro
 from rich.console import Console
 from rich.markup import escape
 
-from facskit.datasets.curation.config import CropName, CurationConfig
+from facskit.datasets.curation.config import CurationConfig
 from facskit.datasets.curation.curate import curate
 from facskit.datasets.curation.engines import EngineName
 from facskit.datasets.curation.report import read_report
+from facskit.datasets.findings import counted
 from facskit.errors import RecipeError
 
-__all__ = ["main"]
+__all__ = ["CurateCommand", "main"]
 
 _DESCRIPTION = """Turn image collections into shards for pre-training.
 
@@ -30,71 +32,37 @@ Examples:
 """
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Parse the words after `facskit curate` and do it.
+@dataclass(frozen=True, kw_only=True)
+class CurateCommand:
+    """Turn image collections into shards for pre-training."""
 
-    Returns:
-        The exit code.
-    """
-    return tyro.cli(_run, prog="facskit curate", description=_DESCRIPTION, args=list(arguments))
+    sources: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="SRC ...")]
+    """Folders, archives (.zip, .tar, .tar.gz, .tgz, .tar.bz2, .tar.xz) and LMDBs whose values are encoded images. Of
+    two equal images the one of the earlier source stays."""
+    out: Annotated[Path, tyro.conf.arg(aliases=("-o",))]
+    """Folder for the shards, their index and the report."""
+    config: Annotated[CurationConfig, tyro.conf.arg(name="")] = field(default_factory=CurationConfig)
+    """What is asked of an image, and what it becomes."""
+    workers: int = 0
+    """Processes; 0 for one per processor core."""
+    engine: EngineName = "processes"
+    """Processes of this machine, or Ray for the machines of a Ray cluster that share a file system."""
+
+    def __post_init__(self) -> None:
+        """Refuse to work without sources, or with fewer workers than none."""
+        if not self.sources:
+            raise RecipeError("found no source; expected at least one folder, archive or LMDB before -o OUT")
+        if self.workers < 0:
+            raise RecipeError(f"workers is {self.workers}; expected at least 0")
 
 
-def _run(  # noqa: PLR0913 (one parameter per option on the command line)
-    sources: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="SRC ...")],
-    *,
-    out: Annotated[Path, tyro.conf.arg(aliases=["-o"])],
-    size: int = CurationConfig.size,
-    max_aspect: float = CurationConfig.max_aspect,
-    min_side: int = CurationConfig.min_side,
-    crop: CropName = CurationConfig.crop,
-    min_face: int = CurationConfig.min_face,
-    near_duplicates: int = CurationConfig.near_duplicates,
-    quality: int = CurationConfig.quality,
-    shuffle: bool = CurationConfig.shuffle,
-    seed: int = CurationConfig.seed,
-    shard_images: int = CurationConfig.shard_images,
-    workers: int = 0,
-    engine: EngineName = "processes",
-) -> int:
-    """Turn image collections into shards.
-
-    Args:
-        sources: Folders, archives (.zip, .tar, .tar.gz, .tgz, .tar.bz2, .tar.xz) and LMDBs whose values are encoded
-            images. Of two equal images the one of the earlier source stays.
-        size: Height and width of the stored images in pixels; without a crop, images are stretched to it.
-        max_aspect: Drop images whose longer side is more than this many times the shorter one; 0 keeps all.
-        min_side: Drop images whose shorter side has fewer pixels; 0 keeps all.
-        crop: none keeps the whole image; box (5 % margin) and five-point (upright, eyes level) keep the largest face
-            that CenterFace finds.
-        min_face: With a crop, drop images whose largest face has fewer pixels along its longer side; 0 keeps all.
-        near_duplicates: Drop images that differ from an earlier one in at most this many of 64 bits of a perceptual
-            hash, up to 8; 0 keeps all.
-        quality: JPEG quality of the stored images. A JPEG that has the wanted size already is stored as it is.
-        shuffle: Mix the images of all sources.
-        seed: Same seed, same order.
-        workers: Processes; 0 for one per processor core.
-        engine: processes of this machine, or ray for the machines of a Ray cluster that share a file system.
-    """
-    if not sources:
-        raise RecipeError("found no source; expected at least one folder, archive or LMDB before -o OUT")
-    if workers < 0:
-        raise RecipeError(f"workers is {workers}; expected at least 0")
+def main(words: Sequence[str]) -> int:
+    """Parse the words after `facskit curate`, do it, and say what became of each source; return the exit code."""
     try:
-        config = CurationConfig(
-            size=size,
-            max_aspect=max_aspect,
-            min_side=min_side,
-            crop=crop,
-            min_face=min_face,
-            near_duplicates=near_duplicates,
-            quality=quality,
-            shuffle=shuffle,
-            seed=seed,
-            shard_images=shard_images,
-        )
+        command = tyro.cli(CurateCommand, prog="facskit curate", description=_DESCRIPTION, args=list(words))
     except ValueError as error:
-        raise RecipeError(str(error)) from error
-    index = curate(sources, out, config, workers=workers, engine=engine)
+        raise RecipeError(f"on the command line: {error}") from error
+    index = curate(command.sources, command.out, command.config, workers=command.workers, engine=command.engine)
     _print_summary(index.parent)
     return 0
 
@@ -107,9 +75,5 @@ def _print_summary(out: Path) -> None:
         rejected = f"; rejected: {reasons}" if reasons else ""
         console.print(escape(f"{source['name']}: {source['accepted']:,} of {source['found']:,} images{rejected}"))
     images = sum(source["accepted"] for source in report["sources"])
-    counted = f"{images:,} image{'' if images == 1 else 's'}"
-    console.print(escape(f"{counted} in {_shards(report['shards'])}: {out}, report in {out / 'report.md'}"))
-
-
-def _shards(count: int) -> str:
-    return f"{count:,} shard{'' if count == 1 else 's'}"
+    where = f"{counted(images, 'image')} in {counted(report['shards'], 'shard')}: {out}"
+    console.print(escape(f"{where}, report in {out / 'report.md'}"))

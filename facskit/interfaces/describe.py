@@ -1,6 +1,5 @@
 """`facskit describe MANIFEST...`: how often labels occur, with whom, together with what, and for how long."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +17,9 @@ from facskit.datasets.manifest import Manifest, read_manifest
 from facskit.datasets.packed import packaged_faces
 from facskit.datasets.statistics.figure import draw_statistics
 from facskit.datasets.statistics.numbers import ManifestStatistics, describe_manifest
-from facskit.datasets.statistics.report import TextTable, statistics_dict, statistics_markdown, statistics_tables
+from facskit.datasets.statistics.report import statistics_dict, statistics_markdown, statistics_tables
 from facskit.errors import DatasetError, RecipeError
-from facskit.files import write_text
+from facskit.tables import TextTable, write_results
 
 __all__ = ["DescribeCommand", "main"]
 
@@ -73,9 +72,8 @@ def main(words: Sequence[str]) -> int:
     console = Console(highlight=False)
     if not console.is_terminal:
         console = Console(highlight=False, width=_WIDTH_IN_FILES)
-    for table in statistics_tables(parts):
-        if table.in_terminal:
-            _print(console, table)
+    for table in statistics_tables(parts, short=True):
+        _print(console, table)
     if command.out is None:
         console.print("[dim]-o DIR writes this, every person's numbers and a page of pictures.[/]")
         return 0
@@ -142,18 +140,18 @@ def _folds(config: FoldsConfig | None, manifest: Manifest) -> list[Fold]:
 
 
 def _print(console: Console, table: TextTable) -> None:
-    shown = Table(title=table.title, title_justify="left", title_style="bold", caption_justify="left", box=None)
-    for column, heading in enumerate(table.headings):
-        shown.add_column(heading, justify="left" if column < table.words else "right", header_style="dim")
+    """Print a table without a frame, which saves the room that a matrix of 27 action units needs."""
+    shown = Table(title=table.title, title_justify="left", title_style="bold", box=None)
+    for column, heading in enumerate(table.header):
+        shown.add_column(heading, justify="left" if column < table.num_text else "right", header_style="dim")
     for row in table.rows:
         shown.add_row(*map(escape, row))
     console.print(shown)
-    if table.note:
-        console.print(f"[dim]{escape(table.note)}[/]")
+    if table.lead:
+        console.print(f"[dim]{escape(table.lead)}[/]")
     console.print()
 
 
 def _write(folder: Path, parts: Sequence[ManifestStatistics]) -> None:
     draw_statistics(parts, folder / "describe.png")
-    write_text(folder / "describe.json", json.dumps(statistics_dict(parts), indent=1, allow_nan=False) + "\n")
-    write_text(folder / "describe.md", statistics_markdown(parts))
+    write_results(folder, statistics_markdown(parts), statistics_dict(parts), name="describe")

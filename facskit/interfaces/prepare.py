@@ -1,7 +1,7 @@
 """`facskit prepare`: from a corpus as it was released to cropped images and a manifest that recipes can train on."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from facskit.datasets.corpora.decisions import CorpusName, Decisions, OnError, PaperName
+from facskit.datasets.corpora.decisions import CorpusName, Decisions, PaperName
 from facskit.datasets.corpora.importers import read_corpus
 from facskit.datasets.corpora.index import CorpusIndex
 from facskit.datasets.corpora.listed import read_listed
@@ -21,7 +21,7 @@ from facskit.datasets.preparation.report import count_rows, read_report
 from facskit.errors import RecipeError
 from facskit.faces.alignment import BoxCrop, CropRecipe, EyeSimilarityCrop, Similarity49Crop
 
-__all__ = ["PrepareOptions", "main", "next_command"]
+__all__ = ["PrepareCommand", "main", "next_command", "plan"]
 
 _DESCRIPTION = """Cut the faces out of a corpus you hold a licence for, and write images and a manifest.
 
@@ -41,10 +41,6 @@ Examples:
 
 Source = CorpusName | Literal["manifest"]
 CropKind = Literal["box", "similarity-49", "five-point", "none"]
-Missing = Literal["unknown", "negative", "drop-frame"]
-Camera = Literal["left", "right"]
-Frames = Literal["all", "landmarks"]
-Coding = Literal["occurrence", "intensity"]
 
 
 def _unset(shown: object = "INT", name: str | None = None) -> object:
@@ -54,7 +50,7 @@ def _unset(shown: object = "INT", name: str | None = None) -> object:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PrepareOptions:
+class PrepareCommand:
     """Cut the faces out of a corpus you hold a licence for, and write images and a manifest."""
 
     corpus: Annotated[Source, tyro.conf.Positional]
@@ -70,63 +66,67 @@ class PrepareOptions:
     whole pictures. By default five-point, for RAF-DB and AffectNet none."""
     size: Annotated[int | None, _unset()] = None
     """Side of the crops in pixels; by default 224, for similarity-49 200."""
-    points: Annotated[PointsFrom | None, _unset(PointsFrom)] = None
-    """Whether the corpus's landmarks place the crop where it has them (default), or always the detector."""
+    points: PointsFrom = PreparationConfig.points
+    """Whether the corpus's landmarks place the crop where it has them, or always the detector."""
     max_side: int = PreparationConfig.max_side
     """With --crop none, shrink pictures to this longer side; 0 keeps their size."""
-    missing: Annotated[Missing | None, _unset(Missing)] = None
-    """What "can't be coded" (9) means: an unknown label (default), an absent AU, or the frame left out."""
-    threshold: Annotated[int | None, _unset()] = None
-    """Intensity from which an AU counts as present, 1 to 5; by default 2."""
-    camera: Annotated[Camera | None, _unset(Camera)] = None
-    """Which of DISFA's two videos; by default left."""
-    frame_offset: Annotated[int | None, _unset()] = None
-    """Added to a label's frame number to get the picture's; by default the corpus's own."""
-    frames: Annotated[Frames | None, _unset(Frames)] = None
-    """All coded frames (default), or only those with landmarks in the corpus."""
-    action_units: Annotated[str | None, _unset("AUS")] = None
-    """Name of a set or a list such as "1 2 4 12"; by default the corpus's usual set."""
-    coding: Annotated[Coding | None, _unset(Coding)] = None
-    """For BP4D and BP4D+: the occurrence files (default), or the intensity files cut at --threshold."""
-    on_error: OnError = "stop"
-    """Stop at the first damaged file, or report it and leave its frames out."""
     workers: int = PreparationConfig.workers
     """Processes; 0 for one per processor core."""
+    decisions: Annotated[Decisions, tyro.conf.arg(name="")] = field(default_factory=Decisions)
+    """How to read the corpus."""
 
-    def decisions(self) -> Decisions:
-        """Return how to read the corpus: the paper's choices, and over them the user's."""
-        base = Decisions()
-        if self.like is not None and self.corpus != "manifest":  # its labels have been decided on
-            base = Decisions.as_paper(self.like, self.corpus)
-        names = {field.name for field in fields(Decisions)} - {"on_error"}
-        given = {name: value for name in names if (value := getattr(self, name)) is not None}
-        chosen = replace(base, on_error=self.on_error, **given)
-        applying = set() if self.corpus == "manifest" else chosen.describe(self.corpus).keys()
-        for name in sorted(given.keys() - applying):
-            raise RecipeError(f"--{name.replace('_', '-')} has no effect on {self.corpus}; leave it out")
-        return chosen
 
-    def preparation(self) -> PreparationConfig:
-        """Return how to cut faces out: the paper's way, and over it the user's."""
-        crop: CropRecipe | None
-        points: PointsFrom
-        crop, points = None if self.corpus in ("raf-db", "affectnet") else EyeSimilarityCrop(size=224), "corpus"
-        if self.like is not None:
-            crop, points = paper_preparation(self.like, self.corpus)
-        crop = _crop_of_kind(self.crop, crop)
-        if self.size is not None:
-            if crop is None:
-                raise RecipeError(
-                    f"--size {self.size} is for crops, but whole pictures are kept; add --crop or use --max-side"
-                )
-            crop = replace(crop, size=self.size)
-        return PreparationConfig(
-            crop=crop,
-            points=self.points or points,
-            max_side=self.max_side,
-            on_error=self.on_error,
-            workers=self.workers,
-        )
+def plan(words: Sequence[str]) -> tuple[PrepareCommand, Decisions, PreparationConfig]:
+    """Read the words after `facskit prepare`.
+
+    Returns:
+        The command, how to read the corpus, and how to cut faces out: a paper's way, and over it the options given.
+
+    Raises:
+        RecipeError: An option is impossible, or has no effect on the corpus.
+    """
+    # Where a paper and the option itself have different defaults, only the words tell what somebody asked for.
+    options = [word.partition("=")[0] for word in words if word.startswith("--")]
+    given = {option.removeprefix("--").replace("-", "_") for option in options}
+    try:
+        command = tyro.cli(PrepareCommand, prog="facskit prepare", description=_DESCRIPTION, args=list(words))
+        return command, _decisions(command, given), _preparation(command, given)
+    except ValueError as error:
+        raise RecipeError(f"on the command line: {error}") from error
+
+
+def _decisions(command: PrepareCommand, given: set[str]) -> Decisions:
+    base, applying = Decisions(), {"on_error"}
+    if command.like is not None and command.corpus != "manifest":  # its labels have been decided on
+        base = Decisions.as_paper(command.like, command.corpus)
+    asked = given & {entry.name for entry in fields(Decisions)}
+    chosen = replace(base, **{name: getattr(command.decisions, name) for name in asked})
+    if command.corpus != "manifest":
+        applying |= chosen.describe(command.corpus).keys()
+    for name in sorted(asked - applying):
+        raise RecipeError(f"--{name.replace('_', '-')} has no effect on {command.corpus}; leave it out")
+    return chosen
+
+
+def _preparation(command: PrepareCommand, given: set[str]) -> PreparationConfig:
+    crop: CropRecipe | None = None if command.corpus in ("raf-db", "affectnet") else EyeSimilarityCrop(size=224)
+    points = command.points
+    if command.like is not None:
+        crop, points = paper_preparation(command.like, command.corpus)
+    crop = _crop_of_kind(command.crop, crop)
+    if command.size is not None:
+        if crop is None:
+            raise RecipeError(
+                f"--size {command.size} is for crops, but whole pictures are kept; add --crop or use --max-side"
+            )
+        crop = replace(crop, size=command.size)
+    return PreparationConfig(
+        crop=crop,
+        points=command.points if "points" in given else points,
+        max_side=command.max_side,
+        on_error=command.decisions.on_error,
+        workers=command.workers,
+    )
 
 
 def _crop_of_kind(kind: CropKind | None, usual: CropRecipe | None) -> CropRecipe | None:
@@ -144,29 +144,21 @@ def _crop_of_kind(kind: CropKind | None, usual: CropRecipe | None) -> CropRecipe
             return None
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Parse the words after `facskit prepare` and prepare a corpus.
-
-    Returns:
-        The exit code.
-    """
-    options = tyro.cli(PrepareOptions, prog="facskit prepare", description=_DESCRIPTION, args=list(arguments))
-    try:
-        decisions, config = options.decisions(), options.preparation()
-    except ValueError as error:
-        raise RecipeError(str(error)) from error
-    refuse_inside(options.out, options.root)
+def main(words: Sequence[str]) -> int:
+    """Parse the words after `facskit prepare` and prepare a corpus; return the exit code."""
+    command, decisions, config = plan(words)
+    refuse_inside(command.out, command.root)
     console = Console(highlight=False, soft_wrap=True)
-    if options.corpus == "manifest":
-        index = read_listed(options.root)
+    if command.corpus == "manifest":
+        index = read_listed(command.root)
     else:
-        index = read_corpus(options.corpus, options.root, decisions)
+        index = read_corpus(command.corpus, command.root, decisions)
     _print_index(console, index, config)
-    manifest = prepare(index, config, options.out)
+    manifest = prepare(index, config, command.out)
     _print_result(console, index, manifest)
-    if options.like is not None and options.corpus != "manifest" and (options.like, options.corpus) in PAPER_FRAMES:
-        count = PAPER_FRAMES[options.like, options.corpus]
-        console.print(f"{options.like}'s own lists have {count:,} frames of {options.corpus}.")
+    if command.like is not None and command.corpus != "manifest" and (command.like, command.corpus) in PAPER_FRAMES:
+        count = PAPER_FRAMES[command.like, command.corpus]
+        console.print(f"{command.like}'s own lists have {count:,} frames of {command.corpus}.")
     console.print(f"Next: {escape(next_command(index, config, manifest))}")
     return 0
 

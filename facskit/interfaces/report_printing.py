@@ -1,4 +1,4 @@
-"""How a report is shown in the terminal, the same for every command that makes one."""
+"""Printing of reports in the terminal, the same for every command that makes one."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ from rich.console import Console
 
 from facskit.evaluation.expressions.reports import ExpressionReport
 from facskit.evaluation.reports import Report
-from facskit.experiments.analysis.networks_report import compare_networks, comparison_table
+from facskit.experiments.analysis.networks_report import networks_table, score_networks
 
 __all__ = ["print_networks", "print_report", "table_console"]
 
@@ -20,7 +20,7 @@ def print_report(report: Report | ExpressionReport, folder: Path) -> None:
         folder: Where `results.md` and the files beside it are.
     """
     console = table_console()
-    console.print(report.to_table())
+    console.print(report.to_terminal())
     beside = "results.json, confusion.png" if isinstance(report, ExpressionReport) else "results.json"
     console.print(f"Results: {folder / 'results.md'}, {beside} and predictions.parquet beside it", soft_wrap=True)
 
@@ -31,9 +31,8 @@ def print_networks(folder: Path) -> None:
     Args:
         folder: Folder of the run or cross-validation.
     """
-    networks = compare_networks(folder)
     console = table_console()
-    console.print(comparison_table(networks).to_terminal())
+    console.print(networks_table(score_networks(folder)).to_terminal())
     console.print(f"Results of all networks by action unit: {folder / 'networks.md'}", soft_wrap=True)
 
 

@@ -1,6 +1,7 @@
 """`facskit synthesize`: a corpus of rendered faces with known action units, subjects and landmarks."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
@@ -8,10 +9,9 @@ import tyro
 from rich.console import Console
 
 from facskit.errors import RecipeError
-from facskit.synthesis.corpus import Background, SynthesisConfig, synthesize
-from facskit.synthesis.sampling import Profile
+from facskit.synthesis.corpus import SynthesisConfig, synthesize
 
-__all__ = ["main"]
+__all__ = ["SynthesizeCommand", "main"]
 
 _DESCRIPTION = """Render faces of people who don't exist, with known action units, subjects and landmarks.
 
@@ -27,54 +27,23 @@ Examples:
 """
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Parse the words after `facskit synthesize` and render.
+@dataclass(frozen=True, kw_only=True)
+class SynthesizeCommand:
+    """Render faces of people who don't exist, with known action units, subjects and landmarks."""
 
-    Returns:
-        The exit code.
-    """
-    return tyro.cli(_run, prog="facskit synthesize", description=_DESCRIPTION, args=list(arguments))
+    out: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="OUT")]
+    """Folder for the pictures and the manifest."""
+    config: Annotated[SynthesisConfig, tyro.conf.arg(name="")] = field(default_factory=SynthesisConfig)
+    """What to render."""
 
 
-def _run(  # noqa: PLR0913 (one parameter per option on the command line)
-    out: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="OUT")],
-    *,
-    subjects: int = SynthesisConfig.subjects,
-    frames: int = SynthesisConfig.frames,
-    seed: int = SynthesisConfig.seed,
-    profile: Profile = SynthesisConfig.profile,
-    background: Background = SynthesisConfig.background,
-    size: int = SynthesisConfig.size,
-    head: Path | None = SynthesisConfig.head,
-    workers: int = SynthesisConfig.workers,
-) -> int:
-    """Render a corpus.
-
-    Args:
-        out: Folder for the pictures and the manifest.
-        seed: Same seed, same corpus, whatever the number of workers.
-        profile: How often action units act: disfa as in a corpus of spontaneous expressions, disfa-people the same with
-            people who differ as much as its subjects, bp4d with BP4D's rates, balanced all about alike, mixed half of
-            the pictures of disfa and half balanced; expressions draws the eight expressions, each as often, and labels
-            them.
-        background: Behind the head something else on each picture, or the same on all pictures of a person.
-        size: Height and width of the pictures in pixels.
-        head: A head asset (.npz) or a clone of ICT-FaceKit; the packaged head by default.
-        workers: Processes; 0 for one per processor core.
-    """
+def main(words: Sequence[str]) -> int:
+    """Parse the words after `facskit synthesize` and render; return the exit code."""
     try:
-        config = SynthesisConfig(
-            subjects=subjects,
-            frames=frames,
-            seed=seed,
-            profile=profile,
-            background=background,
-            size=size,
-            head=head,
-            workers=workers,
-        )
+        command = tyro.cli(SynthesizeCommand, prog="facskit synthesize", description=_DESCRIPTION, args=list(words))
     except ValueError as error:
-        raise RecipeError(str(error)) from error
-    manifest = synthesize(config, out)
-    Console(highlight=False, soft_wrap=True).print(f"{subjects * frames} faces of {subjects} people: {manifest}")
+        raise RecipeError(f"on the command line: {error}") from error
+    manifest, config = synthesize(command.config, command.out), command.config
+    faces = f"{config.subjects * config.frames} faces of {config.subjects} people"
+    Console(highlight=False, soft_wrap=True).print(f"{faces}: {manifest}")
     return 0

@@ -4,13 +4,8 @@ The work is cut into subjects. Each finished subject leaves a table of its rows 
 was stopped goes on where it was and ends with the same corpus.
 """
 
-import json
-import multiprocessing
-import os
-import shutil
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -18,11 +13,11 @@ import polars as pl
 
 from facskit import columns
 from facskit.action_units import RENDERED
-from facskit.errors import DatasetError
+from facskit.claimed_folder import PARTS, DatasetFolder
 from facskit.faces.images import encode_jpeg
-from facskit.files import PART_PATTERN, atomic_path, is_vacant, write_text
-from facskit.processes import counting_bar, single_threaded_children, start_worker
-from facskit.synthesis.head import HEAD_LICENCE, MorphableHead, load_head, save_head
+from facskit.files import atomic_path
+from facskit.processes import counting_bar, run_in_processes
+from facskit.synthesis.head import HEAD_LICENCE, load_head, save_head
 from facskit.synthesis.head_import import find_head
 from facskit.synthesis.sampling import Profile, SampledAction
 from facskit.version import __version__
@@ -33,10 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["SynthesisConfig", "person_name", "subject_name", "synthesize"]
 
 MANIFEST = "manifest.parquet"
-DESCRIPTION = "dataset.json"
-_PARTS = ".parts"
 _JPEG_QUALITY = 95
-
 
 Background = Literal["picture", "person"]
 """What the background belongs to."""
@@ -49,7 +41,7 @@ class SynthesisConfig:
     subjects: int = 60
     """Number of invented people."""
     frames: int = 50
-    """Pictures of each."""
+    """Pictures of each person."""
     seed: int = 0
     """Same seed, same corpus, whatever the number of workers."""
     profile: Profile = "disfa"
@@ -89,24 +81,27 @@ def synthesize(config: SynthesisConfig, out: Path) -> Path:
 
     Raises:
         DatasetError: The folder holds something else, the head is unusable, or a worker process died.
-        FacskitError: VTK is not installed.
+        FacskitError: VTK is not installed, or another process works in the folder.
     """
     import facskit.synthesis.surfaces  # noqa: F401, PLC0415 (says early and in one sentence if VTK is missing)
 
     manifest = out / MANIFEST
     # Before anything is written: a head that can't be read must not leave a folder that refuses the next one.
     head = None if config.head is None or manifest.is_file() else find_head(config.head)
-    _claim(config, out)
-    if manifest.is_file():
+    home = _home(config, out)
+    home.claim()
+    if home.is_finished:
         return manifest
-    parts = out / _PARTS
-    parts.mkdir(exist_ok=True)
-    asset = _head_file(head, config.head, parts)
-    todo = [subject for subject in range(config.subjects) if not _part_file(parts, subject, config).is_file()]
-    _render_all(config, out, asset, todo)
-    tables = [pl.read_parquet(_part_file(parts, subject, config)) for subject in range(config.subjects)]
-    _write_parquet(pl.concat(tables), manifest)
-    shutil.rmtree(parts)
+    with home.held():
+        if not manifest.is_file():
+            asset = config.head
+            if head is not None and asset is not None and asset.is_dir():
+                # A folder of meshes is imported once; workers load the result quickly.
+                asset = home.parts / "head.npz"
+                save_head(head, asset)
+            _render_all(config, out, asset)
+            parts = [_part_file(out, subject, config) for subject in range(config.subjects)]
+            _write_parquet(pl.concat([pl.read_parquet(part) for part in parts]), manifest)
     return manifest
 
 
@@ -148,8 +143,6 @@ def render_subject(config: SynthesisConfig, out: Path, subject: int, studio: "St
 
     name = subject_name(subject, config.subjects)
     folder = out / "images" / name
-    for left_behind in folder.glob(PART_PATTERN):
-        left_behind.unlink()
     person = invent_person(config.seed, subject, config.profile, studio.head.num_modes)
     studio.seat(person.looks, person.identity)
     rows = []
@@ -177,7 +170,7 @@ def render_subject(config: SynthesisConfig, out: Path, subject: int, studio: "St
         row |= zip(columns.POSE, face.pose.tolist(), strict=True)
         row |= {f"nuisance_{key}": value for key, value in (person.nuisance() | scene.nuisance()).items()}
         rows.append(row)
-    _write_parquet(pl.DataFrame(rows), _part_file(out / _PARTS, subject, config))
+    _write_parquet(pl.DataFrame(rows), _part_file(out, subject, config))
     return len(rows)
 
 
@@ -191,34 +184,23 @@ def label_cells(sampled: SampledAction) -> dict[str, int | float]:
     return cells
 
 
-def _render_all(config: SynthesisConfig, out: Path, head: Path | None, todo: list[int]) -> None:
-    workers = min(config.workers or os.cpu_count() or 1, max(1, len(todo)))
-    with counting_bar() as progress, single_threaded_children():
+def _render_all(config: SynthesisConfig, out: Path, head: Path | None) -> None:
+    todo = [subject for subject in range(config.subjects) if not _part_file(out, subject, config).is_file()]
+    work, prepare = partial(_work, config, out), partial(_open_studio, head, config.size)
+    with counting_bar() as progress:
         done = (config.subjects - len(todo)) * config.frames
         task = progress.add_task("rendering faces", total=config.subjects * config.frames, completed=done)
-        pool = ProcessPoolExecutor(
-            workers, multiprocessing.get_context("spawn"), initializer=_start_worker, initargs=(head, config.size)
-        )
-        try:
-            futures: list[Future[int]] = [pool.submit(_work, config, out, subject) for subject in todo]
-            for future in as_completed(futures):
-                progress.advance(task, future.result())
-        except BrokenProcessPool as error:
-            raise DatasetError(
-                f"a rendering process died before {out} was complete; run the same command again to go on from there"
-            ) from error
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+        for count in run_in_processes(work, todo, config.workers, what="rendering", prepare=prepare):
+            progress.advance(task, count)
 
 
 _worker_studio: Any = None
 
 
-def _start_worker(head: Path | None, size: int) -> None:
+def _open_studio(head: Path | None, size: int) -> None:
     global _worker_studio  # noqa: PLW0603 (a process keeps its window from subject to subject)
     from facskit.synthesis.studio import Studio  # noqa: PLC0415 (needs VTK)
 
-    start_worker()
     _worker_studio = Studio(load_head(head), size)
 
 
@@ -226,32 +208,10 @@ def _work(config: SynthesisConfig, out: Path, subject: int) -> int:
     return render_subject(config, out, subject, _worker_studio)
 
 
-def _claim(config: SynthesisConfig, out: Path) -> None:
-    """Write `dataset.json`, or check that the folder's one says the same."""
-    description = _describe(config)
-    path = out / DESCRIPTION
-    if not path.is_file():
-        if not is_vacant(out):
-            raise DatasetError(f"{out} is not empty and holds no {DESCRIPTION}; expected a new or empty folder")
-        write_text(path, json.dumps(description, indent=2) + "\n")
-        return
-    try:
-        there = json.loads(path.read_text())
-        # Descriptions written before there was a choice of background don't name it.
-        found = {"background": "picture"} | there["config"] | {"version": there["version"]}
-    except (ValueError, KeyError, TypeError) as error:
-        raise DatasetError(f"{path} is no description of a rendered corpus") from error
-    for key, value in (description["config"] | {"version": description["version"]}).items():
-        if found.get(key) != value:
-            raise DatasetError(
-                f"{out} holds a corpus with {key} {found.get(key)!r}, this run has {value!r}; choose another folder"
-            )
-
-
-def _describe(config: SynthesisConfig) -> dict[str, Any]:
+def _home(config: SynthesisConfig, out: Path) -> DatasetFolder:
     settings = asdict(config) | {"head": None if config.head is None else str(config.head)}
     del settings["workers"]
-    return {
+    description = {
         "kind": "faces rendered by facskit",
         "version": __version__,
         "config": settings,
@@ -259,18 +219,12 @@ def _describe(config: SynthesisConfig) -> dict[str, Any]:
         "occurrence": "1 where the FACS level is 2 (B) or more",
         "licence": HEAD_LICENCE,
     }
+    # Descriptions written before there was a choice of background don't name it.
+    return DatasetFolder(path=out, result=MANIFEST, description=description, earlier={"background": "picture"})
 
 
-def _head_file(head: MorphableHead | None, source: Path | None, parts: Path) -> Path | None:
-    """Return an asset that workers can load quickly; a folder of meshes is imported once."""
-    if head is None or source is None or not source.is_dir():
-        return source
-    save_head(head, parts / "head.npz")
-    return parts / "head.npz"
-
-
-def _part_file(parts: Path, subject: int, config: SynthesisConfig) -> Path:
-    return parts / f"{subject_name(subject, config.subjects)}.parquet"
+def _part_file(out: Path, subject: int, config: SynthesisConfig) -> Path:
+    return out / PARTS / f"{subject_name(subject, config.subjects)}.parquet"
 
 
 def _write_parquet(table: pl.DataFrame, path: Path) -> None:

@@ -22,17 +22,13 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import torch
 
-try:
-    import fcntl
-except ImportError:  # not on Windows
-    fcntl = None  # type: ignore[assignment]
-
+from facskit.claimed_folder import claim, hold
 from facskit.errors import CheckpointError, RecipeError
-from facskit.files import PART_PATTERN, atomic_path, is_vacant, write_text
+from facskit.files import PART_PATTERN, atomic_path, write_text
 
 __all__ = ["RunDirectory", "claim_folder", "describe_environment"]
 
@@ -67,11 +63,12 @@ class RunDirectory:
             The run's folder, with recipe and environment written.
 
         Raises:
-            RecipeError: The folder belongs to a run with another recipe, is no run and not empty, or another process
-                trains in it.
+            RecipeError: The folder belongs to a run with another recipe, or is no run and not empty.
+            FacskitError: Another process trains in it.
         """
         claim_folder(path, recipe, difference)
-        _hold(path)
+        hold(path)
+        claim_folder(path, recipe, difference)  # another process may have claimed it since this one looked
         run = cls(path)
         run.snapshots.mkdir(exist_ok=True)
         if not run.environment.exists():
@@ -152,37 +149,14 @@ def claim_folder(path: Path, recipe: str, difference: Callable[[str, str], str] 
     Raises:
         RecipeError: The folder belongs to another recipe, or is not empty and belongs to none.
     """
-    file = path / "recipe.yaml"
-    if not file.exists():
-        if not is_vacant(path):
-            raise RecipeError(f"{path}: the folder isn't empty and holds no run to continue; name another one.")
-        path.mkdir(parents=True, exist_ok=True)
-        write_text(file, recipe)
-        return
-    there = file.read_text(encoding="utf-8")
-    if there != recipe:
+
+    def differing(there: str) -> str:
+        if there == recipe:
+            return ""
         words = f": {difference(there, recipe)}" if difference else ""
-        raise RecipeError(
-            f"{path}: the folder holds a run with another recipe{words}; "
-            "name another folder or go back to the recipe in it."
-        )
+        return f"{path}: the folder holds a run with another recipe{words}"
 
-
-_held: dict[Path, TextIO] = {}
-"""Open lock files of this process; the system lets go of them when the process ends, however it ends."""
-
-
-def _hold(path: Path) -> None:
-    """Keep other processes from training in a folder: they would delete each other's unfinished files."""
-    if fcntl is None or path.resolve() in _held:
-        return
-    file = (path / ".lock").open("w", encoding="utf-8")
-    try:
-        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        file.close()
-        raise RecipeError(f"{path}: another process is training here; wait for it or name another folder.") from error
-    _held[path.resolve()] = file
+    claim(path, "recipe.yaml", recipe, differing, error=RecipeError)
 
 
 def describe_environment(device: str) -> dict[str, Any]:

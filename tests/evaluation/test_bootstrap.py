@@ -9,7 +9,8 @@ from facskit.errors import DatasetError
 from facskit.evaluation.bootstrap import BootstrapConfig, bootstrap_difference, bootstrap_macro_f1
 from facskit.evaluation.cross_validation import CrossValidationResult
 from facskit.evaluation.metrics import f1_per_au
-from facskit.evaluation.predictions import Predictions, concat
+from facskit.evaluation.predicted_faces import concat
+from facskit.evaluation.predictions import Predictions
 from tests.evaluation.builders import make_predictions
 
 

@@ -7,7 +7,8 @@ import pytest
 from facskit.errors import DatasetError
 from facskit.evaluation.cross_validation import CrossValidationResult, defined_mean
 from facskit.evaluation.metrics import f1_per_au
-from facskit.evaluation.predictions import Predictions, concat
+from facskit.evaluation.predicted_faces import concat
+from facskit.evaluation.predictions import Predictions
 from tests.evaluation.builders import make_predictions
 
 

@@ -9,7 +9,8 @@ from sklearn.metrics import roc_auc_score
 from facskit.errors import DatasetError
 from facskit.evaluation.bootstrap import BootstrapConfig, bootstrap_difference, draw_subjects, subjects_by_fold
 from facskit.evaluation.paired_comparison import compare_predictions, resample_roc_auc
-from facskit.evaluation.predictions import Predictions, concat
+from facskit.evaluation.predicted_faces import concat
+from facskit.evaluation.predictions import Predictions
 from tests.evaluation.builders import make_predictions
 
 CONFIG = BootstrapConfig(resamples=200)

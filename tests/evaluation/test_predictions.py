@@ -9,7 +9,8 @@ import pytest
 from facskit.action_units import ActionUnitSet
 from facskit.errors import DatasetError
 from facskit.evaluation.metrics import f1_per_au
-from facskit.evaluation.predictions import Predictions, apply_protocol, concat
+from facskit.evaluation.predicted_faces import concat
+from facskit.evaluation.predictions import Predictions, apply_protocol
 from facskit.evaluation.protocols import Protocol, choose_thresholds
 from tests.evaluation.builders import TWO, make_predictions
 
@@ -56,7 +57,7 @@ def test_missing_foreign_and_damaged_files_are_named(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"p\.parquet: not a readable Parquet file"):
         Predictions.load(path)
     pl.DataFrame({"a": [1]}).write_parquet(path)
-    with pytest.raises(DatasetError, match="a Parquet file, but not one of facskit's predictions files"):
+    with pytest.raises(DatasetError, match="not one of facskit's predictions of action units"):
         Predictions.load(path)
 
 

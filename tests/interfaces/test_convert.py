@@ -4,12 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from facskit.datasets.corpora.example_trees.expression_trees import write_expression_tree, write_list_tree
+from facskit.datasets.corpora.example_trees.expression_trees import write_expression_tree
 from facskit.datasets.corpora.lists.fmae import read_fmae_list
 from facskit.datasets.manifest import read_manifest, write_manifest
 from facskit.datasets.packed import packaged_faces
 from facskit.errors import DatasetError, RecipeError
 from facskit.interfaces.convert import main
+from tests.datasets.corpora.list_trees import write_list_tree
 from tests.datasets.corpora.lists.test_foreign_tables import LIBREFACE, OPENFACE
 
 

@@ -30,11 +30,11 @@ from facskit.faces.alignment import (
 from facskit.faces.images import warp
 from facskit.faces.landmarks import POINTS_49
 from facskit.interfaces import example_tree, prepare
-from facskit.interfaces.prepare import PrepareOptions
 
 
-def options(corpus: CorpusName = "bp4d", **values: object) -> PrepareOptions:
-    return PrepareOptions(corpus=corpus, root=Path("in"), out=Path("out"), **values)  # type: ignore[arg-type]
+def planned(*words: str) -> tuple[Decisions, PreparationConfig]:
+    _, decisions, config = prepare.plan([*words, "in", "-o", "out"])
+    return decisions, config
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ def test_a_release_becomes_a_manifest(disfa: Path, tmp_path: Path, capsys: pytes
     assert manifest.origin.decisions["camera"] == "right"
     assert manifest.action_units.codes == ("AU01", "AU02", "AU04", "AU06", "AU09", "AU12", "AU25", "AU26")
     assert prepare.main([*words, "--workers", "1"]) == 0  # finished: it only says so again
-    with pytest.raises(DatasetError, match=r"was prepared with crop.size 64, this run has 224"):
+    with pytest.raises(DatasetError, match=r"was begun with crop.size 64, this run has 224"):
         prepare.main([word for word in words if word not in ("--size", "64")])
 
 
@@ -184,26 +184,30 @@ def test_nothing_is_written_into_the_release(disfa: Path) -> None:
 
 @pytest.mark.parametrize("corpus", CORPORA)
 def test_usual_choices(corpus: CorpusName) -> None:
-    assert options(corpus).decisions() == Decisions()
-    crop = options(corpus).preparation().crop
-    assert crop == (None if corpus in ("raf-db", "affectnet") else EyeSimilarityCrop(size=224))
+    decisions, config = planned(corpus)
+    assert decisions == Decisions()
+    assert config.crop == (None if corpus in ("raf-db", "affectnet") else EyeSimilarityCrop(size=224))
+    assert replace(config, crop=EyeSimilarityCrop(size=224)) == PreparationConfig()
 
 
 @pytest.mark.parametrize("paper", ["fmae-iat", "ciu", "me-graphau"])
 def test_a_papers_choices_and_what_is_said_beside_them(paper: PaperName) -> None:
-    assert options("disfa", like=paper).decisions() == Decisions.as_paper(paper, "disfa")
-    mixed = options("disfa", like=paper, camera="left", threshold=1, crop="box", points="corpus")
-    assert (mixed.decisions().camera, mixed.decisions().threshold) == ("left", 1)
-    assert isinstance(mixed.preparation().crop, BoxCrop)
-    assert mixed.preparation().points == "corpus"
+    assert planned("disfa", "--as", paper)[0] == Decisions.as_paper(paper, "disfa")
+    usual = ["--camera=left", "--threshold", "1", "--crop", "box", "--points", "corpus", "--on-error", "report"]
+    decisions, config = planned("disfa", "--as", paper, *usual)
+    assert (decisions.camera, decisions.threshold, decisions.on_error) == ("left", 1, "report")
+    assert decisions.action_units == "disfa-8"
+    assert isinstance(config.crop, BoxCrop)
+    assert (config.points, config.on_error) == ("corpus", "report")
 
 
 def test_a_papers_crop() -> None:
-    fmae = options("bp4d", like="fmae-iat").preparation()
+    _, fmae = planned("bp4d", "--as", "fmae-iat")
     assert (fmae.crop, fmae.points) == (BoxCrop(size=224, margin=0.05, stretch=True), "detector")
-    ciu = options("bp4d", like="ciu").preparation()
+    _, ciu = planned("bp4d", "--as", "ciu")
     assert (ciu.crop, ciu.points) == (Similarity49Crop(size=200, enlarge=2.9), "corpus")
-    assert options("bp4d", like="fmae-iat", size=112).preparation().crop == BoxCrop(size=112, margin=0.05, stretch=True)
+    _, small = planned("bp4d", "--as", "fmae-iat", "--size", "112")
+    assert small.crop == BoxCrop(size=112, margin=0.05, stretch=True)
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from facskit.synthesis import corpus
 from facskit.synthesis.corpus import SynthesisConfig, render_subject, subject_name, synthesize
 from facskit.synthesis.head import load_head
 from facskit.synthesis.studio import Studio
+from tests.folder_holder import another_process_in, refusal
 
 SMALL = SynthesisConfig(subjects=3, frames=2, seed=5, size=64, workers=2)
 
@@ -70,7 +71,7 @@ def test_one_process_gives_the_same_bytes(rendered: Path, tmp_path: Path) -> Non
 def test_a_stopped_run_goes_on(rendered: Path, tmp_path: Path) -> None:
     out = tmp_path / "faces"
     before = digests(rendered)
-    corpus._claim(SMALL, out)
+    corpus._home(SMALL, out).claim()
     (out / ".parts").mkdir()
     studio = Studio(load_head(), SMALL.size)
     render_subject(SMALL, out, 1, studio)
@@ -85,6 +86,13 @@ def test_a_stopped_run_goes_on(rendered: Path, tmp_path: Path) -> None:
     assert (out / "images" / "S002" / "0001.jpg").stat().st_mtime_ns == untouched
 
 
+def test_two_processes_do_not_render_into_one_folder(tmp_path: Path) -> None:
+    with another_process_in(tmp_path / "faces") as other:
+        with pytest.raises(FacskitError, match=refusal(tmp_path / "faces", other)):
+            synthesize(SMALL, tmp_path / "faces")
+        assert not (tmp_path / "faces" / "images").exists()
+
+
 def test_a_finished_corpus_is_left_alone(rendered: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in rendered.rglob("*")}
     assert synthesize(SMALL, rendered) == rendered / "manifest.parquet"
@@ -92,7 +100,7 @@ def test_a_finished_corpus_is_left_alone(rendered: Path) -> None:
 
 
 def test_another_corpus_in_the_folder_is_refused(rendered: Path) -> None:
-    with pytest.raises(DatasetError, match="holds a corpus with seed 5, this run has 6; choose another folder"):
+    with pytest.raises(DatasetError, match="faces was begun with seed 5, this run has 6"):
         synthesize(SynthesisConfig(subjects=3, frames=2, seed=6, size=64), rendered)
 
 

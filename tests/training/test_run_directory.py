@@ -4,8 +4,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from facskit.errors import CheckpointError, RecipeError
+from facskit.errors import CheckpointError, FacskitError, RecipeError
 from facskit.training.run_directory import RunDirectory, describe_environment
+from tests.folder_holder import another_process_in, refusal
 
 RECIPE = "name: one\ntraining:\n  epochs: 3\n"
 
@@ -33,9 +34,9 @@ def test_the_same_recipe_goes_on(run: RunDirectory) -> None:
 
 def test_another_recipe_is_refused_with_the_difference(run: RunDirectory) -> None:
     other = RECIPE.replace("3", "4")
-    with pytest.raises(RecipeError, match="holds a run with another recipe; name another folder"):
+    with pytest.raises(RecipeError, match="holds a run with another recipe; choose"):
         RunDirectory.open(run.path, other, device="cpu")
-    with pytest.raises(RecipeError, match="holds a run with another recipe: 33 34; name another folder"):
+    with pytest.raises(RecipeError, match="holds a run with another recipe: 33 34; choose"):
         RunDirectory.open(
             run.path, other, device="cpu", difference=lambda there, now: f"3{there.strip()[-1]} 3{now.strip()[-1]}"
         )
@@ -44,9 +45,17 @@ def test_another_recipe_is_refused_with_the_difference(run: RunDirectory) -> Non
 
 def test_a_folder_with_other_things_is_refused(tmp_path: Path) -> None:
     (tmp_path / "holiday.jpg").touch()
-    with pytest.raises(RecipeError, match="the folder isn't empty and holds no run to continue"):
+    with pytest.raises(RecipeError, match="is not empty and holds no recipe.yaml"):
         RunDirectory.open(tmp_path, RECIPE, device="cpu")
     assert [path.name for path in tmp_path.iterdir()] == ["holiday.jpg"]
+
+
+def test_two_processes_do_not_train_in_one_folder(tmp_path: Path) -> None:
+    with another_process_in(tmp_path / "run") as other:
+        with pytest.raises(FacskitError, match=refusal(tmp_path / "run", other)):
+            RunDirectory.open(tmp_path / "run", RECIPE, device="cpu")
+        assert not (tmp_path / "run" / "checkpoints").exists()
+    RunDirectory.open(tmp_path / "run", RECIPE, device="cpu")
 
 
 def test_two_snapshots_are_kept_and_the_newest_is_loaded(run: RunDirectory) -> None:

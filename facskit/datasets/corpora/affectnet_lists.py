@@ -9,7 +9,6 @@ The columns are subDirectory_filePath, face_x, face_y, face_width, face_height, 
 and arousal; some copies of validation.csv lack the line that says so.
 """
 
-import os
 from pathlib import Path
 
 import polars as pl
@@ -18,6 +17,7 @@ from facskit.columns import EXPRESSION, FRAME, LANDMARKS_X, LANDMARKS_Y, RECORDI
 from facskit.datasets.corpora.expression_folders import short_reason
 from facskit.datasets.corpora.index import DROPPED_SCHEMA, MEDIA, MEDIA_FRAME
 from facskit.datasets.findings import Finding
+from facskit.datasets.manifest_checks import missing_images
 from facskit.errors import DatasetError
 from facskit.expressions import AFFECTNET_8
 
@@ -174,7 +174,7 @@ def _what_is_wrong(table: pl.DataFrame, raw: pl.DataFrame, images: Path) -> pl.S
         pl.when(bad_points).then(
             pl.format("found {} landmark positions that aren't all numbers, expected 136 separated by ;", count)
         ),
-        pl.when(~pl.col("file").is_in(_present(table["file"], images).implode())).then(
+        pl.when(missing_images(images, table["file"])).then(
             pl.format(f"there is no picture {images}/{{}}", pl.col("file"))
         ),
     ]
@@ -185,15 +185,3 @@ def _what_is_wrong(table: pl.DataFrame, raw: pl.DataFrame, images: Path) -> pl.S
         pl.when(pl.col(_REASON).is_null()).then(pl.coalesce(check.otherwise(None) for check in checks)).alias(_WRONG)
     )
     return sentences[_WRONG]
-
-
-def _present(files: pl.Series, images: Path) -> pl.Series:
-    """List the picture files of all folders that a table names, one listing per folder."""
-    present: list[str] = []
-    for folder in files.str.extract(r"^(.*/)", 1).fill_null("").unique().to_list():
-        try:
-            with os.scandir(images / folder) as entries:
-                present.extend(folder + entry.name for entry in entries)
-        except OSError:
-            continue
-    return pl.Series(present, dtype=pl.String)

@@ -8,23 +8,16 @@
 A run that is killed at any moment goes on where it was and ends with the same bytes.
 """
 
-import json
-import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-try:
-    import fcntl
-except ImportError:  # not on Windows
-    fcntl = None  # type: ignore[assignment]
-
 from rich.progress import Progress, TaskID
 
+from facskit.claimed_folder import DatasetFolder
 from facskit.datasets.curation.config import CurationConfig
 from facskit.datasets.curation.engines import EngineName, check_engine, run_units
 from facskit.datasets.curation.image_sources import ImageSource, name_sources
@@ -35,13 +28,11 @@ from facskit.datasets.curation.shards import INDEX
 from facskit.datasets.curation.work import PLAN, Workplace, examine_chunk, write_shard
 from facskit.datasets.table_files import write_table
 from facskit.errors import DatasetError
-from facskit.files import PART_PATTERN, is_vacant, write_text
 from facskit.processes import counting_bar
 from facskit.version import __version__
 
 __all__ = ["curate"]
 
-DESCRIPTION = "dataset.json"
 _INDEX_COLUMNS = ("name", "source", "shard", "offset", "length", "width", "height")
 
 
@@ -68,7 +59,7 @@ def curate(
     Raises:
         DatasetError: A source is missing, damaged or changed, the folder holds something else, no image was accepted,
             or a process died.
-        FacskitError: Ray isn't installed.
+        FacskitError: Ray isn't installed, or another process works in the folder.
     """
     began = time.perf_counter()
     out = Path(out).resolve()
@@ -76,11 +67,13 @@ def curate(
     place = Workplace(config=config or CurationConfig(), out=out, sources=tuple(sources))
     check_engine(engine)
     _check_apart(sources, out)
-    _claim(place)
+    home = _home(place)
+    home.claim()
     index = out / INDEX
-    with _held(place):
+    if home.is_finished:
+        return index
+    with home.held():
         if not index.is_file():
-            place.parts.mkdir(exist_ok=True)
             run = partial(run_units, engine, workers=workers)
             with counting_bar() as progress:
                 listing = _list(place, progress)
@@ -88,9 +81,6 @@ def curate(
                 settled = _settle(place, listing, progress)
                 _write_shards(place, settled, run, progress)
             _finish(place, listing, settled, began)
-        shutil.rmtree(place.parts, ignore_errors=True)
-        for left_behind in out.rglob(PART_PATTERN):
-            left_behind.unlink()
     return index
 
 
@@ -102,7 +92,8 @@ def _list(place: Workplace, progress: Progress) -> Listing:
     try:
         listing = list_sources(place, lambda text: progress.update(task, description=text))
     except (DatasetError, OSError):
-        _give_up(place)
+        if not (place.parts / LISTING).is_file():
+            _home(place).abandon()  # the next try may leave the faulty source out
         raise
     progress.remove_task(task)
     return listing
@@ -153,15 +144,6 @@ def _task(progress: Progress, what: str, total: int, todo: int) -> TaskID:
     return progress.add_task(what, total=total, completed=total - todo)
 
 
-def _give_up(place: Workplace) -> None:
-    """Leave the folder vacant if nothing was begun: the next try may leave the faulty source out."""
-    if not (place.parts / LISTING).is_file():
-        shutil.rmtree(place.parts, ignore_errors=True)
-        (place.out / DESCRIPTION).unlink(missing_ok=True)
-        if not any(place.out.iterdir()):
-            place.out.rmdir()
-
-
 def _check_apart(sources: list[ImageSource], out: Path) -> None:
     for source in sources:
         if out.is_relative_to(source.path):
@@ -170,50 +152,8 @@ def _check_apart(sources: list[ImageSource], out: Path) -> None:
             raise DatasetError(f"the source {source.path} lies inside {out}; choose another folder for the result")
 
 
-def _claim(place: Workplace) -> None:
-    """Write `dataset.json`, or check that the folder's one says the same."""
-    out, path = place.out, place.out / DESCRIPTION
-    sources = [{"name": s.name, "kind": s.kind, "path": str(s.path)} for s in place.sources]
-    wanted = {"version": __version__, **asdict(place.config), "sources": sources}
-    if not path.is_file():
-        if not is_vacant(out):
-            raise DatasetError(f"{out} is not empty and holds no {DESCRIPTION}; expected a new or empty folder")
-        write_text(path, json.dumps({"kind": "faces curated by facskit", "config": wanted}, indent=2) + "\n")
-        return
-    try:
-        there: dict[str, Any] = json.loads(path.read_text())
-        found = dict(there["config"])
-        if there["kind"] != "faces curated by facskit":
-            raise KeyError("kind")
-    except (ValueError, KeyError, TypeError) as error:
-        raise DatasetError(f"{path} is no description of curated images; choose another folder") from error
-    for key, value in wanted.items():
-        if found.get(key) != value:
-            there_text, here_text = _short(found.get(key)), _short(value)
-            raise DatasetError(
-                f"{out} was begun with {key} {there_text}, this run has {here_text}; choose another folder"
-            )
-
-
-@contextmanager
-def _held(place: Workplace) -> Iterator[None]:
-    """Keep other processes from curating into the folder: they would delete each other's parts."""
-    if fcntl is None:
-        yield
-        return
-    with (place.out / DESCRIPTION).open("rb") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise DatasetError(
-                f"{place.out}: another process is curating into this folder; wait for it, or choose another folder"
-            ) from error
-        except OSError:  # a file system without locks
-            pass
-        yield
-
-
-def _short(value: Any) -> str:  # noqa: ANN401 (whatever JSON holds)
-    if isinstance(value, list):
-        return ", ".join(str(source["path"]) if isinstance(source, dict) else str(source) for source in value)
-    return repr(value)
+def _home(place: Workplace) -> DatasetFolder:
+    sources = [{"name": source.name, "kind": source.kind, "path": str(source.path)} for source in place.sources]
+    settings = {"version": __version__, **asdict(place.config), "sources": sources}
+    description = {"kind": "faces curated by facskit", "config": settings}
+    return DatasetFolder(path=place.out, result=INDEX, description=description)

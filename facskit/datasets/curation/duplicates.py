@@ -4,7 +4,6 @@ Everything works on whole columns, so that 9 million hashes are compared in minu
 of the given order stays.
 """
 
-from collections.abc import Iterator
 from itertools import combinations
 from math import log2
 
@@ -87,8 +86,16 @@ def close_pairs(hashes: UInt64[np.ndarray, "rows 5"], distance: int) -> Int64[np
     """
     if not 1 <= distance <= MAX_DISTANCE:
         raise ValueError(f"distance must be from 1 to {MAX_DISTANCE} bits, got {distance}")
+    # Bits of faces are far from independent, so a key needs more of them than the logarithm of the number of rows.
+    wanted = min(1.4 * log2(max(2, len(hashes))), COARSE_BITS / 2)
+    kept = next(k for k in range(1, COARSE_BITS) if k * COARSE_BITS / (k + distance) >= wanted)
+    bands = [0] * (kept + distance)
+    for bit in range(COARSE_BITS):
+        # In turn: neighbouring bits of a perceptual hash are alike in all pictures of faces.
+        bands[bit % len(bands)] |= 1 << bit
     found = np.zeros((0, 2), np.int64)
-    for mask in _masks(distance, len(hashes)):
+    for choice in combinations(bands, kept):
+        mask = np.uint64(sum(choice))
         found = np.unique(np.concatenate([found, _pairs_that_agree(hashes, mask, distance)]), axis=0)
         if len(found) > _MOST_PAIRS:
             raise DatasetError(
@@ -96,17 +103,6 @@ def close_pairs(hashes: UInt64[np.ndarray, "rows 5"], distance: int) -> Int64[np
                 "choose fewer bits"
             )
     return found
-
-
-def _masks(distance: int, rows: int) -> Iterator[np.uint64]:
-    """Give the bits of every choice of bands."""
-    # Bits of faces are far from independent, so a key needs more of them than the logarithm of the number of rows.
-    wanted = min(1.4 * log2(max(2, rows)), COARSE_BITS / 2)
-    kept = next(k for k in range(1, COARSE_BITS) if k * COARSE_BITS / (k + distance) >= wanted)
-    # Every n-th bit goes to a band: neighbouring bits of a perceptual hash are alike in all pictures of faces.
-    bands = [sum(1 << bit for bit in range(band, COARSE_BITS, kept + distance)) for band in range(kept + distance)]
-    for choice in combinations(bands, kept):
-        yield np.uint64(sum(choice))
 
 
 def _pairs_that_agree(

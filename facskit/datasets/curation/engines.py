@@ -1,15 +1,11 @@
 """Who does the units of curation: processes of this machine, or the machines of a Ray cluster."""
 
 import logging
-import multiprocessing
-import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from typing import Any, Literal
 
 from facskit.errors import DatasetError, FacskitError
-from facskit.processes import single_threaded_children, start_worker
+from facskit.processes import run_in_processes
 
 __all__ = ["EngineName", "run_units"]
 
@@ -23,11 +19,11 @@ def run_units(
     """Do units of work in any order, many at a time.
 
     Args:
-        work: Does the unit of a number; it can be pickled.
+        work: Does the unit of a number, and returns how many pieces it had; it can be pickled.
         workers: How many at a time; 0 for one per core of the machine or the cluster.
 
     Yields:
-        What the work returns, as units are finished.
+        How many more pieces are done, now and then.
 
     Raises:
         DatasetError: A worker process died, or the work raised it.
@@ -37,7 +33,7 @@ def run_units(
         return
     match engine:
         case "processes":
-            yield from _in_processes(work, numbers, workers)
+            yield from run_in_processes(work, numbers, workers, what="curating")
         case "ray":
             yield from _on_ray(work, numbers, workers)
 
@@ -50,23 +46,6 @@ def check_engine(engine: EngineName) -> None:
     """
     if engine == "ray":
         _ray()
-
-
-def _in_processes(work: Callable[[int], int], numbers: Sequence[int], workers: int) -> Iterator[int]:
-    count = min(workers or os.cpu_count() or 1, len(numbers))
-    with single_threaded_children():
-        pool = ProcessPoolExecutor(count, multiprocessing.get_context("spawn"), initializer=start_worker)
-        try:
-            futures = [pool.submit(work, number) for number in numbers]
-            for future in as_completed(futures):
-                yield future.result()
-        except BrokenProcessPool as error:
-            raise DatasetError(
-                "a curating process died (out of memory?); run the same command again to go on from there, "
-                "perhaps with fewer workers"
-            ) from error
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _on_ray(work: Callable[[int], int], numbers: Sequence[int], workers: int) -> Iterator[int]:

@@ -2,14 +2,13 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from itertools import islice
-from pathlib import Path
 
 import polars as pl
 
-from facskit.datasets.curation.image_sources import Entry, ImageSource
+from facskit.datasets.curation.image_sources import ImageSource
 from facskit.datasets.curation.source_listing import list_entries, unpack
 from facskit.datasets.curation.work import Workplace
 from facskit.errors import DatasetError
@@ -59,7 +58,10 @@ def list_sources(place: Workplace, say: Callable[[str], None]) -> Listing:
         DatasetError: A source is empty, damaged, or another than before.
     """
     record = place.parts / LISTING
-    before = Listing(**{k: tuple(v) for k, v in json.loads(record.read_text()).items()}) if record.is_file() else None
+    before = None
+    if record.is_file():
+        lists = json.loads(record.read_text())
+        before = Listing(**{name: tuple(values) for name, values in lists.items()})
     found: list[int] = []
     digests: list[str] = []
     chunks: list[int] = []
@@ -68,10 +70,13 @@ def list_sources(place: Workplace, say: Callable[[str], None]) -> Listing:
             say(f"unpacking {source.path.name}")
             unpack(source, place.place(number))
         digest, count = hashlib.sha256(_archive_stamp(source)), 0
-        for batch in _batches(list_entries(source, place.place(number)), place.config.chunk_images):
+        entries = list_entries(source, place.place(number))
+        while batch := list(islice(entries, place.config.chunk_images)):
             digest.update(repr(batch).encode())
             if before is None:
-                _write_list(place.chunk_file("list", len(chunks)), number, batch)
+                rows = [(number, *entry) for entry in batch]
+                with atomic_path(place.chunk_file("list", len(chunks))) as part:
+                    pl.DataFrame(rows, schema=_SCHEMA, orient="row").write_parquet(part)
             chunks.append(len(batch))
             count += len(batch)
             say(f"listing {source.name}: {count:,} files")
@@ -88,16 +93,6 @@ def list_sources(place: Workplace, say: Callable[[str], None]) -> Listing:
     if before is None:
         write_text(record, json.dumps(asdict(listing)))
     return listing
-
-
-def _write_list(path: Path, source: int, batch: list[Entry]) -> None:
-    with atomic_path(path) as part:
-        pl.DataFrame([(source, *entry) for entry in batch], schema=_SCHEMA, orient="row").write_parquet(part)
-
-
-def _batches(entries: Iterator[Entry], size: int) -> Iterator[list[Entry]]:
-    while batch := list(islice(entries, size)):
-        yield batch
 
 
 def _archive_stamp(source: ImageSource) -> bytes:

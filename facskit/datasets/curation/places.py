@@ -1,11 +1,12 @@
 """The global step of curation: drop what is there twice, and give every other image its place in the shards."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import polars as pl
-from jaxtyping import Int64
+from jaxtyping import Int64, UInt64
 
 from facskit.datasets.curation.duplicates import first_equals, first_neighbours
 from facskit.datasets.curation.listing import Listing
@@ -14,6 +15,9 @@ from facskit.datasets.curation.shards import shard_name, shard_offsets
 from facskit.datasets.curation.work import HASHES, Workplace
 
 __all__ = ["Settled", "settle"]
+
+FindFirsts = Callable[[UInt64[np.ndarray, "rows words"]], Int64[np.ndarray, "rows"]]
+"""From the bits of rows to the position of the first row that each of them repeats, or its own."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -47,9 +51,10 @@ def settle(place: Workplace, listing: Listing) -> Settled:
     table = table.with_columns(
         pl.concat_str("source", pl.lit("/"), "key").alias("name"), pl.lit(None, pl.String).alias("duplicate_of")
     )
-    table = _drop(table, "same pixels", _equal(table, ("digest_0", "digest_1")))
+    table = _drop(table, "same pixels", ("digest_0", "digest_1"), first_equals)
     if place.config.near_duplicates:
-        table = _drop(table, "near duplicate", _similar(table, place.config.near_duplicates))
+        similar = partial(first_neighbours, distance=place.config.near_duplicates)
+        table = _drop(table, "near duplicate", HASHES, similar)
     accepted = _give_places(table.filter(pl.col("reason").is_null()), place)
     columns = ("name", "source", "reason", "detail", "width", "height", "duplicate_of")
     rejected = table.filter(pl.col("reason").is_not_null()).select(columns)
@@ -61,31 +66,16 @@ def settle(place: Workplace, listing: Listing) -> Settled:
     return Settled(accepted=accepted, rejected=rejected, seconds=float(table["seconds"].sum()), read_bytes=sizes)
 
 
-def _staying(table: pl.DataFrame) -> Int64[np.ndarray, "rows"]:
-    return np.flatnonzero(table["reason"].is_null().to_numpy())
+def _drop(table: pl.DataFrame, reason: Reason, columns: Sequence[str], find_firsts: FindFirsts) -> pl.DataFrame:
+    """Reject every row that repeats an earlier one, of those that weren't rejected before.
 
-
-def _equal(table: pl.DataFrame, columns: Iterable[str]) -> Int64[np.ndarray, "rows"]:
-    """Return for every row of the table the row that it repeats, or itself."""
-    rows = _staying(table)
+    Args:
+        columns: What rows are compared by, 64 bits each.
+    """
+    rows = np.flatnonzero(table["reason"].is_null().to_numpy())
+    words = np.stack([table[column].gather(rows).to_numpy() for column in columns], axis=1)
     firsts = np.arange(table.height)
-    firsts[rows] = rows[first_equals(_words(table, rows, columns))]
-    return firsts
-
-
-def _similar(table: pl.DataFrame, distance: int) -> Int64[np.ndarray, "rows"]:
-    rows = _staying(table)
-    firsts = np.arange(table.height)
-    firsts[rows] = rows[first_neighbours(_words(table, rows, HASHES), distance)]
-    return firsts
-
-
-def _words(table: pl.DataFrame, rows: Int64[np.ndarray, "rows"], columns: Iterable[str]) -> np.ndarray:
-    return np.stack([table[column].gather(rows).to_numpy() for column in columns], axis=1)
-
-
-def _drop(table: pl.DataFrame, reason: Reason, firsts: Int64[np.ndarray, "rows"]) -> pl.DataFrame:
-    """Reject every row that repeats another one."""
+    firsts[rows] = rows[find_firsts(words)]
     repeats = pl.Series(firsts != np.arange(table.height))
     originals = table["name"].gather(firsts)
     return table.with_columns(
@@ -99,12 +89,12 @@ def _give_places(table: pl.DataFrame, place: Workplace) -> pl.DataFrame:
     config = place.config
     if config.shuffle:
         table = table[np.random.default_rng(config.seed).permutation(table.height)]
-    lengths = table["length"].to_numpy()
-    numbers = np.arange(table.height) // config.shard_images
-    starts = range(0, table.height, config.shard_images)
-    offsets = [shard_offsets(lengths[start : start + config.shard_images]) for start in starts]
-    shards = [shard_name(number) for number in range(len(starts))]
-    return table.with_columns(
-        shard=pl.Series(shards, dtype=pl.String).gather(numbers) if shards else pl.lit(""),
-        offset=pl.Series(np.concatenate([np.zeros(0, np.int64), *offsets])),
-    ).select("name", "source", "shard", "offset", "length", "width", "height", "chunk", "start")
+    lengths, size = table["length"].to_numpy(), config.shard_images
+    shards: list[str] = []
+    offsets = np.zeros(table.height, np.int64)
+    for number, start in enumerate(range(0, table.height, size)):
+        inside = slice(start, start + size)
+        offsets[inside] = shard_offsets(lengths[inside])
+        shards += [shard_name(number)] * len(lengths[inside])
+    places = table.with_columns(shard=pl.Series(shards, dtype=pl.String), offset=pl.Series(offsets))
+    return places.select("name", "source", "shard", "offset", "length", "width", "height", "chunk", "start")

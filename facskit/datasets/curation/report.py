@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,13 @@ from facskit.datasets.curation.places import Settled
 from facskit.datasets.curation.reasons import REASONS
 from facskit.datasets.curation.shards import INDEX, SHARDS
 from facskit.datasets.curation.work import Workplace
+from facskit.datasets.findings import counted
 from facskit.errors import DatasetError
 from facskit.faces.alignment import WholeImage, crop_matrix
 from facskit.faces.canvas import Canvas
 from facskit.faces.images import decode_image, encode_jpeg, warp
-from facskit.files import atomic_path, write_text
+from facskit.files import atomic_path
+from facskit.tables import TextTable, write_results
 from facskit.version import __version__
 
 __all__ = ["REJECTED", "describe", "read_report", "write_contact_sheet", "write_report"]
@@ -72,8 +75,7 @@ def write_report(out: Path, report: Report) -> None:
     Args:
         report: What `describe` returned.
     """
-    write_text(out / REPORT, json.dumps(report, indent=2, ensure_ascii=False) + "\n")
-    write_text(out / "report.md", _as_text(report))
+    write_results(out, _as_text(report), report, name="report")
 
 
 def read_report(out: Path) -> Report:
@@ -90,35 +92,32 @@ def read_report(out: Path) -> Report:
 
 
 def _as_text(report: Report) -> str:
-    sources = report["sources"]
-    found, accepted = (sum(source[key] for source in sources) for key in ("found", "accepted"))
-    read, stored = (sum(source[key] for source in sources) for key in ("read_bytes", "stored_bytes"))
-    shards = f"{report['shards']:,} shard{'' if report['shards'] == 1 else 's'}"
-    used = [reason for reason in REASONS if any(reason in source["rejected"] for source in sources)]
+    sources, totals = report["sources"], Counter[str]()
+    for source in sources:
+        totals.update({name: source[name] for name in ("found", "accepted", "read_bytes", "stored_bytes")})
+        totals.update(source["rejected"])
+    used = [reason for reason in REASONS if totals[reason]]
+    found, accepted = totals["found"], totals["accepted"]
+    timing = report["timing"]
     lines = [
         f"# {accepted:,} of {found:,} images",
         "",
-        f"{accepted:,} accepted + {found - accepted:,} rejected = {found:,} found. {_bytes(read)} were read; "
-        f"{_bytes(stored)} of images are stored in {shards}. "
-        f"Examining them took {_duration(report['timing']['core_seconds'])} of work added up over processes; "
-        f"the last run took {_duration(report['timing']['last_run_seconds'])}.",
+        f"{accepted:,} accepted + {found - accepted:,} rejected = {found:,} found. "
+        f"{_bytes(totals['read_bytes'])} were read; {_bytes(totals['stored_bytes'])} of images are stored in "
+        f"{counted(report['shards'], 'shard')}. "
+        f"Examining them took {_duration(timing['core_seconds'])} of work added up over processes; "
+        f"the last run took {_duration(timing['last_run_seconds'])}.",
         "",
-        "| source | found | accepted | " + " | ".join(used) + (" |" if used else ""),
-        "|---|---:|---:|" + "---:|" * len(used),
     ]
+    rows = []
     for source in sources:
         counts = [f"{source['rejected'].get(reason, 0):,}" for reason in used]
-        cells = [source["name"].replace("|", "\\|"), f"{source['found']:,}", f"{source['accepted']:,}", *counts]
-        lines.append(f"| {' | '.join(cells)} |")
+        rows.append((source["name"], f"{source['found']:,}", f"{source['accepted']:,}", *counts))
     if len(sources) > 1:
-        totals = [f"{sum(source['rejected'].get(reason, 0) for source in sources):,}" for reason in used]
-        lines.append(f"| **all** | {found:,} | {accepted:,} | {' | '.join(totals)}{' |' if totals else ''}")
-    lines += ["", *(f"- **{reason}**: {REASONS[reason]}" for reason in used)]
-    lines += [
-        "",
-        f"Every rejected file is a row of [{REJECTED}]({REJECTED}). Where every image lies is in {INDEX}.",
-        "",
-    ]
+        rows.append(("**all**", f"{found:,}", f"{accepted:,}", *(f"{totals[reason]:,}" for reason in used)))
+    lines.append(TextTable(title="", header=("source", "found", "accepted", *used), rows=tuple(rows)).to_grid())
+    lines += ["", *(f"- **{reason}**: {REASONS[reason]}" for reason in used), ""]
+    lines += [f"Every rejected file is a row of [{REJECTED}]({REJECTED}). Where every image lies is in {INDEX}.", ""]
     lines += [f"![samples]({CONTACT_SHEET})", ""]
     lines += ["Sources:", "", *(f"- {source['name']}: `{source['path']}`" for source in sources), ""]
     return "\n".join(lines)

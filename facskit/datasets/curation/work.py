@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 from jaxtyping import Float, UInt8, UInt64
 
+from facskit.claimed_folder import PARTS
 from facskit.datasets.curation.config import CurationConfig
 from facskit.datasets.curation.image_bytes import ReadEntry, open_source
 from facskit.datasets.curation.image_sources import Entry, ImageSource
@@ -26,10 +27,8 @@ from facskit.faces.fingerprints import perceptual_hashes, pixel_digest
 from facskit.faces.images import decode_image, encode_jpeg, warp
 from facskit.files import atomic_path
 
-__all__ = ["HASHES", "PARTS", "PLAN", "Workplace", "examine_chunk", "write_shard"]
+__all__ = ["HASHES", "PLAN", "Workplace", "examine_chunk", "write_shard"]
 
-PARTS = ".parts"
-"""Folder of everything that isn't final."""
 HASHES = ("hash_0", "hash_1", "hash_2", "hash_3", "hash_4")
 """Columns of the perceptual hashes."""
 PLAN = "plan.parquet"

@@ -11,33 +11,31 @@ The corpus's own folder is only read.
 """
 
 import hashlib
-import json
-import shutil
 from collections.abc import Mapping
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
+from facskit.claimed_folder import DatasetFolder
 from facskit.columns import FRAME, IMAGE, IMAGE_BYTES, LANDMARKS_X, LANDMARKS_Y, RECORDING, SUBJECT
 from facskit.datasets.corpora.index import CorpusIndex
-from facskit.datasets.corpora.reading.media_files import entries
 from facskit.datasets.manifest import Manifest, write_manifest
+from facskit.datasets.manifest_checks import missing_images
 from facskit.datasets.origin import DataOrigin
 from facskit.datasets.preparation.config import PreparationConfig
-from facskit.datasets.preparation.pool import part_file, run_units
 from facskit.datasets.preparation.report import write_report
-from facskit.datasets.preparation.work import FACE_SCORE, FILE, REASON, Unit
+from facskit.datasets.preparation.work import FACE_SCORE, FILE, REASON, Unit, do_unit, part_file
 from facskit.errors import DatasetError, MediaError
 from facskit.faces.alignment import recipe_to_dict
-from facskit.files import is_vacant, write_text
+from facskit.processes import counting_bar, run_in_processes
 from facskit.version import __version__
 
 __all__ = ["MANIFEST", "prepare", "refuse_inside", "units_of"]
 
 MANIFEST = "manifest.parquet"
-DESCRIPTION = "dataset.json"
 _CHUNK = 500
 """Pictures of a unit where a corpus has no recordings."""
 
@@ -56,21 +54,24 @@ def prepare(index: CorpusIndex, config: PreparationConfig, out: Path) -> Path:
         DatasetError: `out` lies in the corpus, holds something else or was made in another way; no frame could be used;
             or a process died.
         MediaError: A picture or video can't be read and `config.on_error` is `stop`.
+        FacskitError: Another process works in the folder.
     """
     refuse_inside(out, index.root)
     if not len(index):
         raise DatasetError(
             f"{index.root}: found no usable frame; expected a folder of {index.corpus} with labels and pictures"
         )
-    _claim(index, config, out)
     manifest = out / MANIFEST
-    if manifest.is_file() and _is_whole(manifest):
+    home = _home(index, config, out)
+    home.claim()
+    if home.is_finished and _has_all_images(manifest):
         return manifest
-    units = units_of(index)
-    run_units(units, index.root, out, config)
-    parts = [part_file(out, unit) for unit in units]
-    _finish(pl.concat([pl.read_parquet(part) for part in parts]), index, config, out)
-    shutil.rmtree(parts[0].parent)
+    with home.held():
+        if not manifest.is_file() or not _has_all_images(manifest):
+            units = units_of(index)
+            _run(units, index.root, out, config)
+            parts = [pl.read_parquet(part_file(out, unit)) for unit in units]
+            _finish(pl.concat(parts), index, config, out)
     return manifest
 
 
@@ -118,12 +119,23 @@ def _named(table: pl.DataFrame, folders: list[str], name: str) -> pl.DataFrame:
     return table.select((path + suffix).alias(IMAGE), pl.all())
 
 
-def _is_whole(manifest: Path) -> bool:
+def _has_all_images(manifest: Path) -> bool:
     """Tell whether every image of a finished manifest is still there; otherwise all is prepared again."""
     images = pl.scan_parquet(manifest).select(IMAGE).collect()[IMAGE]
-    folders = images.str.replace(r"[^/]*$", "").unique().to_list()
-    there = [folder + entry.name for folder in folders for entry in entries(manifest.parent / folder)]
-    return images.is_in(there).all()
+    return not missing_images(manifest.parent, images).any()
+
+
+def _run(units: list[Unit], root: Path, out: Path, config: PreparationConfig) -> None:
+    """Do the units that have no table yet."""
+    todo = [unit for unit in units if not part_file(out, unit).is_file()]
+    todo.sort(key=lambda unit: -unit.rows.height)  # the longest first, so that no core waits for one at the end
+    total = sum(unit.rows.height for unit in units)
+    with counting_bar() as progress:
+        done = total - sum(unit.rows.height for unit in todo)
+        task = progress.add_task("preparing frames", total=total, completed=done)
+        work = partial(do_unit, root, out, config)
+        for count in run_in_processes(work, todo, config.workers, what="preparing"):
+            progress.advance(task, count)
 
 
 def _finish(done: pl.DataFrame, index: CorpusIndex, config: PreparationConfig, out: Path) -> None:
@@ -165,43 +177,17 @@ def _decisions(index: CorpusIndex, config: PreparationConfig) -> Mapping[str, st
     return dict(index.decisions) | ({} if config.crop is None else {"points": config.points})
 
 
-def _claim(index: CorpusIndex, config: PreparationConfig, out: Path) -> None:
-    """Write `dataset.json`, or check that the folder's one says the same."""
-    description = _describe(index, config)
-    path = out / DESCRIPTION
-    if not path.is_file():
-        if out.is_file():
-            raise DatasetError(f"{out} is a file; expected a new or empty folder")
-        if not is_vacant(out):
-            raise DatasetError(f"{out} is not empty and holds no {DESCRIPTION}; expected a new or empty folder")
-        write_text(path, json.dumps(description, indent=2) + "\n")
-        return
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))["config"]
-        there = dict(found)
-    except (ValueError, KeyError, TypeError) as error:
-        raise DatasetError(f"{path} is no description of a prepared corpus") from error
-    for key, value in description["config"].items():
-        if there.get(key) != value and key == "labels":
-            raise DatasetError(
-                f"{out} was prepared from other labels or pictures: the corpus's folder has changed since; "
-                "choose another folder, or delete this one to prepare all again"
-            )
-        if there.get(key) != value:
-            raise DatasetError(
-                f"{out} was prepared with {key} {there.get(key)!r}, this run has {value!r}; choose another folder"
-            )
-
-
-def _describe(index: CorpusIndex, config: PreparationConfig) -> dict[str, dict[str, object]]:
-    """Return everything that the images and labels depend on, one value per key."""
+def _home(index: CorpusIndex, config: PreparationConfig, out: Path) -> DatasetFolder:
+    """Return the folder with everything that its images and labels depend on, one value per key."""
     settings: dict[str, object] = {"corpus": index.corpus, "facskit": __version__}
     settings |= {name: str(value) for name, value in _decisions(index, config).items()}
     crop = {"kind": "none"} if config.crop is None else recipe_to_dict(config.crop)
     settings |= {f"crop.{name}": value for name, value in crop.items()}
     settings |= {name: getattr(config, name) for name in ("max_side", "quality")}
     settings |= {f"detector.{name}": value for name, value in asdict(config.detector).items() if name != "threads"}
-    return {"config": settings | {"labels": _fingerprint(index)}}
+    settings["labels"] = _fingerprint(index)
+    changed = "was prepared from other labels or pictures: the corpus's folder has changed since"
+    return DatasetFolder(path=out, result=MANIFEST, description={"config": settings}, meanings={"labels": changed})
 
 
 def _fingerprint(index: CorpusIndex) -> str:

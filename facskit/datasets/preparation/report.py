@@ -1,7 +1,7 @@
 """What a preparation found, used and left out: `report.md` for people, `report.json` for programs, `sheet.jpg`."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,8 @@ from facskit.errors import DatasetError
 from facskit.faces.alignment import recipe_to_dict
 from facskit.faces.canvas import Canvas
 from facskit.faces.images import encode_jpeg
-from facskit.files import atomic_path, write_text
+from facskit.files import atomic_path
+from facskit.tables import TextTable, write_results
 
 __all__ = ["REPORT", "count_rows", "read_report", "write_report"]
 
@@ -41,8 +42,7 @@ def write_report(index: CorpusIndex, manifest: Manifest, done: pl.DataFrame, out
         out: Folder of the prepared images.
     """
     report = _summarize(index, manifest, done)
-    write_text(out / REPORT, json.dumps(report, indent=2) + "\n")
-    write_text(out / "report.md", _as_text(report))
+    write_results(out, _as_text(report), report, name="report")
     with atomic_path(out / "sheet.jpg") as part:
         part.write_bytes(encode_jpeg(_sheet(manifest), quality=88))
 
@@ -97,14 +97,22 @@ def _left_out_frames(index: CorpusIndex) -> pl.DataFrame:
 
 
 def _summarize(index: CorpusIndex, manifest: Manifest, done: pl.DataFrame) -> dict[str, Any]:
-    lost = done.filter(pl.col(REASON).is_not_null())
     before = _left_out_frames(index)
-    whole = index.dropped.filter(pl.col(FRAME).is_null())
-    both = [frame.select(SUBJECT, "reason", "file") for frame in (before, whole, lost.rename({REASON: "reason"}))]
-    dropped = pl.concat(both)
-    scores = done[FACE_SCORE].drop_nulls()
+    whole_recordings = index.dropped.filter(pl.col(FRAME).is_null())
+    here = done.filter(pl.col(REASON).is_not_null()).rename({REASON: "reason"})
+    dropped = pl.concat([lost.select(SUBJECT, "reason", "file") for lost in (before, whole_recordings, here)])
+    examples: dict[str, list[str]] = {}
+    for (reason,), rows in dropped.group_by("reason", maintain_order=True):
+        examples[str(reason)] = rows["file"].drop_nulls().unique(maintain_order=True).head(_EXAMPLES).to_list()
+    published = {}
+    for name, count in count_rows(index).items():
+        published[name] = {"published": index.expected[name], "here": count}
     origin = manifest.origin
     crop = None if origin is None or origin.crop is None else recipe_to_dict(origin.crop)
+    faces = {}
+    if crop is not None:
+        detected = done[FACE_SCORE].count()
+        faces = {"placed by the corpus's landmarks": len(manifest) - detected, "found by the detector": detected}
     return {
         "corpus": index.corpus,
         "folder": str(index.root),
@@ -114,17 +122,10 @@ def _summarize(index: CorpusIndex, manifest: Manifest, done: pl.DataFrame) -> di
             "with pictures": done.height,
             "prepared": len(manifest),
         },
-        "faces": {"placed by the corpus's landmarks": len(manifest) - len(scores), "found by the detector": len(scores)}
-        if crop
-        else {},
+        "faces": faces,
         "dropped": dict(dropped["reason"].value_counts(sort=True).rows()),
-        "examples": {
-            str(reason): rows["file"].drop_nulls().unique(maintain_order=True).head(_EXAMPLES).to_list()
-            for (reason,), rows in dropped.group_by("reason", maintain_order=True)
-        },
-        "published": {
-            name: {"published": index.expected[name], "here": count} for name, count in count_rows(index).items()
-        },
+        "examples": examples,
+        "published": published,
         "decisions": {} if origin is None else dict(origin.decisions),
         "crop": crop,
         "labels": _label_rates(manifest),
@@ -163,45 +164,51 @@ def _label_rates(manifest: Manifest) -> dict[str, dict[str, int]]:
 
 def _as_text(report: Mapping[str, Any]) -> str:
     frames = report["frames"]
-    lines = [f"# {report['corpus']}: what was prepared", ""]
-    lines += [f"{frames['prepared']:,} of {frames['coded']:,} coded frames were prepared; "]
-    lines[-1] += f"{frames['coded'] - frames['prepared']:,} were left out. Read from `{report['folder']}` with facskit "
-    lines[-1] += f"{report['facskit']}. Licence: {report['licence'].rstrip('.')}."
-    lines += ["", "## Beside the published counts", "", "| count | published | here |", "|---|---|---|"]
-    lines += [f"| {name} | {pair['published']:,} | {pair['here']:,} |" for name, pair in report["published"].items()]
-    lines += ["", "## Decisions", "", "| option | value |", "|---|---|"]
-    lines += [f"| {name} | {value} |" for name, value in report["decisions"].items()]
+    lines = [
+        f"# {report['corpus']}: what was prepared",
+        "",
+        f"{frames['prepared']:,} of {frames['coded']:,} coded frames were prepared; "
+        f"{frames['coded'] - frames['prepared']:,} were left out. Read from `{report['folder']}` with facskit "
+        f"{report['facskit']}. Licence: {report['licence'].rstrip('.')}.",
+    ]
+    counts = [(name, f"{pair['published']:,}", f"{pair['here']:,}") for name, pair in report["published"].items()]
+    lines += ["", "## Beside the published counts", "", _grid(("count", "published", "here"), counts)]
     crop = report["crop"] or {"kind": "none: whole pictures"}
-    lines += [f"| crop {name} | {value} |" for name, value in crop.items()]
-    lines += [f"| faces {name} | {count:,} |" for name, count in report["faces"].items()]
-    lines += ["", "## Left out", "", *_left_out(report)]
-    lines += ["", "## Labels", "", "| label | counts |", "|---|---|"]
-    for label, counts in report["labels"].items():
-        lines.append(f"| {label} | {', '.join(f'{count:,} {name}' for name, count in counts.items())} |")
+    decisions = [(name, str(value)) for name, value in report["decisions"].items()]
+    decisions += [(f"crop {name}", str(value)) for name, value in crop.items()]
+    decisions += [(f"faces {name}", f"{count:,}") for name, count in report["faces"].items()]
+    lines += ["", "## Decisions", "", _grid(("option", "value"), decisions, words={1})]
+    lines += ["", "## Left out", "", _left_out(report)]
+    labels = []
+    for label, states in report["labels"].items():
+        labels.append((label, ", ".join(f"{count:,} {name}" for name, count in states.items())))
+    lines += ["", "## Labels", "", _grid(("label", "counts"), labels, words={1})]
     lines += ["", "## What reading the folder showed", ""]
     lines += [f"- {finding}" for finding in report["findings"][:_FINDINGS]] or ["Nothing."]
-    lines += _subject_lines(report["subjects"])
+    if len(report["subjects"]) <= 500:  # corpora of strangers have one picture of each
+        lines += ["", "## Subjects", "", _by_person(report["subjects"])]
     return "\n".join(lines) + "\n"
 
 
-def _left_out(report: Mapping[str, Any]) -> list[str]:
+def _grid(header: tuple[str, ...], rows: Sequence[tuple[str, ...]], words: Collection[int] = ()) -> str:
+    return TextTable(title="", header=header, rows=tuple(rows), more_text=words).to_grid()
+
+
+def _left_out(report: Mapping[str, Any]) -> str:
     if not report["dropped"]:
-        return ["Nothing."]
-    rows = [
-        f"| {reason} | {count:,} | {'; '.join(report['examples'].get(reason, []))} |"
-        for reason, count in report["dropped"].items()
-    ]
-    return ["| reason | frames | for example |", "|---|---|---|", *rows]
+        return "Nothing."
+    rows = []
+    for reason, count in report["dropped"].items():
+        rows.append((reason, f"{count:,}", "; ".join(report["examples"].get(reason, []))))
+    return _grid(("reason", "frames", "for example"), rows, words={2})
 
 
-def _subject_lines(subjects: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    if len(subjects) > 500:  # corpora of strangers, one picture each
-        return []
-    lines = ["", "## Subjects", "", "| subject | with pictures | prepared | left out |", "|---|---|---|---|"]
+def _by_person(subjects: Mapping[str, Mapping[str, Any]]) -> str:
+    rows = []
     for name, counts in subjects.items():
         reasons = ", ".join(f"{reason}: {count:,}" for reason, count in counts["left out"].items()) or "none"
-        lines.append(f"| {name} | {counts['found']:,} | {counts['prepared']:,} | {reasons} |")
-    return lines
+        rows.append((name, f"{counts['found']:,}", f"{counts['prepared']:,}", reasons))
+    return _grid(("subject", "with pictures", "prepared", "left out"), rows, words={3})
 
 
 def _sheet(manifest: Manifest) -> UInt8[np.ndarray, "height width 3"]:
@@ -240,7 +247,11 @@ def _labels(manifest: Manifest, row: int) -> str:
     cells = {unit.number: table[unit.code][row] for unit in manifest.action_units}
     present = " ".join(str(number) for number, cell in cells.items() if cell == 1)
     unknown = " ".join(str(number) for number, cell in cells.items() if cell is None)
-    expression = table[EXPRESSION][row] if EXPRESSION in table.columns else None
-    parts = [expression or "", f"AU {present}" if present else ("no AU" if cells else "")]
-    parts.append(f"(unknown {unknown})" if unknown else "")
-    return " ".join(part for part in parts if part)[:34]
+    parts = []
+    if EXPRESSION in table.columns:
+        parts.append(table[EXPRESSION][row] or "")
+    if cells:
+        parts.append(f"AU {present}" if present else "no AU")
+    if unknown:
+        parts.append(f"(unknown {unknown})")
+    return " ".join(filter(None, parts))[:34]

@@ -4,7 +4,7 @@ Each finished unit leaves a table of its rows, with a reason where a frame could
 so a unit that has one is complete.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,9 +12,11 @@ import numpy as np
 import polars as pl
 from jaxtyping import Float, UInt8
 
-from facskit.columns import IMAGE, IMAGE_BYTES, LANDMARKS_X, LANDMARKS_Y
+from facskit.claimed_folder import PARTS
+from facskit.columns import IMAGE, IMAGE_BYTES
 from facskit.datasets.corpora.index import MEDIA, MEDIA_FRAME
 from facskit.datasets.corpora.reading.media import read_media_bytes
+from facskit.datasets.landmark_columns import landmark_columns, read_landmarks
 from facskit.datasets.preparation.config import PreparationConfig
 from facskit.errors import DatasetError, MediaError
 from facskit.faces.alignment import (
@@ -29,9 +31,10 @@ from facskit.faces.following import FaceFollower
 from facskit.faces.images import decode_image, encode_jpeg, warp
 from facskit.faces.landmarks import POINTS_49
 from facskit.faces.video import frames
-from facskit.files import PART_PATTERN, atomic_path
+from facskit.files import atomic_path
+from facskit.processes import tick
 
-__all__ = ["FACE_SCORE", "FILE", "REASON", "Unit", "prepare_unit"]
+__all__ = ["FACE_SCORE", "FILE", "REASON", "Unit", "do_unit", "part_file", "prepare_unit"]
 
 FACE_SCORE = "face_score"
 """Column with the detector's confidence; empty where the corpus's landmarks placed the crop."""
@@ -70,10 +73,25 @@ class _Result:
     landmarks: Landmarks | None = None
 
 
-def prepare_unit(
-    unit: Unit, root: Path, out: Path, config: PreparationConfig, tick: Callable[[], None] = lambda: None
-) -> pl.DataFrame:
-    """Write the images of a unit.
+def part_file(out: Path, unit: Unit) -> Path:
+    """Return where a finished unit leaves its table.
+
+    Args:
+        out: Folder of the prepared images.
+    """
+    return out / PARTS / f"{unit.number:06d}.parquet"
+
+
+def do_unit(root: Path, out: Path, config: PreparationConfig, unit: Unit) -> int:
+    """Write the images of a unit and, last of all, its table; each frame was counted, so 0 is returned."""
+    rows = prepare_unit(unit, root, out, config)
+    with atomic_path(part_file(out, unit)) as part:
+        rows.write_parquet(part)
+    return 0
+
+
+def prepare_unit(unit: Unit, root: Path, out: Path, config: PreparationConfig) -> pl.DataFrame:
+    """Write the images of a unit, and count each frame.
 
     Args:
         root: The corpus's folder; nothing is written there.
@@ -86,9 +104,8 @@ def prepare_unit(
         MediaError: A picture or video can't be read, and the configuration says to stop then.
         DatasetError: An image can't be written.
     """
-    _remove_unfinished(unit, out)
     follower = FaceFollower(config.detector) if config.crop is not None else None
-    landmarks = _landmarks(unit.rows)
+    landmarks = read_landmarks(unit.rows)
     images = unit.rows[IMAGE].to_list()
     results = [_Result(reason=UNREADABLE)] * unit.rows.height
     for position, found in _pictures(root, unit.rows):
@@ -100,7 +117,9 @@ def prepare_unit(
         else:
             if follower is not None and not unit.follows:
                 follower.forget()
-            points = None if landmarks is None or np.isnan(landmarks[position, 30, 0]) else landmarks[position]
+            points = None
+            if landmarks is not None and not np.isnan(landmarks[position, 30, 0]):
+                points = landmarks[position].astype(np.float64)
             encoded, results[position] = _crop(found, points, config, follower)
             if encoded is not None:
                 _write(out / images[position], encoded)
@@ -166,28 +185,25 @@ def _lies_inside(landmarks: Landmarks, width: int, height: int) -> bool:
 
 def _pictures(root: Path, rows: pl.DataFrame) -> Iterator[tuple[int, _Found | MediaError]]:
     """Give each row's position with its picture or what is wrong with it; only one picture is in memory at a time."""
-    media, numbers = rows[MEDIA].to_list(), rows[MEDIA_FRAME].to_list()
     packed = rows[IMAGE_BYTES] if IMAGE_BYTES in rows.columns else None
-    position = 0
-    while position < len(media):
-        if numbers[position] is None:
-            yield position, _picture(root, media[position], None if packed is None else packed[position])
-            position += 1
+    video, wanted = "", dict[int, int]()
+    for position, (media, number) in enumerate(rows.select(MEDIA, MEDIA_FRAME).iter_rows()):
+        if wanted and (number is None or media != video):  # a video's rows end here; it is decoded once for all of them
+            yield from _video_pictures(root / video, wanted)
+            wanted = {}
+        if number is not None:
+            video = media
+            wanted[number] = position
             continue
-        wanted: dict[int, int] = {}
-        start = media[position]
-        while position < len(media) and media[position] == start and numbers[position] is not None:
-            wanted[numbers[position]] = position
-            position += 1
-        yield from _video_pictures(root / start, wanted)
-
-
-def _picture(root: Path, media: str, packed: bytes | None) -> _Found | MediaError:
-    try:
-        encoded = read_media_bytes(root, media) if packed is None else packed
-        return _Found(decode_image(encoded, str(root / media)), encoded)
-    except MediaError as error:
-        return error
+        found: _Found | MediaError
+        try:
+            encoded = read_media_bytes(root, media) if packed is None else packed[position]
+            found = _Found(decode_image(encoded, str(root / media)), encoded)
+        except MediaError as error:
+            found = error
+        yield position, found
+    if wanted:
+        yield from _video_pictures(root / video, wanted)
 
 
 def _video_pictures(path: Path, wanted: Mapping[int, int]) -> Iterator[tuple[int, _Found | MediaError]]:
@@ -209,13 +225,6 @@ def _video_pictures(path: Path, wanted: Mapping[int, int]) -> Iterator[tuple[int
         yield position, MediaError(sentence if failure is None else f"{failure}; {needed}")
 
 
-def _landmarks(rows: pl.DataFrame) -> Float[np.ndarray, "rows 68 2"] | None:
-    if LANDMARKS_X[0] not in rows.columns:
-        return None
-    across, down = (rows.select(names).to_numpy() for names in (LANDMARKS_X, LANDMARKS_Y))
-    return np.stack([across, down], axis=2).astype(np.float64)
-
-
 def _finished(rows: pl.DataFrame, results: list[_Result], with_landmarks: bool) -> pl.DataFrame:
     added = {
         FACE_SCORE: pl.Series([result.score for result in results], dtype=pl.Float32),
@@ -223,11 +232,11 @@ def _finished(rows: pl.DataFrame, results: list[_Result], with_landmarks: bool) 
         FILE: pl.Series([result.file for result in results], dtype=pl.String),
     }
     if with_landmarks:
-        nowhere = np.full((68, 2), np.nan)
-        points = np.stack([nowhere if result.landmarks is None else result.landmarks for result in results])
-        for names, axis in ((LANDMARKS_X, 0), (LANDMARKS_Y, 1)):
-            for name, values in zip(names, points[:, :, axis].T, strict=True):
-                added[name] = pl.Series(values, dtype=pl.Float32).fill_nan(None)
+        points = np.full((len(results), 68, 2), np.nan)
+        for row, result in enumerate(results):
+            if result.landmarks is not None:
+                points[row] = result.landmarks
+        added |= landmark_columns(points)
     return rows.drop(IMAGE_BYTES, strict=False).with_columns(**added)
 
 
@@ -237,10 +246,3 @@ def _write(path: Path, encoded: bytes) -> None:
             part.write_bytes(encoded)
     except OSError as error:
         raise DatasetError(f"{path}: can't write the image ({(error.strerror or 'failed').lower()})") from error
-
-
-def _remove_unfinished(unit: Unit, out: Path) -> None:
-    """Delete what a killed worker left half-written."""
-    for folder in {(out / image).parent for image in unit.rows[IMAGE].to_list()}:
-        for left_behind in folder.glob(PART_PATTERN):
-            left_behind.unlink()

@@ -1,10 +1,9 @@
-"""One page of pictures of what a manifest holds: occurrence, co-occurrence, duration, gaps and expressions."""
+"""A page of pictures of what a manifest holds: occurrence, co-occurrence, duration, gaps and expressions."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import FuncFormatter, LogLocator, PercentFormatter
@@ -13,13 +12,10 @@ from facskit.action_units import ActionUnit
 from facskit.datasets.statistics.numbers import ManifestStatistics
 from facskit.datasets.statistics.report import units_of_all
 from facskit.expressions import EXPRESSION_NAMES
-from facskit.files import atomic_path
+from facskit.figures import FAINT, INK, PALETTE, bar_offsets, quiet_axes, save_figure, write_heading
 
 __all__ = ["draw_statistics"]
 
-_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
-"""Okabe and Ito's palette, which colour-blind people can tell apart."""
-_INK, _FAINT = "#222222", "#dddddd"
 _MATRICES = 3
 _LABELLED = 14
 """AUs up to which the cells of a matrix hold their numbers."""
@@ -42,7 +38,7 @@ def draw_statistics(parts: Sequence[ManifestStatistics], picture: Path) -> None:
     size = (_A4[0], min(_A4[1], 1.0 + 1.45 * sum(heights)))
     figure = Figure(figsize=size, facecolor="white")
     figure.set_layout_engine("constrained", h_pad=0.08, w_pad=0.08)
-    figure.suptitle(_title(parts), x=0.02, ha="left", size=13, weight="bold", color=_INK)
+    figure.suptitle(_title(parts), x=0.02, ha="left", size=13, weight="bold", color=INK)
     bands = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
     if units:
         _draw_occurrence(_axes(bands[0]), parts, units)
@@ -54,8 +50,7 @@ def draw_statistics(parts: Sequence[ManifestStatistics], picture: Path) -> None:
         _fit_names(gaps, units)
     if with_expressions:
         _draw_expressions(_axes(bands[-1]), parts)
-    with atomic_path(picture) as part:
-        figure.savefig(part, dpi=150, format=picture.suffix.lstrip("."))
+    save_figure(figure, picture, dpi=150)
 
 
 def _axes(band: SubFigure) -> Axes:
@@ -74,25 +69,13 @@ def _title(parts: Sequence[ManifestStatistics]) -> str:
 
 
 def _heading(axes: Axes, title: str, below: str = "") -> None:
-    axes.set_title(title, loc="left", size=9.5, weight="bold", color=_INK, pad=16 if below else 6)
-    if below:
-        axes.text(0, 1.02, below, transform=axes.transAxes, size=7.5, color="#555555", va="bottom")
-    axes.tick_params(labelsize=8, length=2, color="#888888")
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
-    for side in ("left", "bottom"):
-        axes.spines[side].set_color("#888888")
+    write_heading(axes, title, below, gap=16 if below else 6)
+    quiet_axes(axes)
 
 
 def _colours(parts: Sequence[ManifestStatistics]) -> dict[str, str]:
     """Give each manifest a colour, the same in every panel."""
-    return {part.name: _COLOURS[place % len(_COLOURS)] for place, part in enumerate(parts)}
-
-
-def _offsets(count: int) -> tuple[Float[np.ndarray, "parts"], float]:
-    """Place bars of several manifests side by side."""
-    width = 0.8 / count
-    return (np.arange(count) - (count - 1) / 2) * width, width * 0.92
+    return {part.name: PALETTE[place % len(PALETTE)] for place, part in enumerate(parts)}
 
 
 def _column(part: ManifestStatistics, numbers: np.ndarray, units: Sequence[ActionUnit]) -> np.ndarray:
@@ -103,7 +86,7 @@ def _column(part: ManifestStatistics, numbers: np.ndarray, units: Sequence[Actio
 def _draw_occurrence(axes: Axes, parts: Sequence[ManifestStatistics], units: Sequence[ActionUnit]) -> None:
     colours = _colours(parts)
     parts = [part for part in parts if part.action_units]
-    shifts, width = _offsets(len(parts))
+    shifts, width = bar_offsets(len(parts))
     for part, shift in zip(parts, shifts, strict=True):
         colour = colours[part.name]
         places = np.arange(len(units)) + shift
@@ -114,7 +97,7 @@ def _draw_occurrence(axes: Axes, parts: Sequence[ManifestStatistics], units: Seq
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     axes.set_ylim(bottom=0)
     axes.margins(x=0.01)
-    axes.grid(axis="y", color=_FAINT, lw=0.6)
+    axes.grid(axis="y", color=FAINT, lw=0.6)
     axes.set_axisbelow(True)
     below = "share of coded frames; thick line: middle half of the subjects, thin line: all of them"
     _heading(axes, "How often each action unit occurs", below)
@@ -130,8 +113,8 @@ def _draw_spread(axes: Axes, part: ManifestStatistics, unit: ActionUnit, place: 
     if len(rates) < 2:
         return
     low, first, middle, third, high = np.quantile(rates, (0, 0.25, 0.5, 0.75, 1))
-    axes.plot([place, place], [low, high], color=_INK, lw=0.7)
-    axes.plot([place, place], [first, third], color=_INK, lw=2.4, solid_capstyle="butt")
+    axes.plot([place, place], [low, high], color=INK, lw=0.7)
+    axes.plot([place, place], [first, third], color=INK, lw=2.4, solid_capstyle="butt")
     axes.plot([place - 0.25 * width, place + 0.25 * width], [middle, middle], color="white", lw=1.2)
 
 
@@ -160,7 +143,7 @@ def _draw_matrix(axes: Axes, part: ManifestStatistics, title: str, *, conditiona
             value = shown[row, column]
             dark = value > 0.55 if conditional else abs(value) > 0.65
             text = f"{100 * value:.0f}" if conditional else f"{value:.2f}".replace("0.", ".")
-            axes.text(column, row, text, ha="center", va="center", size=6, color="white" if dark else _INK)
+            axes.text(column, row, text, ha="center", va="center", size=6, color="white" if dark else INK)
     axes.set_xticks(range(len(codes)), codes)
     axes.set_yticks(range(len(codes)), codes)
     _heading(axes, title)
@@ -174,9 +157,9 @@ def _draw_matrix(axes: Axes, part: ManifestStatistics, title: str, *, conditiona
 
 
 def _draw_runs(axes: Axes, parts: Sequence[ManifestStatistics], units: Sequence[ActionUnit]) -> None:
-    shifts, width = _offsets(len(parts))
+    shifts, width = bar_offsets(len(parts))
     drawn = False
-    for part, shift, colour in zip(parts, shifts, _COLOURS * len(parts), strict=False):
+    for part, shift, colour in zip(parts, shifts, PALETTE * len(parts), strict=False):
         for place, unit in enumerate(units):
             if part.runs is None or unit not in part.action_units:
                 continue
@@ -188,7 +171,7 @@ def _draw_runs(axes: Axes, parts: Sequence[ManifestStatistics], units: Sequence[
             where = place + shift
             axes.plot([low, high], [where, where], color=colour, lw=0.8)
             axes.plot([first, third], [where, where], color=colour, lw=max(2.0, 7 * width), solid_capstyle="butt")
-            axes.plot([middle], [where], marker="|", color=_INK, ms=max(3.0, 9 * width), mew=1.3)
+            axes.plot([middle], [where], marker="|", color=INK, ms=max(3.0, 9 * width), mew=1.3)
     _unit_rows(axes, units)
     if not drawn:
         axes.set_xticks([])
@@ -200,7 +183,7 @@ def _draw_runs(axes: Axes, parts: Sequence[ManifestStatistics], units: Sequence[
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if axes.get_xlim()[1] < 200 else (1,)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     axes.xaxis.set_minor_formatter("")
-    axes.grid(axis="x", color=_FAINT, lw=0.6)
+    axes.grid(axis="x", color=FAINT, lw=0.6)
     axes.set_axisbelow(True)
     rates = {part.fps for part in parts}
     rate = rates.pop() if len(rates) == 1 else None
@@ -219,16 +202,16 @@ def _fit_names(axes: Axes, units: Sequence[ActionUnit]) -> None:
 
 
 def _draw_unknown(axes: Axes, parts: Sequence[ManifestStatistics], units: Sequence[ActionUnit]) -> None:
-    shifts, height = _offsets(len(parts))
+    shifts, height = bar_offsets(len(parts))
     top = 0.0
-    for part, shift, colour in zip(parts, shifts, _COLOURS * len(parts), strict=False):
+    for part, shift, colour in zip(parts, shifts, PALETTE * len(parts), strict=False):
         shares = _column(part, part.unknown, units)
         top = max(top, float(np.nanmax(shares, initial=0)))
         axes.barh(np.arange(len(units)) + shift, shares, height, color=colour, alpha=0.85)
     _unit_rows(axes, units)
     axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0 if top > 0.05 else 1))
     axes.set_xlim(0, max(1.1 * top, 0.01))
-    axes.grid(axis="x", color=_FAINT, lw=0.6)
+    axes.grid(axis="x", color=FAINT, lw=0.6)
     axes.set_axisbelow(True)
     axes.set_xlabel("share of all frames", size=8)
     if top == 0:
@@ -240,9 +223,10 @@ def _draw_unknown(axes: Axes, parts: Sequence[ManifestStatistics], units: Sequen
 def _draw_expressions(axes: Axes, parts: Sequence[ManifestStatistics]) -> None:
     colours = _colours(parts)
     parts = [part for part in parts if part.expressions or part.unknown_expressions]
-    names = [name for name in EXPRESSION_NAMES if any(name in part.expressions for part in parts)]
+    found = set[str]().union(*(part.expressions for part in parts))
+    names = [name for name in EXPRESSION_NAMES if name in found]
     shown = [*names, *(["unknown"] if any(part.unknown_expressions for part in parts) else [])]
-    shifts, width = _offsets(len(parts))
+    shifts, width = bar_offsets(len(parts))
     for part, shift in zip(parts, shifts, strict=True):
         counts = [part.unknown_expressions if name == "unknown" else part.expressions.get(name, 0) for name in shown]
         bars = axes.bar(

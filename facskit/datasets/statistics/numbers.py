@@ -1,4 +1,4 @@
-"""What a manifest holds, in numbers: how often each label occurs, with whom, together with what, and for how long.
+"""A manifest in numbers: how often each label occurs, with whom, together with what, and for how long.
 
 Everything is counted column by column, so five million rows take seconds. Unknown labels are left out of every rate,
 and their number stands beside it.
@@ -82,6 +82,11 @@ class FoldCounts:
     """Frames with the AU."""
     known: Int64[np.ndarray, "aus"]
     """Frames in which the AU is coded."""
+
+    @property
+    def rates(self) -> Float[np.ndarray, "aus"]:
+        """Share of the coded frames that have each AU; NaN if it was never coded."""
+        return _divide(self.present, self.known)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -1,4 +1,4 @@
-"""One page on who is predicted too often: occurrence, true and false positives, ratios, and what they add up to.
+"""A page of figures on who is predicted too often: occurrence, true and false positives, ratios, and their sums.
 
 The first two panels are CIU's figure 3, with the action units (AUs) in order of their frequency.
 """
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float, Int64
+from jaxtyping import Int64
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
@@ -17,14 +17,12 @@ from matplotlib.ticker import FuncFormatter, PercentFormatter
 from facskit.evaluation.bias.numbers import LOG_RATIO_LIMIT, log_ratio
 from facskit.evaluation.bias.report import BiasReport, NetworkBias
 from facskit.evaluation.bootstrap import Interval
-from facskit.files import atomic_path
+from facskit.figures import FAINT, INK, PALETTE, QUIET, bar_offsets, quiet_axes, save_figure, write_heading
 
 __all__ = ["draw_bias"]
 
-_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
-"""Okabe and Ito's palette, which colour-blind people can tell apart."""
 _MARKERS = "osD^vP"
-_INK, _FAINT, _QUIET, _GREY = "#222222", "#dddddd", "#888888", "#9aa5b1"
+_GREY = "#9aa5b1"
 _BAND = {"head": "#f3ede3", "tail": "#e6eef5"}
 _SUMS = {
     "spread": "Spread",
@@ -47,7 +45,7 @@ def draw_bias(report: BiasReport, picture: Path) -> None:
     sums = 0.95 + 0.2 * len(report.networks)
     figure = Figure(figsize=(_WIDTH, 8.4 + sums), facecolor="white")
     figure.set_layout_engine("constrained", h_pad=0.06, w_pad=0.06, hspace=0.04)
-    figure.suptitle(report.title, x=0.02, ha="left", size=13, weight="bold", color=_INK)
+    figure.suptitle(report.title, x=0.02, ha="left", size=13, weight="bold", color=INK)
     top, bottom = figure.subfigures(2, 1, height_ratios=[8.0, sums], squeeze=False)[:, 0]
     occurrence, counts, ratios = top.subplots(3, 1, height_ratios=[1.6, 3.4, 2.4])
     _draw_occurrence(occurrence, report, order)
@@ -56,36 +54,20 @@ def draw_bias(report: BiasReport, picture: Path) -> None:
     for axes in (occurrence, counts, ratios):
         _name_units(axes, report, order)
     _draw_sums(bottom, report)
-    with atomic_path(picture) as part:
-        figure.savefig(part, dpi=150, format=picture.suffix.lstrip("."))
+    save_figure(figure, picture, dpi=150)
 
 
 def _look(report: BiasReport) -> list[tuple[NetworkBias, str, str]]:
     """Give each network a colour and a marker, the same in every panel."""
     return [
-        (network, _COLOURS[place % len(_COLOURS)], _MARKERS[place % len(_MARKERS)])
+        (network, PALETTE[place % len(PALETTE)], _MARKERS[place % len(_MARKERS)])
         for place, network in enumerate(report.networks)
     ]
 
 
-def _offsets(count: int) -> tuple[Float[np.ndarray, "networks"], float]:
-    width = 0.8 / count
-    return (np.arange(count) - (count - 1) / 2) * width, width * 0.92
-
-
 def _heading(axes: Axes, title: str, below: str = "") -> None:
-    axes.set_title(title, loc="left", size=9.5, weight="bold", color=_INK, pad=17 if below else 6)
-    if below:
-        axes.text(0, 1.02, below, transform=axes.transAxes, size=7.5, color="#555555", va="bottom")
-    _quiet(axes)
-
-
-def _quiet(axes: Axes) -> None:
-    axes.tick_params(labelsize=8, length=2, color=_QUIET)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
-    for side in ("left", "bottom"):
-        axes.spines[side].set_color(_QUIET)
+    write_heading(axes, title, below, gap=17 if below else 6)
+    quiet_axes(axes)
     axes.set_axisbelow(True)
 
 
@@ -94,7 +76,7 @@ def _name_units(axes: Axes, report: BiasReport, order: Int64[np.ndarray, "aus"])
     units = [report.action_units.units[place] for place in order]
     axes.set_xticks(range(len(units)), [unit.code for unit in units], rotation=0 if len(units) <= 14 else 45)
     axes.set_xlim(-0.6, len(units) - 0.4)
-    axes.grid(axis="y", color=_FAINT, lw=0.6)
+    axes.grid(axis="y", color=FAINT, lw=0.6)
     for place, unit in enumerate(units):
         for name, group in (("head", report.groups.head), ("tail", report.groups.tail)):
             if unit in group:
@@ -107,11 +89,11 @@ def _draw_occurrence(axes: Axes, report: BiasReport, order: Int64[np.ndarray, "a
     axes.bar(places, test[order], 0.62, color=_GREY)
     highest = test[order]
     if training is not None:
-        axes.hlines(training[order], places - 0.31, places + 0.31, color=_INK, lw=1.3)
+        axes.hlines(training[order], places - 0.31, places + 0.31, color=INK, lw=1.3)
         highest = np.fmax(test, training)[order]
     for place, top, value in zip(places, highest, test[order], strict=True):
         where = (place, 0 if np.isnan(top) else top)
-        axes.annotate(_share(value), where, (0, 3), textcoords="offset points", ha="center", size=7, color=_INK)
+        axes.annotate(_share(value), where, (0, 3), textcoords="offset points", ha="center", size=7, color=INK)
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     axes.margins(y=0.2)
     axes.set_ylim(bottom=0)
@@ -127,21 +109,21 @@ def _share(value: float) -> str:
 
 def _draw_counts(axes: Axes, report: BiasReport, order: Int64[np.ndarray, "aus"]) -> None:
     """Draw true positives upwards and false positives downwards; a line says how many presences there are to find."""
-    shifts, width = _offsets(len(report.networks))
+    shifts, width = bar_offsets(len(report.networks))
     places = np.arange(len(order))
     for (network, colour, _), shift in zip(_look(report), shifts, strict=True):
         found, false = (network.per_seed(name)[order] for name in ("true_positive", "false_positive"))
         axes.bar(places + shift, found, width, color=colour)
         axes.bar(places + shift, -false, width, color=colour, alpha=0.45, hatch="////", edgecolor="white", lw=0)
     present = report.networks[0].per_seed("present")[order]
-    axes.hlines(present, places - 0.44, places + 0.44, color=_INK, lw=1.3)
-    axes.axhline(0, color=_QUIET, lw=0.8)
+    axes.hlines(present, places - 0.44, places + 0.44, color=INK, lw=1.3)
+    axes.axhline(0, color=QUIET, lw=0.8)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{abs(value):,.0f}"))
     axes.margins(y=0.06)
-    axes.set_ylabel("false  ←  images  →  true", size=8, color=_INK)
+    axes.set_ylabel("false  ←  images  →  true", size=8, color=INK)
     handles = [
         *(Patch(color=colour, label=network.name) for network, colour, _ in _look(report)),
-        Line2D([], [], color=_INK, lw=1.3, label="present"),
+        Line2D([], [], color=INK, lw=1.3, label="present"),
     ]
     columns = min(4, len(handles))
     axes.legend(handles=handles, fontsize=8, frameon=False, ncols=columns, loc="lower right", bbox_to_anchor=(1, 1.0))
@@ -149,14 +131,14 @@ def _draw_counts(axes: Axes, report: BiasReport, order: Int64[np.ndarray, "aus"]
 
 
 def _draw_ratios(axes: Axes, report: BiasReport, order: Int64[np.ndarray, "aus"]) -> None:
-    shifts, _ = _offsets(len(report.networks))
+    shifts, _ = bar_offsets(len(report.networks))
     largest = 1.0
     for (network, colour, marker), shift in zip(_look(report), shifts, strict=True):
         values = log_ratio(network.counts)[order]
         largest = max(largest, float(np.nanmax(np.abs(values), initial=0)))
         axes.vlines(np.arange(len(order)) + shift, 0, values, color=colour, lw=1.2, alpha=0.6)
         axes.plot(np.arange(len(order)) + shift, values, marker, color=colour, ms=5)
-    axes.axhline(0, color=_INK, lw=0.9)
+    axes.axhline(0, color=INK, lw=0.9)
     limit = min(LOG_RATIO_LIMIT, np.ceil(largest * 2) / 2) + 0.25
     axes.set_ylim(-limit, limit)
     step = 1 if limit <= 3.5 else 2
@@ -177,7 +159,7 @@ def _draw_sums(band: SubFigure, report: BiasReport) -> None:
             axes.plot([interval.low, interval.high], [line, line], color=colour, lw=2.2, solid_capstyle="round")
             axes.plot(interval.estimate, line, marker, color=colour, ms=6, mec="white", mew=0.6, clip_on=False)
         _scale_sum(axes, name)
-        axes.grid(axis="x", color=_FAINT, lw=0.6)
+        axes.grid(axis="x", color=FAINT, lw=0.6)
         axes.locator_params(axis="x", nbins=3)
         _heading(axes, title)
         axes.tick_params(axis="y", length=0)
@@ -198,4 +180,4 @@ def _scale_sum(axes: Axes, name: str) -> None:
     elif name == "spread":
         axes.set_xlim(left=0)
     if not name.endswith("f1"):
-        axes.axvline(0, color=_INK, lw=0.9)
+        axes.axvline(0, color=INK, lw=0.9)

@@ -1,4 +1,4 @@
-"""How a detector is biased towards some action units (AUs): who is said to be there too often, and who too seldom.
+"""Bias towards some action units (AUs) in numbers: who is said to be there too often, and who too seldom.
 
 Training frames show some AUs often (the head of the distribution) and others seldom (its tail). A network that leans on
 how often an AU was there predicts the head too often and misses the tail; one that is balanced by weights can do the
@@ -147,8 +147,11 @@ def published_groups(dataset: str, units: ActionUnitSet) -> AUGroups | None:
     lists = _PUBLISHED.get(dataset.lower())
     if lists is None:
         return None
-    head, tail = (tuple(unit for unit in units if unit.number in numbers) for numbers in lists)
-    return AUGroups(head, tail, f"as CIU's paper names them for {dataset.upper()}") if head and tail else None
+    head = tuple(unit for unit in units if unit.number in lists[0])
+    tail = tuple(unit for unit in units if unit.number in lists[1])
+    if not head or not tail:
+        return None
+    return AUGroups(head, tail, f"as CIU's paper names them for {dataset.upper()}")
 
 
 def groups_by_frequency(units: ActionUnitSet, frequencies: PerAU, source: str = "") -> AUGroups:
@@ -158,10 +161,12 @@ def groups_by_frequency(units: ActionUnitSet, frequencies: PerAU, source: str = 
         frequencies: How often each is present; AUs whose frequency is NaN are in neither group.
         source: What the frequencies are of, in words, for example "training labels".
     """
-    known = [place for place in np.argsort(-frequencies, kind="stable") if not np.isnan(frequencies[place])]
-    third = max(1, round(len(known) / 3))
-    head, tail = (tuple(units.units[place] for place in sorted(part)) for part in (known[:third], known[-third:]))
-    return AUGroups(head, tail, " ".join(filter(None, ("the most and the least frequent third", source))))
+    ranked = np.argsort(-frequencies, kind="stable")
+    ranked = ranked[~np.isnan(frequencies[ranked])]
+    third = max(1, round(len(ranked) / 3))
+    head = tuple(units.units[place] for place in sorted(ranked[:third]))
+    tail = tuple(units.units[place] for place in sorted(ranked[-third:]))
+    return AUGroups(head, tail, f"the most and the least frequent third {source}".rstrip())
 
 
 def bias_numbers(
@@ -211,23 +216,23 @@ def bias_difference(
     """
     check_same_labels(first, second)
     groups = _groups(first.action_units, head, tail)
-    drawn = [resample_counts(predictions, bootstrap) for predictions in (first, second)]
-    ours, theirs = (
-        _values(predictions, resampled, frequencies, groups)
-        for predictions, resampled in zip((second, first), reversed(drawn), strict=True)
-    )
-    subjects = drawn[0].num_subjects
-    gains = {name: ours[name] - theirs[name] for name in ours}
-    return BiasNumbers(
-        **{name: DifferenceInterval.of_draws(draws, bootstrap.level, subjects) for name, draws in gains.items()}
-    )
+    drawn = resample_counts(first, bootstrap)
+    before = _values(first, drawn, frequencies, groups)
+    after = _values(second, resample_counts(second, bootstrap), frequencies, groups)
+    gains = {}
+    for name in before:
+        draws = after[name] - before[name]
+        gains[name] = DifferenceInterval.of_draws(draws, bootstrap.level, drawn.num_subjects)
+    return BiasNumbers(**gains)
 
 
 def _groups(units: ActionUnitSet, head: Sequence[Unit], tail: Sequence[Unit]) -> dict[str, list[int]]:
     """Return the columns that each mean F1 is over."""
-    named = {"head_f1": head, "tail_f1": tail}
-    columns = {name: [units.index(unit) for unit in group] for name, group in named.items()}
-    return {"macro_f1": list(range(len(units))), **columns}
+    return {
+        "macro_f1": list(range(len(units))),
+        "head_f1": [units.index(unit) for unit in head],
+        "tail_f1": [units.index(unit) for unit in tail],
+    }
 
 
 def _values(
@@ -243,21 +248,25 @@ def _values(
     level = defined_mean(ratios, axis=-1)
     spread = np.sqrt(defined_mean((ratios - level[..., np.newaxis]) ** 2, axis=-1))
     by_network = {"spread": spread, "correlation": _spearman(ratios, frequencies), "level": level}
-    f1 = defined_mean(defined_mean(counts.f1(predictions.protocol.undefined_f1_value), axis=1), axis=0)
     values = {name: defined_mean(numbers, axis=0) for name, numbers in by_network.items()}
-    return values | {name: defined_mean(f1[:, columns], axis=1) for name, columns in groups.items()}
+    by_run = counts.f1(predictions.protocol.undefined_f1_value)
+    f1 = defined_mean(defined_mean(by_run, axis=1), axis=0)
+    for name, columns in groups.items():
+        values[name] = defined_mean(f1[:, columns], axis=1)
+    return values
 
 
 def _spearman(ratios: Float[np.ndarray, "*shape aus"], frequencies: PerAU) -> Float[np.ndarray, "*shape"]:
     """Correlate the ranks of each row's ratios with those of the frequencies, over the AUs that have both."""
     missing = np.isnan(ratios) | np.isnan(frequencies)
-    ranks = [
-        rankdata(np.where(missing, np.nan, values), axis=-1, nan_policy="omit")
-        for values in (ratios.round(12), np.broadcast_to(frequencies, ratios.shape))
-    ]
-    one, other = (rank - defined_mean(rank, axis=-1)[..., np.newaxis] for rank in ranks)
+    centred = []
+    for values in (ratios.round(12), np.broadcast_to(frequencies, ratios.shape)):
+        ranks = rankdata(np.where(missing, np.nan, values), axis=-1, nan_policy="omit")
+        centred.append(ranks - defined_mean(ranks, axis=-1)[..., np.newaxis])
+    one, other = centred
     spread = np.sqrt(np.nansum(one**2, axis=-1) * np.nansum(other**2, axis=-1))
     correlation = np.full(spread.shape, np.nan)
+    # Equal ratios or frequencies have no spread but for rounding, and no correlation.
     np.divide(np.nansum(one * other, axis=-1), spread, out=correlation, where=spread > 1e-9)
     correlation[(~missing).sum(axis=-1) < _FEWEST_TO_CORRELATE] = np.nan
     return correlation

@@ -1,4 +1,4 @@
-"""What several networks say too often and too seldom, on the same images: everything that tables and figures show."""
+"""The bias report: what several networks say too often and too seldom, on the same images, for tables and figures."""
 
 import math
 from collections.abc import Sequence
@@ -133,7 +133,7 @@ def _check(networks: Sequence[tuple[str, Predictions]]) -> None:
         raise DatasetError(f"two networks are called {twice!r}; expected different names, such as first=RUN")
     for name, predictions in networks[1:]:
         try:
-            check_same_labels(networks[0][1], predictions)
+            check_same_labels(networks[0][1], predictions, (names[0], name))
         except DatasetError as error:
             raise DatasetError(f"{names[0]} and {name} weren't tested on the same labels: {error}") from error
 
@@ -176,9 +176,11 @@ def _notes(
     groups: AUGroups,
     bootstrap: BootstrapConfig | None,
 ) -> list[str]:
-    head, tail = (", ".join(unit.code for unit in group) for group in (groups.head, groups.tail))
+    head = ", ".join(unit.code for unit in groups.head)
+    tail = ", ".join(unit.code for unit in groups.tail)
     rates = "test" if frequencies.training is None else "training"
-    folds, seeds = (len({run[place] for run in networks[0][1].runs}) for place in (0, 1))
+    folds = len({fold for fold, _ in networks[0][1].runs})
+    seeds = len({seed for _, seed in networks[0][1].runs})
     notes = [
         "Ratio: predicted over true presences. Level and spread: mean and standard deviation over AUs of log2 ratio, "
         "in doublings; both 0 is unbiased, spread 0 alone the same bias everywhere. An AU that is never predicted, or "

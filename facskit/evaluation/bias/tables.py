@@ -1,6 +1,5 @@
-"""A bias report as tables for the terminal, as Markdown and as JSON, with the same numbers."""
+"""The tables of a bias report for the terminal and as Markdown, and its numbers for programs."""
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, fields
@@ -14,9 +13,7 @@ from facskit.evaluation.bias.numbers import BiasNumbers, log_ratio
 from facskit.evaluation.bias.report import BiasReport, NetworkBias
 from facskit.evaluation.bootstrap import Interval
 from facskit.evaluation.counts import Counts, PerAU
-from facskit.evaluation.reports import json_number
-from facskit.files import write_text
-from facskit.tables import MISSING, TextTable
+from facskit.tables import MISSING, TextTable, markdown_page, number_cell, percent_cell, write_results
 
 __all__ = ["bias_dict", "bias_markdown", "bias_tables", "write_bias_report"]
 
@@ -33,46 +30,19 @@ _NUMBERS = {
 
 def bias_tables(report: BiasReport) -> list[Table]:
     """Return the tables for the terminal, the footnotes as the last one's caption."""
-    summary = Table(title=report.title)
-    summary.add_column("Network", overflow="fold")
-    for heading, _, _ in _NUMBERS.values():
-        summary.add_column(heading, justify="right", no_wrap=True)
-    for number, row in enumerate(_summary_rows(report, "{}\n{}, {}")):
-        if number == len(report.networks):
-            summary.add_section()
-        summary.add_row(*row)
-    table = Table(title="Per action unit", caption="\n".join(report.notes), caption_justify="left")
-    for heading in _unit_header(report):
-        words = heading in {"AU", "", "Network"}
-        table.add_column(heading, justify="left" if words else "right", overflow="fold")
-    for number, row in enumerate(_unit_rows(report, blank=True)):
-        if number % len(report.networks) == 0 and len(report.networks) > 1:
-            table.add_section()
-        table.add_row(*row)
-    return [summary, table]
+    summary = _summary_table(report, "{}\n{}, {}").to_terminal()
+    for column in summary.columns[1:]:
+        column.no_wrap = True
+    return [summary, _unit_table(report, repeated=False).to_terminal()]
 
 
 def bias_markdown(report: BiasReport) -> str:
     """Return tables and footnotes as Markdown."""
-    tables = (
-        TextTable(
-            title=report.title,
-            header=("Network", *(heading for heading, _, _ in _NUMBERS.values())),
-            rows=tuple(map(tuple, _summary_rows(report, "{} ({} to {})"))),
-        ),
-        TextTable(
-            title="Per action unit",
-            header=tuple(_unit_header(report)),
-            rows=tuple(map(tuple, _unit_rows(report, blank=False))),
-            num_text=3,
-            notes=report.notes,
-        ),
-    )
-    return "\n".join(table.to_markdown(heading) for table, heading in zip(tables, ("#", "##"), strict=True))
+    return markdown_page([_summary_table(report, "{} ({} to {})"), _unit_table(report, repeated=True)])
 
 
 def bias_dict(report: BiasReport) -> dict[str, Any]:
-    """Return every number as plain values: fractions, None where undefined."""
+    """Return every number: fractions, NaN where undefined."""
     codes, training = report.action_units.codes, report.frequencies.training
     return {
         "title": report.title,
@@ -88,24 +58,24 @@ def bias_dict(report: BiasReport) -> dict[str, Any]:
     }
 
 
-def write_bias_report(report: BiasReport, folder: Path) -> tuple[Path, Path]:
-    """Write `results.md` and `results.json` into a folder, each atomically, and return their paths."""
-    paths = folder / "results.md", folder / "results.json"
-    texts = bias_markdown(report), json.dumps(bias_dict(report), indent=2, ensure_ascii=False) + "\n"
-    for path, text in zip(paths, texts, strict=True):
-        write_text(path, text)
-    return paths
+def write_bias_report(report: BiasReport, folder: Path) -> None:
+    """Write `results.md` and `results.json` into a folder."""
+    write_results(folder, bias_markdown(report), bias_dict(report))
 
 
-def _summary_rows(report: BiasReport, shape: str) -> list[list[str]]:
+def _summary_table(report: BiasReport, shape: str) -> TextTable:
     """Return a row per network, then one per difference from the first; `shape` places a number and its interval."""
-    rows = [[network.name, *_cells(network.numbers, shape)] for network in report.networks]
-    first = report.networks[0].name
-    return rows + [
-        [f"{network.name} − {first}", *_cells(network.difference, shape, signed=True)]
-        for network in report.networks
-        if network.difference is not None
-    ]
+    rows = [(network.name, *_cells(network.numbers, shape)) for network in report.networks]
+    for network in report.networks:
+        if network.difference is not None:
+            name = f"{network.name} − {report.networks[0].name}"
+            rows.append((name, *_cells(network.difference, shape, signed=True)))
+    return TextTable(
+        title=report.title,
+        header=("Network", *(heading for heading, _, _ in _NUMBERS.values())),
+        rows=tuple(rows),
+        ruled_rows={len(report.networks)},
+    )
 
 
 def _cells(numbers: BiasNumbers, shape: str, *, signed: bool = False) -> list[str]:
@@ -113,62 +83,55 @@ def _cells(numbers: BiasNumbers, shape: str, *, signed: bool = False) -> list[st
     for name, (_, factor, decimals) in _NUMBERS.items():
         interval: Interval = getattr(numbers, name)
         sign = "+" if signed or name in {"correlation", "level"} else ""
-        value, *ends = (
-            format(factor * number, f"{shown}.{decimals}f").replace("-", "−")
-            for number, shown in ((interval.estimate, sign), (interval.low, ""), (interval.high, ""))
-        )
+        value = f"{factor * interval.estimate:{sign}.{decimals}f}"
+        low, high = f"{factor * interval.low:.{decimals}f}", f"{factor * interval.high:.{decimals}f}"
         if math.isnan(interval.estimate):
-            cells.append(MISSING)
-        else:
-            cells.append(value if math.isnan(interval.low) else shape.format(value, *ends))
+            value = MISSING
+        elif not math.isnan(interval.low):
+            value = shape.format(value, low, high)
+        cells.append(value.replace("-", "−"))
     return cells
 
 
-def _unit_header(report: BiasReport) -> list[str]:
-    rates = [heading for heading, _ in _rates(report)]
-    return ["AU", "", "Network", *rates, "TP", "FP", "FN", "FP rate %", "Prec. %", "Recall %", "F1 %", "Ratio"]
-
-
-def _unit_rows(report: BiasReport, *, blank: bool) -> list[list[str]]:
-    """Return a row per AU and network; `blank` leaves out what repeats the row above."""
+def _unit_table(report: BiasReport, *, repeated: bool) -> TextTable:
+    """Return a row per AU and network; unless `repeated`, what is the same as in the row above is left out."""
+    rates = {"Test %": report.frequencies.test}
+    if report.frequencies.training is not None:
+        rates["Train %"] = report.frequencies.training
     rows = []
     for place, unit in enumerate(report.action_units):
         group = "head" if unit in report.groups.head else "tail" if unit in report.groups.tail else ""
-        rates = [_percent(rates[place]) for _, rates in _rates(report)]
+        shares = [percent_cell(rate[place]) for rate in rates.values()]
         for number, network in enumerate(report.networks):
-            about = [unit.code, group, network.name, *rates]
-            if blank and number:
-                about = ["", "", network.name, *[""] * len(rates)]
-            rows.append([*about, *_unit_cells(network, place)])
-    return rows
-
-
-def _rates(report: BiasReport) -> list[tuple[str, PerAU]]:
-    training = report.frequencies.training
-    return [("Test %", report.frequencies.test), *([] if training is None else [("Train %", training)])]
+            if number and not repeated:
+                rows.append(("", "", network.name, *[""] * len(rates), *_unit_cells(network, place)))
+            else:
+                rows.append((unit.code, group, network.name, *shares, *_unit_cells(network, place)))
+    several = len(report.networks) if len(report.networks) > 1 else len(rows)
+    counted = ("TP", "FP", "FN", "FP rate %", "Prec. %", "Recall %", "F1 %", "Ratio")
+    return TextTable(
+        title="Per action unit",
+        header=("AU", "", "Network", *rates, *counted),
+        rows=tuple(rows),
+        num_text=3,
+        ruled_rows=range(several, len(rows), several),
+        notes=report.notes,
+    )
 
 
 def _unit_cells(network: NetworkBias, place: int) -> list[str]:
-    counts = [f"{network.per_seed(name)[place]:,.0f}" for name in ("true_positive", "false_positive", "false_negative")]
+    names = ("true_positive", "false_positive", "false_negative")
+    counts = [number_cell(network.per_seed(name)[place], 0) for name in names]
     shares = (network.false_positive_rate, network.counts.precision(), network.counts.recall(), network.f1)
-    ratio = network.ratio[place]
-    return [*counts, *(_percent(share[place]) for share in shares), MISSING if math.isnan(ratio) else f"{ratio:.2f}"]
+    return [*counts, *(percent_cell(share[place]) for share in shares), number_cell(network.ratio[place], 2)]
 
 
-def _percent(share: float) -> str:
-    return MISSING if math.isnan(share) else f"{100 * share:.1f}"
+def _by_au(codes: Sequence[str], values: PerAU) -> dict[str, float]:
+    return dict(zip(codes, values.tolist(), strict=True))
 
 
-def _by_au(codes: Sequence[str], values: PerAU) -> dict[str, float | None]:
-    return {code: json_number(value) for code, value in zip(codes, values.tolist(), strict=True)}
-
-
-def _numbers_dict(numbers: BiasNumbers) -> dict[str, dict[str, float | int | None]]:
-    return {name: _interval_dict(getattr(numbers, name)) for name in _NUMBERS}
-
-
-def _interval_dict(interval: Interval) -> dict[str, float | int | None]:
-    return {key: json_number(value) if isinstance(value, float) else value for key, value in asdict(interval).items()}
+def _numbers_dict(numbers: BiasNumbers) -> dict[str, dict[str, float | int]]:
+    return {name: asdict(getattr(numbers, name)) for name in _NUMBERS}
 
 
 def _network_dict(codes: Sequence[str], network: NetworkBias) -> dict[str, Any]:

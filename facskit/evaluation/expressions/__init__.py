@@ -1,1 +1,1 @@
-"""Scores of facial expressions: predictions, metrics, published rows, reports."""
+"""Scores of facial expressions: predictions, metrics, reports."""

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from facskit.evaluation.counts import divide
 from facskit.expressions import ExpressionSet
-from facskit.files import atomic_path
+from facskit.figures import save_figure
 
 __all__ = ["draw_confusion"]
 
@@ -42,5 +42,4 @@ def draw_confusion(
     axes.set(xlabel="most probable expression", ylabel="true expression (images)")
     axes.set_title(title, size=10, wrap=True)
     axes.tick_params(length=0)
-    with atomic_path(picture) as part:
-        figure.savefig(part, dpi=120, format=picture.suffix.lstrip("."))
+    save_figure(figure, picture, dpi=120)

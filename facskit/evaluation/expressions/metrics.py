@@ -11,7 +11,7 @@ from statistics import NormalDist
 import numpy as np
 from jaxtyping import Float, Float32, Int64
 
-from facskit.evaluation.bootstrap import BootstrapConfig
+from facskit.evaluation.bootstrap import BootstrapConfig, draw_subjects, interval_ends
 from facskit.evaluation.counts import divide
 from facskit.evaluation.expressions.predictions import ExpressionPredictions
 
@@ -20,12 +20,19 @@ __all__ = [
     "ExpressionScores",
     "accuracy_interval",
     "confusion_matrix",
+    "defined_mean",
     "expected_calibration_error",
     "score_expressions",
     "wilson_interval",
 ]
 
 Confusion = Int64[np.ndarray, "classes classes"]
+
+
+def defined_mean(values: Float[np.ndarray, "classes"]) -> float:
+    """Return the mean over the expressions for which there is a value; NaN if there is none."""
+    defined = values[~np.isnan(values)]
+    return float(defined.mean()) if defined.size else float("nan")
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,12 +77,12 @@ class ExpressionScores:
     @property
     def mean_class_accuracy(self) -> float:
         """Mean recall over the expressions that occur: the macro recall."""
-        return _defined_mean(self.recall)
+        return defined_mean(self.recall)
 
     @property
     def macro_f1(self) -> float:
         """Mean F1 over the expressions that occur or are predicted."""
-        return _defined_mean(self.f1)
+        return defined_mean(self.f1)
 
     @property
     def commonest(self) -> "ExpressionScores":
@@ -165,7 +172,8 @@ def wilson_interval(correct: int, total: int, level: float = 0.95) -> tuple[floa
     share = correct / total
     middle = share + z**2 / (2 * total)
     half = z * sqrt(share * (1 - share) / total + z**2 / (4 * total**2))
-    return max(0.0, (middle - half) / (1 + z**2 / total)), min(1.0, (middle + half) / (1 + z**2 / total))
+    scale = 1 + z**2 / total
+    return max(0.0, (middle - half) / scale), min(1.0, (middle + half) / scale)
 
 
 def accuracy_interval(predictions: ExpressionPredictions, config: BootstrapConfig) -> AccuracyInterval | None:
@@ -181,26 +189,16 @@ def accuracy_interval(predictions: ExpressionPredictions, config: BootstrapConfi
     known = predictions.select(predictions.labels >= 0)
     if not len(known):
         return None
-    seeds = sorted(set(known.seeds.tolist()))
     people, codes = np.unique(known.subjects, return_inverse=True)
-    correct = (known.predicted == known.labels).astype(np.float64)
-    images = len(np.unique(known.names))
-    if len(seeds) == 1 and len(people) == len(known):
+    correct = known.predicted == known.labels
+    if len(np.unique(known.seeds)) == 1 and len(people) == len(known):
         low, high = wilson_interval(int(correct.sum()), len(known), config.level)
+        images = len(np.unique(known.names))
         return AccuracyInterval(low, high, config.level, f"Wilson, {images:,} images")
     if len(people) < 2:
         return None
-    hits, seen = (np.bincount(codes, weights=each, minlength=len(people)) for each in (correct, np.ones(len(known))))
-    draw = np.random.default_rng(config.seed).multinomial
-    even = np.full(len(people), 1 / len(people))
-    shares = np.empty(config.resamples)
-    for number in range(config.resamples):
-        times = draw(len(people), even)
-        shares[number] = times @ hits / (times @ seen)
-    low, high = np.quantile(shares, [(1 - config.level) / 2, (1 + config.level) / 2])
-    return AccuracyInterval(float(low), float(high), config.level, f"bootstrap over {len(people):,} subjects")
-
-
-def _defined_mean(values: Float[np.ndarray, "classes"]) -> float:
-    defined = values[~np.isnan(values)]
-    return float(defined.mean()) if defined.size else float("nan")
+    hits = np.bincount(codes[correct], minlength=len(people))
+    seen = np.bincount(codes, minlength=len(people))
+    draws = draw_subjects({0: people.tolist()}, config)[0]
+    low, high = interval_ends(draws @ hits / (draws @ seen), config.level)
+    return AccuracyInterval(low, high, config.level, f"bootstrap over {len(people):,} subjects")

@@ -4,9 +4,7 @@ Beside the scores of each expression stands what it is most often taken for; und
 what always giving the commonest answer would score, and how the number was made.
 """
 
-import json
-import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,17 +18,14 @@ from facskit.evaluation.expressions.metrics import (
     AccuracyInterval,
     ExpressionScores,
     accuracy_interval,
+    defined_mean,
     score_expressions,
 )
 from facskit.evaluation.expressions.predictions import ExpressionPredictions
-from facskit.evaluation.expressions.published import PublishedAccuracy, published_accuracies, published_caveats
-from facskit.evaluation.reports import json_number
-from facskit.files import write_text
+from facskit.evaluation.published import PublishedAccuracy, published_accuracies, published_caveats
+from facskit.tables import MISSING, TextTable, percent_cell, write_results
 
-__all__ = ["ExpressionReport", "build_expression_report", "write_expression_report"]
-
-_HEADER = ("Expression", "Images", "Recall %", "Precision %", "F1 %", "Most often taken for")
-_MISSING = "–"
+__all__ = ["ExpressionReport", "build_expression_report"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -65,72 +60,84 @@ class ExpressionReport:
         scores, commonest = self.scores, self.scores.commonest
         if not scores.total:
             return "Accuracy is not defined: no image has a known expression."
-        parts = [f"Accuracy {_percent(scores.accuracy)} %"]
+        parts = [f"Accuracy {percent_cell(scores.accuracy)} %"]
         if self.interval:
-            low, high = _percent(self.interval.low), _percent(self.interval.high)
+            low, high = percent_cell(self.interval.low), percent_cell(self.interval.high)
             parts.append(f"{self.interval.level:.0%} interval {low} to {high} ({self.interval.method})")
         for what, groups in (("folds", self.by_fold), ("seeds", self.by_seed)):
             if len(groups) > 1:
                 spread = float(np.std([each.accuracy for each in groups.values()], ddof=1))
-                parts.append(f"standard deviation between {len(groups)} {what} {_percent(spread)}")
-        parts.append(f"mean class accuracy {_percent(scores.mean_class_accuracy)} %")
-        parts.append(f"macro F1 {_percent(scores.macro_f1)} %")
-        parts.append(f"expected calibration error {_percent(scores.calibration_error)} %")
+                parts.append(f"standard deviation between {len(groups)} {what} {percent_cell(spread)}")
+        parts.append(f"mean class accuracy {percent_cell(scores.mean_class_accuracy)} %")
+        parts.append(f"macro F1 {percent_cell(scores.macro_f1)} %")
+        parts.append(f"expected calibration error {percent_cell(scores.calibration_error)} %")
         name = self.predictions.expressions.names[int(scores.support.argmax())]
         parts.append(
-            f"always answering {name}, the commonest here, gives accuracy {_percent(commonest.accuracy)} %, "
-            f"mean class accuracy {_percent(commonest.mean_class_accuracy)} %, macro F1 "
-            f"{_percent(commonest.macro_f1)} %"
+            f"always answering {name}, the commonest here, gives accuracy {percent_cell(commonest.accuracy)} %, "
+            f"mean class accuracy {percent_cell(commonest.mean_class_accuracy)} %, macro F1 "
+            f"{percent_cell(commonest.macro_f1)} %"
         )
         return "; ".join(parts) + "."
 
-    def _rows(self) -> list[list[str]]:
+    def to_table(self) -> TextTable:
+        """Return a row for each expression and one of means, with everything that says how the numbers were made."""
         scores, names = self.scores, self.predictions.expressions.names
+        numbers = (scores.recall, scores.precision, scores.f1)
         rows = []
-        for row, name in enumerate(names):
-            others = scores.confusion[row].copy()
-            others[row] = 0
-            taken = int(others.argmax())
-            share = f"{names[taken]} ({100 * others[taken] / scores.support[row]:.0f} %)" if others[taken] else _MISSING
-            numbers = [_percent(values[row]) for values in (scores.recall, scores.precision, scores.f1)]
-            rows.append([name, f"{scores.support[row]:,}", *numbers, share])
-        means = (scores.recall, scores.precision, scores.f1)
-        total = [_percent(float(np.nanmean(values))) if not np.isnan(values).all() else _MISSING for values in means]
-        return [*rows, ["Mean", f"{scores.total:,} in all", *total, ""]]
-
-    def _footnotes(self) -> list[str]:
-        return [self.headline, self.predictions.stamp, *self.notes]
-
-    def _published_line(self) -> str:
-        entries = ", ".join(f"{entry.method} {100 * entry.accuracy:.2f} %" for entry in self.published)
-        return f"Published accuracy on {self.published[0].dataset}: {entries}."
+        for place, name in enumerate(names):
+            others = scores.confusion[place].copy()
+            others[place] = 0
+            taken, share = int(others.argmax()), MISSING
+            if others[taken]:
+                share = f"{names[taken]} ({100 * others[taken] / scores.support[place]:.0f} %)"
+            rows.append((name, f"{scores.support[place]:,}", *(percent_cell(each[place]) for each in numbers), share))
+        means = (scores.mean_class_accuracy, defined_mean(scores.precision), scores.macro_f1)
+        rows.append(("Mean", f"{scores.total:,} in all", *map(percent_cell, means), ""))
+        return TextTable(
+            title=self.title,
+            header=("Expression", "Images", "Recall %", "Precision %", "F1 %", "Most often taken for"),
+            rows=tuple(rows),
+            more_text={5},
+            strong_rows={len(names)},
+            ruled_rows={len(names)},
+            notes=(self.headline, self.predictions.stamp, *self.notes),
+        )
 
     def to_markdown(self) -> str:
-        """Return the report as Markdown, its table aligned for reading as plain text too."""
-        *rows, mean = self._rows()
-        parts = [_markdown_table(_HEADER, [*rows, [f"**{cell}**" if cell else cell for cell in mean]])]
-        parts.append("\n".join(f"- {note}" for note in self._footnotes()))
-        parts.append("Most probable expression (column) by true expression (row), in images:")
+        """Return the report as Markdown, with the confusions and the published accuracies."""
         names = self.predictions.expressions.names
-        cells = [[name, *map(str, row)] for name, row in zip(names, self.scores.confusion.tolist(), strict=True)]
-        parts.append(_markdown_table(("", *names), cells))
-        parts.append("![The same as shares of each row](confusion.png)")
+        rows = []
+        for name, counts in zip(names, self.scores.confusion.tolist(), strict=True):
+            rows.append((name, *map(str, counts)))
+        confusions = TextTable(title="", header=("", *names), rows=tuple(rows))
+        parts = [
+            self.to_table().to_markdown("#"),
+            "Most probable expression (column) by true expression (row), in images:\n",
+            confusions.to_grid() + "\n",
+            "![The same as shares of each row](confusion.png)\n",
+        ]
         if self.published:
-            entries = [
-                [entry.method, entry.venue or _MISSING, f"{100 * entry.accuracy:.2f}", entry.source]
-                for entry in self.published
-            ]
-            parts.append(f"Published accuracy on {self.published[0].dataset}, under other protocols (see above):")
-            parts.append(_markdown_table(("Method", "Venue", "Accuracy %", "Source"), entries))
-        return f"# {self.title}\n\n" + "\n\n".join(parts) + "\n"
+            rows = []
+            for entry in self.published:
+                rows.append((entry.method, entry.venue or MISSING, percent_cell(entry.accuracy, 2), entry.source))
+            header = ("Method", "Venue", "Accuracy %", "Source")
+            table = TextTable(title="", header=header, rows=tuple(rows), num_text=2, more_text={3})
+            parts.append(f"Published accuracy on {self.published[0].dataset}, under other protocols (see above):\n")
+            parts.append(table.to_grid() + "\n")
+        return "\n".join(parts)
+
+    def to_terminal(self) -> Table:
+        """Return the table for the terminal, with published accuracies as its last note."""
+        table = replace(self.to_table(), strong_columns={2})
+        if self.published:
+            entries = ", ".join(f"{entry.method} {percent_cell(entry.accuracy, 2)} %" for entry in self.published)
+            line = f"Published accuracy on {self.published[0].dataset}: {entries}."
+            table = replace(table, notes=(*table.notes, line))
+        return table.to_terminal()
 
     def to_dict(self) -> dict[str, Any]:
-        """Return every number as plain values: fractions, None where undefined."""
+        """Return every number: fractions, NaN where undefined."""
         scores, names = self.scores, self.predictions.expressions.names
-
-        def by_name(values: np.ndarray) -> dict[str, float | None]:
-            return {name: json_number(value) for name, value in zip(names, values.tolist(), strict=True)}
-
         return {
             "title": self.title,
             "protocol": {
@@ -143,9 +150,9 @@ class ExpressionReport:
             "accuracy_interval": vars(self.interval) if self.interval else None,
             "commonest_answer": _summary(scores.commonest),
             "support": dict(zip(names, scores.support.tolist(), strict=True)),
-            "recall": by_name(scores.recall),
-            "precision": by_name(scores.precision),
-            "f1": by_name(scores.f1),
+            "recall": dict(zip(names, scores.recall.tolist(), strict=True)),
+            "precision": dict(zip(names, scores.precision.tolist(), strict=True)),
+            "f1": dict(zip(names, scores.f1.tolist(), strict=True)),
             "confusion": scores.confusion.tolist(),
             "seeds": {str(seed): _summary(each) for seed, each in self.by_seed.items()},
             "folds": {str(fold): _summary(each) for fold, each in self.by_fold.items()},
@@ -154,22 +161,10 @@ class ExpressionReport:
             "model": dict(self.predictions.model),
         }
 
-    def to_json(self) -> str:
-        """Return `to_dict` as indented JSON text."""
-        return json.dumps(self.to_dict(), indent=2, ensure_ascii=False) + "\n"
-
-    def to_table(self) -> Table:
-        """Return the table for the terminal, its footnotes as the caption."""
-        caption = [*self._footnotes(), *([self._published_line()] if self.published else [])]
-        table = Table(title=self.title, caption="\n".join(caption), caption_justify="left")
-        for place, title in enumerate(_HEADER):
-            justify = "left" if place in {0, len(_HEADER) - 1} else "right"
-            table.add_column(title, justify=justify, style="bold" if title == "Recall %" else None)  # type: ignore[arg-type]
-        for row in self._rows()[:-1]:
-            table.add_row(*row)
-        table.add_section()
-        table.add_row(*self._rows()[-1], style="bold")
-        return table
+    def write(self, folder: Path) -> None:
+        """Write `results.md`, `results.json` and `confusion.png` into a folder."""
+        draw_confusion(self.scores.confusion, self.predictions.expressions, self.title, folder / "confusion.png")
+        write_results(folder, self.to_markdown(), self.to_dict())
 
 
 def build_expression_report(
@@ -214,32 +209,10 @@ def build_expression_report(
     )
 
 
-def write_expression_report(report: ExpressionReport, folder: Path) -> tuple[Path, Path, Path]:
-    """Write `results.md`, `results.json` and `confusion.png` into a folder, each atomically; return their paths."""
-    paths = folder / "results.md", folder / "results.json", folder / "confusion.png"
-    draw_confusion(report.scores.confusion, report.predictions.expressions, report.title, paths[2])
-    for path, text in zip(paths[:2], (report.to_markdown(), report.to_json()), strict=True):
-        write_text(path, text)
-    return paths
-
-
 def _by(predictions: ExpressionPredictions, groups: np.ndarray) -> dict[int, ExpressionScores]:
     return {group: score_expressions(predictions.select(groups == group)) for group in sorted(set(groups.tolist()))}
 
 
-def _summary(scores: ExpressionScores) -> dict[str, float | None]:
+def _summary(scores: ExpressionScores) -> dict[str, float]:
     names = ("accuracy", "mean_class_accuracy", "macro_f1", "calibration_error")
-    return {name: json_number(getattr(scores, name)) for name in names}
-
-
-def _markdown_table(header: tuple[str, ...], rows: list[list[str]]) -> str:
-    widths = [max(len(row[place]) for row in [list(header), *rows]) for place in range(len(header))]
-
-    def line(cells: list[str]) -> str:
-        return f"| {' | '.join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True))} |"
-
-    return "\n".join([line(list(header)), line(["-" * width for width in widths]), *map(line, rows)])
-
-
-def _percent(fraction: float) -> str:
-    return _MISSING if math.isnan(fraction) else f"{100 * fraction:.1f}"
+    return {name: getattr(scores, name) for name in names}

@@ -10,18 +10,17 @@ from matplotlib.figure import Figure
 
 from facskit.datasets.samples import LabelState
 from facskit.evaluation.identity.embedding import Clustering, Embedding
-from facskit.files import atomic_path
+from facskit.figures import INK, save_figure, write_heading
 
 __all__ = ["draw_embeddings", "shown_units"]
 
 _PRESENT, _ABSENT, _UNKNOWN = "#D55E00", "#8FB8DE", "#E4E4E4"
-_INK = "#222222"
 _MANY = 10
 """Subjects up to which one palette's colours are enough."""
 
 
 def shown_units(embedding: Embedding, count: int = 2) -> list[str]:
-    """Return the codes of the AUs that are nearest to being present in half of the faces, of those that were measured."""
+    """Return the codes of the measured AUs that are nearest to being present in half of the faces."""
     rates = {code: _rate(embedding, code) for code in embedding.by_unit}
     return sorted(rates, key=lambda code: abs(rates[code] - 0.5))[:count]
 
@@ -44,8 +43,7 @@ def draw_embeddings(embeddings: Mapping[str, Embedding], picture: Path, units: l
         _draw_subjects(axes_row[0], embedding, name)
         for axes, code in zip(axes_row[1:], units, strict=True):
             _draw_unit(axes, embedding, code)
-    with atomic_path(picture) as part:
-        figure.savefig(part, dpi=120, format=picture.suffix.lstrip("."))
+    save_figure(figure, picture, dpi=120)
 
 
 def _draw_subjects(axes: Axes, embedding: Embedding, name: str) -> None:
@@ -55,7 +53,7 @@ def _draw_subjects(axes: Axes, embedding: Embedding, name: str) -> None:
     for place, subject in enumerate(everyone):
         points = embedding.points[owners == subject]
         axes.scatter(points[:, 0], points[:, 1], s=7, color=palette(place % palette.N), linewidths=0, alpha=0.85)
-    axes.set_ylabel(name, size=11, weight="bold", color=_INK)
+    axes.set_ylabel(name, size=11, weight="bold", color=INK)
     _heading(axes, f"{len(everyone)} subjects, one colour each", embedding.by_subject)
 
 
@@ -76,14 +74,14 @@ def _draw_unit(axes: Axes, embedding: Embedding, code: str) -> None:
 
 
 def _heading(axes: Axes, title: str, clustering: Clustering | None, *, others: bool = False) -> None:
-    axes.set_title(title, loc="left", size=9.5, weight="bold", color=_INK, pad=18)
+    below = ""
     if clustering is not None:
         asked = "nearest of others" if others else "nearest"
         below = (
             f"silhouette {clustering.silhouette:+.2f}; {asked} {clustering.neighbour_accuracy:.0%} "
             f"(chance {clustering.chance:.0%})"
         )
-        axes.text(0, 1.02, below, transform=axes.transAxes, size=7.5, color="#555555", va="bottom")
+    write_heading(axes, title, below, gap=18)
     axes.set_xticks([])
     axes.set_yticks([])
     for spine in axes.spines.values():

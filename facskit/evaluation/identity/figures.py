@@ -11,14 +11,12 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from facskit.evaluation.bootstrap import Interval
 from facskit.evaluation.identity.scores import ProbeMethod
 from facskit.evaluation.identity.splits import SplitName
-from facskit.files import atomic_path
+from facskit.figures import FAINT, INK, PALETTE, quiet_axes, save_figure
 
 __all__ = ["CurvePoint", "ProbeCurve", "draw_probe_curves"]
 
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#555555")
-"""Okabe and Ito's palette, which colour-blind people can tell apart."""
+_COLOURS = (*(PALETTE[place] for place in (0, 5, 2, 3, 1, 4)), "#555555")
 _MARKERS = "osD^vPX"
-_INK, _FAINT = "#222222", "#dddddd"
 _TITLES: dict[tuple[ProbeMethod, SplitName], tuple[str, str]] = {
     ("converged", "random-frames"): ("Random frames", "the probe knows other frames of the same recordings"),
     ("converged", "other-recordings"): ("Other recordings", "the probe knows other recordings of the same people"),
@@ -59,7 +57,8 @@ def draw_probe_curves(curves: Sequence[ProbeCurve], picture: Path) -> None:
         curves: What to draw; a run has the same colour in every panel.
         picture: Where to write the figure; the ending says in which format.
     """
-    panels = [panel for panel in _TITLES if any(_panel(curve) == panel for curve in curves)]
+    drawn = {_panel(curve) for curve in curves}
+    panels = [panel for panel in _TITLES if panel in drawn]
     labels = list(dict.fromkeys(curve.label for curve in curves))
     figure = Figure(figsize=(1.2 + 3.9 * len(panels), 4.2), facecolor="white")
     figure.set_layout_engine("constrained", h_pad=0.08, w_pad=0.08)
@@ -71,8 +70,7 @@ def draw_probe_curves(curves: Sequence[ProbeCurve], picture: Path) -> None:
         _draw_chance(axes, shown)
         _dress(axes, *_TITLES[panel], labelled=axes is grid[0])
     grid[0].legend(fontsize=9, frameon=False, loc="best")
-    with atomic_path(picture) as part:
-        figure.savefig(part, dpi=130, format=picture.suffix.lstrip("."))
+    save_figure(figure, picture, dpi=130)
 
 
 def _panel(curve: ProbeCurve) -> tuple[ProbeMethod, SplitName]:
@@ -89,7 +87,8 @@ def _draw_curve(axes: Axes, curve: ProbeCurve, place: int) -> None:
         return
     epochs = [epoch for epoch, _ in known]
     estimates = [accuracy.estimate for _, accuracy in known]
-    low, high = ([getattr(accuracy, end) for _, accuracy in known] for end in ("low", "high"))
+    low = [accuracy.low for _, accuracy in known]
+    high = [accuracy.high for _, accuracy in known]
     axes.plot(epochs, estimates, color=colour, lw=1.8, marker=marker, ms=5, label=curve.label)
     if len(known) > 1:
         axes.fill_between(epochs, low, high, color=colour, alpha=0.13, lw=0)
@@ -98,13 +97,15 @@ def _draw_curve(axes: Axes, curve: ProbeCurve, place: int) -> None:
 
 
 def _draw_chance(axes: Axes, curves: Sequence[ProbeCurve]) -> None:
-    levels = sorted({round(point.chance, 4) for curve in curves for point in curve.points})
-    for level in levels:
-        axes.axhline(level, color="#777777", lw=1, ls="--", label="guessing" if level == levels[0] else None, zorder=1)
+    levels = set[float]()
+    for curve in curves:
+        levels |= {round(point.chance, 4) for point in curve.points}
+    for number, level in enumerate(sorted(levels)):
+        axes.axhline(level, color="#777777", lw=1, ls="--", label=None if number else "guessing", zorder=1)
 
 
 def _dress(axes: Axes, title: str, below: str, *, labelled: bool) -> None:
-    axes.set_title(title, loc="left", size=10.5, weight="bold", color=_INK, pad=18)
+    axes.set_title(title, loc="left", size=10.5, weight="bold", color=INK, pad=18)
     axes.text(0, 1.02, below, transform=axes.transAxes, size=8, color="#555555", va="bottom")
     axes.set_ylim(0, 1.02)
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
@@ -112,10 +113,6 @@ def _dress(axes: Axes, title: str, below: str, *, labelled: bool) -> None:
     axes.set_xlabel("epochs of training (0: before)", size=9)
     if labelled:
         axes.set_ylabel("subjects named rightly", size=9)
-    axes.grid(axis="y", color=_FAINT, lw=0.6)
+    axes.grid(axis="y", color=FAINT, lw=0.6)
     axes.set_axisbelow(True)
-    axes.tick_params(labelsize=8, length=2, color="#888888")
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
-    for side in ("left", "bottom"):
-        axes.spines[side].set_color("#888888")
+    quiet_axes(axes)

@@ -1,4 +1,4 @@
-"""How much of who somebody is a frozen network's features still tell: a linear classifier of subjects, and its score.
+"""The identity probe, how much of who somebody is features still tell: a linear classifier of subjects, and its score.
 
 The classifier is fitted to convergence and its penalty is chosen within the training part, so a low score says that
 identity isn't there linearly, not that the probe was trained too little.
@@ -152,8 +152,9 @@ def _fit_converged(
     split: ProbeSplit,
     config: IdentityProbeConfig,
 ) -> _Fitted:
-    scaler = StandardScaler().fit(features[split.train].astype(np.float64))
-    train, test = (scaler.transform(features[rows].astype(np.float64)) for rows in (split.train, split.test))
+    train, test = features[split.train].astype(np.float64), features[split.test].astype(np.float64)
+    scaler = StandardScaler().fit(train)
+    train, test = scaler.transform(train), scaler.transform(test)
     penalty = _best_penalty(train, truth[split.train], split, config)
     classifier, converged = _fit(_classifier(penalty, config), train, truth[split.train])
     how = {"inverse_penalty": penalty, "iterations": int(classifier.n_iter_.max()), "converged": converged}

@@ -5,6 +5,7 @@ whether it is there; and its best epoch is chosen on the frames it is tested on.
 """
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -18,17 +19,14 @@ _EPOCHS, _WARM_UP, _BATCH = 20, 2, 64
 _RATE, _LOWEST_RATE, _DECAY, _SPREAD = 5e-5, 1e-6, 0.05, 2e-5
 
 
+@dataclass(frozen=True, eq=False)
 class PublishedFit:
-    """Scores of the epoch that was best on the test frames.
+    """Scores of the epoch that was best on the test frames."""
 
-    Args:
-        scores: One per test frame and subject.
-        updates: Updates of the whole training.
-    """
-
-    def __init__(self, scores: Float[np.ndarray, "test subjects"], updates: int) -> None:
-        self.scores = scores
-        self.updates = updates
+    scores: Float[np.ndarray, "test subjects"]
+    """One per test frame and subject."""
+    updates: int
+    """Updates of the whole training."""
 
 
 def published_probe(

@@ -1,4 +1,4 @@
-"""What an identity probe found: whom it named how often, with an interval over subjects, pooled and compared.
+"""Scores of identity probes: whom they named how often, with intervals over subjects, pooled and compared.
 
 The frames of one person resemble each other, so they don't count as independent trials: intervals draw subjects, with
 all their frames. They are for other people of the same kind; how the score would change with other frames to fit to
@@ -98,11 +98,10 @@ def pool_probes(probes: Sequence[IdentityProbe]) -> IdentityProbe:
     """
     if len({(probe.split, probe.method, probe.top) for probe in probes}) != 1:
         raise ValueError("probes must be at least one, all of one method on one kind of split")
-    everyone = sorted({name for probe in probes for name in probe.subjects})
-    place = {name: index for index, name in enumerate(everyone)}
+    everyone = sorted(set().union(*(probe.subjects for probe in probes)))
     counts = np.zeros((3, len(everyone)), np.int64)
     for probe in probes:
-        own = [place[name] for name in probe.subjects]
+        own = [everyone.index(name) for name in probe.subjects]
         counts[:, own] += np.stack([probe.tested, probe.correct, probe.correct_top])
     weights = np.array([probe.tested.sum() for probe in probes]) / counts[0].sum()
     penalties = [probe.inverse_penalty for probe in probes]

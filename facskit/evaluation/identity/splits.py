@@ -1,4 +1,4 @@
-"""Which frames an identity probe learns from and which it is tested on: random ones, or those of other recordings.
+"""Splits of frames, which an identity probe learns from and is tested on: random ones, or of other recordings.
 
 Frames of one recording share light, background, clothes and, next to each other in time, nearly every pixel. A probe
 tested on random frames (as in the paper) is therefore helped by all of these; one tested on recordings that it never
@@ -139,17 +139,15 @@ def _divide(
     generator: np.random.Generator,
     config: SplitConfig,
 ) -> _Part:
-    held = _count(len(found), 1 - config.train_share)
-    rest = found[held:]
-    test_frames = _count(config.frames, 1 - config.train_share)
-
-    def draw(among: list[str], most: int) -> Int64[np.ndarray, "drawn"]:
-        rows: Int64[np.ndarray, "drawn"] = generator.permutation(np.flatnonzero(own & np.isin(takes, among)))[:most]
-        return rows
-
-    test, train = draw(found[:held], test_frames), draw(rest, config.frames - test_frames)
-    tuning = np.isin(takes[train], rest[: _count(len(rest), 1 - config.train_share)] if len(rest) > 1 else [])
-    if not 0 < tuning.sum() < len(train):
+    test_share = 1 - config.train_share
+    held = _count(len(found), test_share)
+    tested, rest = found[:held], found[held:]
+    test_frames = _count(config.frames, test_share)
+    test = generator.permutation(np.flatnonzero(own & np.isin(takes, tested)))[:test_frames]
+    train = generator.permutation(np.flatnonzero(own & np.isin(takes, rest)))[: config.frames - test_frames]
+    chosen = rest[: _count(len(rest), test_share)] if len(rest) > 1 else []
+    tuning = np.isin(takes[train], chosen)
+    if not 0 < tuning.sum() < len(train):  # too few recordings, so that frames are divided instead
         tuning = np.arange(len(train)) < _tuning_count(len(train), config)
     return train, test, tuning
 
@@ -170,6 +168,6 @@ def _tuning_count(train: int, config: SplitConfig) -> int:
 def _join(name: SplitName, parts: list[_Part], left_out: int, needed: str) -> ProbeSplit:
     if len(parts) < 2:
         raise DatasetError(f"{len(parts)} subjects have {needed}; an identity probe needs at least 2")
-    train, test, tuning = (np.concatenate([part[i] for part in parts]) for i in range(3))
+    train, test, tuning = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
     order = np.argsort(train)
     return ProbeSplit(name=name, train=train[order], test=np.sort(test), tuning=tuning[order], left_out=left_out)

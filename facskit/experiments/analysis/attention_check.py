@@ -1,4 +1,4 @@
-"""Where a network looks on labelled faces: its attention maps beside the predefined ones, to draw and in numbers."""
+"""The check of attention, where a network looks: its maps on labelled faces beside the predefined ones."""
 
 import contextlib
 from collections.abc import Sequence
@@ -148,10 +148,10 @@ def check_attention(
             maps, probabilities = _look(model, info, batch)
             targets = _targets(info, batch, spread)
             tally.add(maps, targets.to(maps.device))
-            places = {row: place for place, row in enumerate(batch.indices.tolist()) if row in rows}
-            for row, place in places.items():
-                arrays = [part[place].float().cpu().numpy() for part in (maps, targets, probabilities)]
-                drawn[row] = _drawn(faces, preparation.recipe, info, row, arrays)
+            for place, row in enumerate(batch.indices.tolist()):
+                if row in rows:
+                    arrays = [part[place].float().cpu().numpy() for part in (maps, targets, probabilities)]
+                    drawn[row] = _drawn(faces, preparation.recipe, info, row, arrays)
     scores = tally.scores()
     if not scores.num_faces.any():
         raise DatasetError(f"{faces.name}: found no face with landmarks inside the crop, expected at least one")
@@ -181,8 +181,10 @@ def _drawn(
     image, landmarks, name = faces.image(row), faces.landmarks(row), faces.image_name(row)
     points = None if landmarks is None else landmarks.astype(np.float64)
     attention, targets, probabilities = arrays
-    known = [faces.action_units.index(unit) if unit in faces.action_units else None for unit in info.action_units]
-    labels = [LabelState.UNKNOWN if place is None else faces.labels[row, place] for place in known]
+    labels = []
+    for unit in info.action_units:
+        known = unit in faces.action_units
+        labels.append(faces.labels[row, faces.action_units.index(unit)] if known else LabelState.UNKNOWN)
     return DrawnFace(
         name=name,
         crop=warp(image, recipe_matrix(crop, image, points, name), crop.size, border_level(crop)),

@@ -1,6 +1,5 @@
-"""`facskit compare`: do runs differ? Paired intervals over subjects, overall and per AU, and one sentence each."""
+"""The comparison of runs, whether they differ: paired intervals over subjects, and one sentence each."""
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -8,16 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from facskit.errors import DatasetError
-from facskit.evaluation.bootstrap import BootstrapConfig, DifferenceInterval
-from facskit.evaluation.cells import difference_cell, percent_cell
+from facskit.evaluation.bootstrap import BootstrapConfig, DifferenceInterval, check_same_labels
 from facskit.evaluation.cross_validation import CrossValidationResult
 from facskit.evaluation.paired_comparison import PairedComparison, compare_predictions
-from facskit.evaluation.reports import json_number
 from facskit.experiments.analysis.trained_networks import TrainedNetwork
-from facskit.files import write_text
-from facskit.tables import TextTable
+from facskit.tables import MISSING, TextTable, markdown_page, percent_cell, write_results
 
-__all__ = ["ComparisonReport", "compare_networks", "write_comparison"]
+__all__ = ["ComparisonReport", "compare_networks"]
 
 _FEW_SUBJECTS = 20
 
@@ -35,21 +31,22 @@ class ComparisonReport:
 
     def to_table(self) -> TextTable:
         """Return one row per network: its scores, and the differences to the first."""
-        level = f"{100 * self.comparisons[0].f1.level:.4g} %"
         rows = []
-        for index, (network, result) in enumerate(zip(self.networks, self.results, strict=True)):
-            spread = result.macro("f1").over_seeds
-            scores = (
-                network.name,
-                f"{len(result.folds)} x {len(result.seeds)}",
-                percent_cell(result.macro("f1").mean.value)
-                + ("" if math.isnan(spread) else f" ± {percent_cell(spread)}"),
-                percent_cell(result.macro("roc_auc").mean.value),
+        for network, result, one in zip(self.networks, self.results, (None, *self.comparisons), strict=True):
+            f1, roc_auc = result.macro("f1"), result.macro("roc_auc")
+            deviation = "" if math.isnan(f1.over_seeds) else f" ± {percent_cell(f1.over_seeds)}"
+            rows.append(
+                (
+                    network.name,
+                    f"{len(result.folds)} x {len(result.seeds)}",
+                    percent_cell(f1.mean.value) + deviation,
+                    percent_cell(roc_auc.mean.value),
+                    _difference(one.f1 if one else None),
+                    _difference(one.roc_auc if one else None),
+                )
             )
-            one = self.comparisons[index - 1] if index else None
-            differences = (None, None) if one is None else (one.f1, one.roc_auc)
-            rows.append((*scores, *map(difference_cell, differences)))
         many = any(len(result.seeds) > 1 for result in self.results)
+        level = f"{100 * self.comparisons[0].f1.level:.4g} %"
         return TextTable(
             title=f"Compared with {self.networks[0].name}",
             header=(
@@ -66,20 +63,16 @@ class ComparisonReport:
 
     def to_unit_table(self) -> TextTable:
         """Return one row per AU: the first network's F1, and the others' differences to it."""
-        first, units = self.results[0], self.results[0].action_units
+        first, f1 = self.networks[0].name, self.results[0].mean("f1")
+        rows = []
+        for place, unit in enumerate(self.results[0].action_units):
+            differences = [_difference(one.f1_per_au[place]) for one in self.comparisons]
+            rows.append((unit.code, unit.name, percent_cell(f1[place]), *differences))
         chance = round(1 / (1 - self.comparisons[0].f1.level))
-        cells = [[percent_cell(value) for value in first.mean("f1").tolist()]]
-        cells += [[difference_cell(one) for one in comparison.f1_per_au] for comparison in self.comparisons]
-        names = [[unit.code for unit in units], [unit.name for unit in units]]
         return TextTable(
             title="F1 of each AU",
-            header=(
-                "AU",
-                "Name",
-                f"{self.networks[0].name} F1 %",
-                *(f"{network.name} - {self.networks[0].name}" for network in self.networks[1:]),
-            ),
-            rows=tuple(zip(*names, *cells, strict=True)),
+            header=("AU", "Name", f"{first} F1 %", *(f"{network.name} - {first}" for network in self.networks[1:])),
+            rows=tuple(rows),
             num_text=2,
             notes=(f"Of {chance} AUs without a difference, one is expected to show one by chance.",),
         )
@@ -94,36 +87,44 @@ class ComparisonReport:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return every number as plain values: fractions, None where undefined."""
-        found = []
+        """Return every number: fractions, NaN where undefined."""
+        differences = []
         for network, one in zip(self.networks[1:], self.comparisons, strict=True):
-            units = zip(one.action_units.codes, one.f1_per_au, strict=True)
-            found.append(
+            f1_per_au = {}
+            for code, difference in zip(one.action_units.codes, one.f1_per_au, strict=True):
+                f1_per_au[code] = _plain(difference)
+            differences.append(
                 {
                     "name": network.name,
                     "minus": self.networks[0].name,
                     "f1": _plain(one.f1),
                     "roc_auc": _plain(one.roc_auc),
-                    "f1_per_au": {code: _plain(interval) for code, interval in units},
-                    "f1_by_seed": {str(seed): json_number(value) for seed, value in one.f1_by_seed.items()},
+                    "f1_per_au": f1_per_au,
+                    "f1_by_seed": {str(seed): value for seed, value in one.f1_by_seed.items()},
                     "interval_excludes_zero": _excludes_zero(one.f1),
                 }
             )
-        scores = [
-            {
-                "name": network.name,
-                "path": str(network.path),
-                "f1": json_number(result.macro("f1").mean.value),
-                "roc_auc": json_number(result.macro("roc_auc").mean.value),
-                "runs": [list(run) for run in network.predictions.runs],
-            }
-            for network, result in zip(self.networks, self.results, strict=True)
-        ]
-        return {"models": scores, "differences": found, "sentences": list(self.sentences), "notes": self._notes()}
+        models = []
+        for network, result in zip(self.networks, self.results, strict=True):
+            models.append(
+                {
+                    "name": network.name,
+                    "path": str(network.path),
+                    "f1": result.macro("f1").mean.value,
+                    "roc_auc": result.macro("roc_auc").mean.value,
+                    "runs": network.predictions.runs,
+                }
+            )
+        sentences = list(self.sentences)
+        return {"models": models, "differences": differences, "sentences": sentences, "notes": self._notes()}
 
     def to_markdown(self) -> str:
         """Return both tables as Markdown."""
-        return f"{self.to_table().to_markdown('#')}\n{self.to_unit_table().to_markdown()}"
+        return markdown_page([self.to_table(), self.to_unit_table()])
+
+    def write(self, folder: Path) -> None:
+        """Write `results.md` and `results.json` into a folder."""
+        write_results(folder, self.to_markdown(), self.to_dict())
 
     def _notes(self) -> list[str]:
         one = self.comparisons[0].f1
@@ -133,11 +134,11 @@ class ComparisonReport:
             "about other seeds: for that, look at the seeds one by one."
         ]
         for network, comparison in zip(self.networks[1:], self.comparisons, strict=True):
-            if len(comparison.f1_by_seed) > 1:
-                values = ", ".join(f"{100 * value:+.1f}" for value in comparison.f1_by_seed.values())
-                better = sum(value > 0 for value in comparison.f1_by_seed.values())
-                count = f"{better} of {len(comparison.f1_by_seed)} above zero"
-                notes.append(f"{network.name}, seed by seed: {values} ({count}).")
+            gains = list(comparison.f1_by_seed.values())
+            if len(gains) > 1:
+                points = ", ".join(f"{100 * gain:+.1f}" for gain in gains)
+                better = sum(gain > 0 for gain in gains)
+                notes.append(f"{network.name}, seed by seed: {points} ({better} of {len(gains)} above zero).")
         stamps = {network.predictions.protocol.stamp: network.name for network in self.networks}
         if len(stamps) == 1:
             return [*notes, *stamps]
@@ -160,19 +161,16 @@ def compare_networks(networks: Sequence[TrainedNetwork], config: BootstrapConfig
     comparisons = []
     for other in others:
         try:
+            check_same_labels(first.predictions, other.predictions, (first.name, other.name))
             comparisons.append(compare_predictions(first.predictions, other.predictions, config))
         except DatasetError as error:
-            sentence = str(error).replace("the first predictions", first.name)
-            sentence = sentence.replace("the second predictions", other.name)
-            raise DatasetError(f"{first.name} and {other.name} can't be compared: {sentence}") from error
+            raise DatasetError(f"{first.name} and {other.name} can't be compared: {error}") from error
     results = tuple(CrossValidationResult(network.predictions) for network in networks)
     return ComparisonReport(networks=tuple(networks), results=results, comparisons=tuple(comparisons))
 
 
-def write_comparison(report: ComparisonReport, folder: Path) -> None:
-    """Write `results.md` and `results.json`."""
-    write_text(folder / "results.md", report.to_markdown())
-    write_text(folder / "results.json", json.dumps(report.to_dict(), indent=2, ensure_ascii=False) + "\n")
+def _difference(difference: DifferenceInterval | None) -> str:
+    return MISSING if difference is None else difference.in_points
 
 
 def _excludes_zero(difference: DifferenceInterval) -> bool:
@@ -196,7 +194,7 @@ def _sentence(name: str, first: str, comparison: PairedComparison) -> str:
     )
 
 
-def _plain(difference: DifferenceInterval | None) -> dict[str, float | None] | None:
+def _plain(difference: DifferenceInterval | None) -> dict[str, float] | None:
     if difference is None:
         return None
-    return {name: json_number(float(value)) for name, value in asdict(difference).items()}
+    return {name: float(value) for name, value in asdict(difference).items()}

@@ -1,24 +1,13 @@
 """The three networks of causal intervention side by side: what the intervention was worth, in one short table."""
 
-import json
-import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from jaxtyping import Float
 
 from facskit.evaluation.cross_validation import CrossValidationResult
-from facskit.evaluation.reports import json_number
-from facskit.experiments.analysis.trained_networks import TrainedNetwork, find_networks
-from facskit.files import write_text
-from facskit.tables import MISSING, TextTable
+from facskit.experiments.analysis.trained_networks import find_networks
+from facskit.tables import TextTable, markdown_page, percent_cell, write_results
 
-__all__ = ["NetworkScores", "compare_networks", "comparison_table", "write_comparison"]
-
-COMPARISON = "networks"
-"""Name of the files, without their endings."""
+__all__ = ["NetworkScores", "networks_table", "score_networks", "write_networks"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -37,7 +26,7 @@ class NetworkScores:
     """F1 by action unit, as fractions; NaN where it isn't defined."""
 
 
-def compare_networks(out: Path) -> list[NetworkScores]:
+def score_networks(out: Path) -> list[NetworkScores]:
     """Score the three networks of a run or cross-validation by causal intervention.
 
     Returns:
@@ -46,69 +35,64 @@ def compare_networks(out: Path) -> list[NetworkScores]:
     Raises:
         DatasetError: Predictions are missing or damaged.
     """
-    return [_score(network) for network in find_networks([str(out)])]
+    metrics = ("f1", "precision", "recall", "roc_auc")
+    found = []
+    for network in find_networks([str(out)]):
+        result = CrossValidationResult(network.predictions)
+        one = NetworkScores(
+            name=network.name,
+            path=network.path.parent if network.path.is_file() else network.path,
+            macro={metric: result.macro(metric).mean.value for metric in metrics},
+            num_units=result.macro("f1").mean.num_aus,
+            f1=dict(zip(result.action_units.codes, result.mean("f1").tolist(), strict=True)),
+        )
+        found.append(one)
+    return found
 
 
-def comparison_table(networks: list[NetworkScores]) -> TextTable:
+def networks_table(networks: list[NetworkScores]) -> TextTable:
     """Return the scores in short, a row for each network.
 
     Args:
-        networks: What `compare_networks` returned.
+        networks: What `score_networks` returned.
     """
-    fewer = any(one.num_units < len(one.f1) for one in networks)
     titles = {"f1": "F1 %", "precision": "Precision %", "recall": "Recall %", "roc_auc": "ROC-AUC %"}
+    rows = []
+    for one in networks:
+        cells = [percent_cell(one.macro[metric]) for metric in titles]
+        rows.append((one.name, *cells))
+    fewer = any(one.num_units < len(one.f1) for one in networks)
     return TextTable(
         title="The networks, means over action units",
         header=("Network", *titles.values()),
-        rows=tuple((one.name, *(_percent(one.macro[metric]) for metric in titles)) for one in networks),
-        strong_rows=frozenset({len(networks) - 1}),
+        rows=tuple(rows),
+        strong_rows={len(networks) - 1},
         notes=("A mean leaves out action units where its score isn't defined.",) if fewer else (),
     )
 
 
-def write_comparison(networks: list[NetworkScores], out: Path) -> None:
+def write_networks(networks: list[NetworkScores], out: Path) -> None:
     """Write `networks.md` and `networks.json`, with F1 by action unit.
 
     Args:
-        networks: What `compare_networks` returned.
+        networks: What `score_networks` returned.
         out: Folder of the run or cross-validation.
     """
     units = list(networks[0].f1)
-    means = ("Mean", *(_percent(one.macro["f1"]) for one in networks))
+    rows = []
+    for unit in units:
+        cells = [percent_cell(one.f1[unit]) for one in networks]
+        rows.append((unit, *cells))
+    means = ("Mean", *(percent_cell(one.macro["f1"]) for one in networks))
     by_unit = TextTable(
         title="F1 %",
         header=("AU", *(one.name for one in networks)),
-        rows=(*((unit, *(_percent(one.f1[unit]) for one in networks)) for unit in units), means),
-        strong_rows=frozenset({len(units)}),
+        rows=(*rows, means),
+        strong_rows={len(units)},
     )
-    tables = (comparison_table(networks).to_markdown("#"), by_unit.to_markdown())
-    write_text(out / f"{COMPARISON}.md", "\n\n".join(table.rstrip() for table in tables) + "\n")
-    plain = {one.name: _plain(one, out) for one in networks}
-    write_text(out / f"{COMPARISON}.json", json.dumps(plain, indent=2) + "\n")
-
-
-def _score(network: TrainedNetwork) -> NetworkScores:
-    result = CrossValidationResult(network.predictions)
-    metrics = ("f1", "precision", "recall", "roc_auc")
-    per_unit: Float[np.ndarray, "aus"] = result.mean("f1")
-    return NetworkScores(
-        name=network.name,
-        path=network.path.parent if network.path.is_file() else network.path,
-        macro={metric: result.macro(metric).mean.value for metric in metrics},
-        num_units=result.macro("f1").mean.num_aus,
-        f1=dict(zip(result.action_units.codes, per_unit.tolist(), strict=True)),
-    )
-
-
-def _percent(share: float) -> str:
-    return MISSING if math.isnan(share) else f"{100 * share:.1f}"
-
-
-def _plain(network: NetworkScores, out: Path) -> dict[str, Any]:
     here = out.resolve()
-    inside = network.path.is_relative_to(here)
-    return {
-        "path": str(network.path.relative_to(here) if inside else network.path),
-        "macro": {metric: json_number(value) for metric, value in network.macro.items()},
-        "f1": {unit: json_number(value) for unit, value in network.f1.items()},
-    }
+    numbers = {}
+    for one in networks:
+        place = one.path.relative_to(here) if one.path.is_relative_to(here) else one.path
+        numbers[one.name] = {"path": str(place), "macro": one.macro, "f1": one.f1}
+    write_results(out, markdown_page([networks_table(networks), by_unit]), numbers, name="networks")

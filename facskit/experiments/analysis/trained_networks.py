@@ -1,4 +1,4 @@
-"""Finds what trained networks said about their test faces: in the folders of runs and cross-validations, or in files.
+"""Trained networks, found by what they said about their test faces: in folders of runs, or in predictions files.
 
 A run by causal intervention (CIU) brings three networks: the imbalanced and the balanced one, which its first stage
 trained, and the unbiased one.
@@ -17,7 +17,8 @@ from jaxtyping import Float
 from facskit.datasets.samples import LabelState
 from facskit.errors import DatasetError, RecipeError
 from facskit.evaluation.counts import divide
-from facskit.evaluation.predictions import Predictions, concat
+from facskit.evaluation.predicted_faces import concat
+from facskit.evaluation.predictions import Predictions
 from facskit.experiments.analysis.named_paths import split_name
 from facskit.experiments.assemble import assemble_folds, assemble_manifest
 from facskit.experiments.recipe import Recipe

@@ -1,5 +1,6 @@
-"""What `facskit evaluate` does: the scores of a weight file on labelled faces, of whatever both know."""
+"""The scores of a weight file on labelled faces, of whatever both know: what `facskit evaluate` prints."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -13,15 +14,16 @@ from facskit.datasets.loaders import FaceDataset, LoaderConfig, Preparation, eva
 from facskit.datasets.manifest import Manifest, read_manifest
 from facskit.datasets.packed import packaged_faces
 from facskit.datasets.people import People, people_of_weights, refuse_shared_people, shared_people
+from facskit.datasets.samples import Batch
 from facskit.errors import DatasetError
-from facskit.evaluation.expressions.predictions import predict_expressions
-from facskit.evaluation.expressions.reports import ExpressionReport, build_expression_report, write_expression_report
-from facskit.evaluation.predicting import PredictionSource, predict
+from facskit.evaluation.expressions.predictions import ExpressionPredictions
+from facskit.evaluation.expressions.reports import ExpressionReport, build_expression_report
+from facskit.evaluation.predicting import PredictionSource, predict, predict_expressions
+from facskit.evaluation.predictions import Predictions
 from facskit.evaluation.protocols import Protocol
-from facskit.evaluation.reports import Report, build_report, write_report
+from facskit.evaluation.reports import Report, build_report
 from facskit.experiments.assemble import remaining_crop
 from facskit.experiments.scoring import PREDICTIONS
-from facskit.expressions import ExpressionSet
 from facskit.models.checkpoints import CheckpointInfo, load_checkpoint
 from facskit.training.runtime import RuntimeConfig, start_runtime
 
@@ -69,13 +71,27 @@ def evaluate(
         )
     faces, left_out = _strangers(faces, info, known_people)
     fabric = start_runtime(RuntimeConfig(device=device))  # type: ignore[arg-type]
-    test = _Test(model.to(fabric.device), info, faces, manifest, batch_size, title=f"{_name(weights)} on {manifest}")
-    test = replace(test, remarks=left_out)
+    test = _Test(model.to(fabric.device), info, faces, manifest, batch_size)
+    title, notes = f"{_name(weights)} on {manifest}", [*left_out, *_shared_subjects(faces, info)]
+    if faces.origin is not None:
+        notes.append(f"Data: {faces.origin.stamp()}.")
+    predictions: Predictions | ExpressionPredictions
+    report: Report | ExpressionReport
     if shared:
-        unscored = ["the weights' expressions are not scored beside action units"] if rated else []
-        return _score_units(replace(test, faces=replace(faces, action_units=ActionUnitSet(shared))), out, unscored)
-    assert info.expressions is not None  # there is nothing else to score
-    return _score_expressions(test, info.expressions, out)
+        predictions = test.predict_units(ActionUnitSet(shared))
+        report = build_report(predictions, title=title)
+        missing = [unit.code for unit in info.action_units if unit not in shared]
+        if missing:
+            notes.append(f"not in the manifest, so not scored: {', '.join(missing)}")
+        if rated:
+            notes.append("the weights' expressions are not scored beside action units")
+    else:
+        predictions = test.predict_expressions()
+        report = build_expression_report(predictions, title=title)
+    predictions.save(out / PREDICTIONS)
+    report = replace(report, notes=[*notes, *report.notes])
+    report.write(out)
+    return report
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,11 +103,32 @@ class _Test:
     faces: Manifest
     manifest: str
     batch_size: int
-    title: str
-    remarks: tuple[str, ...] = ()
 
-    @property
-    def source(self) -> PredictionSource:
+    def predict_units(self, shared: ActionUnitSet) -> Predictions:
+        """Return the predictions of the action units that weights and faces share, under the stored thresholds."""
+        outputs = [self.info.action_units.index(unit) for unit in shared]
+        batches = self._batches(FaceDataset(replace(self.faces, action_units=shared), self._preparation()))
+        source = self._source()
+        predictions = predict(_Outputs(self.model, outputs), batches, source, description="Recognising")
+        thresholds = np.tile(np.array(self.info.thresholds, np.float32)[outputs], (len(predictions), 1))
+        return replace(predictions, thresholds=thresholds, protocol=source.protocol)
+
+    def predict_expressions(self) -> ExpressionPredictions:
+        """Return the predictions of expressions.
+
+        Raises:
+            DatasetError: No face has an expression that the weights know.
+        """
+        expressions = self.info.expressions
+        assert expressions is not None  # there is nothing else to score
+        dataset = FaceDataset(self.faces, self._preparation(), expressions=expressions)
+        if not (dataset.expressions >= 0).any():
+            raise DatasetError(f"{self.manifest}: no row has an expression that the weights recognise ({expressions})")
+        model = _Outputs(self.model, list(range(len(self.info.action_units), self.info.num_outputs)))
+        batches = self._batches(dataset)
+        return predict_expressions(model, batches, expressions, self._source(), description="Recognising")
+
+    def _source(self) -> PredictionSource:
         epoch = "last" if self.info.provenance.get("epoch") == "last" else "unknown"
         folds = f"all images of {self.manifest}"
         return PredictionSource(
@@ -101,46 +138,12 @@ class _Test:
             model=dict(self.info.provenance),
         )
 
-    def dataset(self, expressions: ExpressionSet | None = None) -> FaceDataset:
+    def _preparation(self) -> Preparation:
         crop = remaining_crop(self.faces, self.info.crop)
-        preparation = Preparation(recipe=crop, normalization=self.info.normalization)
-        return FaceDataset(self.faces, preparation, expressions=expressions)
+        return Preparation(recipe=crop, normalization=self.info.normalization)
 
-    def notes(self) -> list[str]:
-        origin = self.faces.origin
-        return [
-            *self.remarks,
-            *_shared_subjects(self.faces, self.info),
-            *([] if origin is None else [f"Data: {origin.stamp()}."]),
-        ]
-
-
-def _score_units(test: _Test, out: Path, notes: list[str]) -> Report:
-    outputs = [test.info.action_units.index(unit) for unit in test.faces.action_units]
-    batches = eval_loader(test.dataset(), LoaderConfig(batch_size=test.batch_size)).batches(0)
-    predictions = predict(_Outputs(test.model, outputs), batches, test.source, description="Recognising")
-    thresholds = np.tile(np.array(test.info.thresholds, np.float32)[outputs], (len(predictions), 1))
-    predictions = replace(predictions, thresholds=thresholds, protocol=test.source.protocol)
-    predictions.save(out / PREDICTIONS)
-    report = build_report(predictions, title=test.title)
-    report = replace(report, notes=[*test.notes(), *_not_scored(test), *notes, *report.notes])
-    write_report(report, out)
-    return report
-
-
-def _score_expressions(test: _Test, expressions: ExpressionSet, out: Path) -> ExpressionReport:
-    dataset = test.dataset(expressions)
-    if not (dataset.expressions >= 0).any():
-        raise DatasetError(f"{test.manifest}: no row has an expression that the weights recognise ({expressions})")
-    outputs = list(range(len(test.info.action_units), test.info.num_outputs))
-    batches = eval_loader(dataset, LoaderConfig(batch_size=test.batch_size)).batches(0)
-    model = _Outputs(test.model, outputs)
-    predictions = predict_expressions(model, batches, expressions, test.source, description="Recognising")
-    predictions.save(out / PREDICTIONS)
-    report = build_expression_report(predictions, title=test.title)
-    report = replace(report, notes=[*test.notes(), *report.notes])
-    write_expression_report(report, out)
-    return report
+    def _batches(self, dataset: FaceDataset) -> Iterable[Batch]:
+        return eval_loader(dataset, LoaderConfig(batch_size=self.batch_size)).batches(0)
 
 
 class _Outputs(nn.Module):
@@ -166,11 +169,6 @@ def _known(info: CheckpointInfo) -> str:
     return " and ".join(parts)
 
 
-def _not_scored(test: _Test) -> list[str]:
-    missing = [unit.code for unit in test.info.action_units if unit not in test.faces.action_units]
-    return [f"not in the manifest, so not scored: {', '.join(missing)}"] if missing else []
-
-
 def _strangers(faces: Manifest, info: CheckpointInfo, known_people: KnownPeople) -> tuple[Manifest, tuple[str, ...]]:
     """Return the faces of people whom the weights don't know for certain, and what the report should say about it."""
     trained = people_of_weights(info.provenance)
@@ -182,8 +180,10 @@ def _strangers(faces: Manifest, info: CheckpointInfo, known_people: KnownPeople)
                 refuse_shared_people(people.corpus, people.subjects, faces.origin, faces.subject_names)
             return faces, ()
     here = _people(faces)
-    certain = [] if here.corpus is None else [people for people in trained if people.corpus is not None]
-    known = {name for people in certain for _, name in shared_people(people, here)}
+    known = set[str]()
+    for people in trained:
+        if here.corpus is not None and people.corpus is not None:  # names alone prove nothing
+            known |= {name for _, name in shared_people(people, here)}
     if not known:
         return faces, ()
     if len(known) == len(faces.subject_names):
@@ -203,7 +203,9 @@ def _shared_subjects(faces: Manifest, info: CheckpointInfo) -> list[str]:
     here, trained = _people(faces), people_of_weights(info.provenance)
     if not trained:
         return ["It isn't known whom the weights were trained on; scores of people among them are too good."]
-    known = sorted({name for people in trained for _, name in shared_people(people, here)})
+    known = set[str]()
+    for people in trained:
+        known |= {name for _, name in shared_people(people, here)}
     if not known:
         return []
-    return [f"NOT INDEPENDENT: {len(known)} subjects have names of training subjects, {known[0]} for example."]
+    return [f"NOT INDEPENDENT: {len(known)} subjects have names of training subjects, {min(known)} for example."]

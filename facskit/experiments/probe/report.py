@@ -1,6 +1,5 @@
 """What a probing found as tables for people and plain values for programs, with the figures beside them."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,8 +11,7 @@ from facskit.evaluation.identity.figures import CurvePoint, ProbeCurve, draw_pro
 from facskit.evaluation.identity.probe import IdentityProbe, ProbeMethod, compare_probes, pool_probes
 from facskit.evaluation.identity.splits import SplitName
 from facskit.experiments.probe.probing import ProbedSource, Probing
-from facskit.files import write_text
-from facskit.tables import TextTable
+from facskit.tables import MISSING, TextTable, percent_cell, write_results
 
 __all__ = ["probe_markdown", "probe_tables", "write_probing"]
 
@@ -63,8 +61,7 @@ def probe_markdown(probing: Probing) -> str:
 def write_probing(probing: Probing, out: Path) -> list[Path]:
     """Write `results.md`, `results.json`, `probe.png` and, if maps were drawn, `embedding.png`; return their paths."""
     paths = [out / "results.md", out / "results.json", out / "probe.png"]
-    write_text(paths[0], probe_markdown(probing))
-    write_text(paths[1], json.dumps(_plain(probing), indent=2, ensure_ascii=False) + "\n")
+    write_results(out, probe_markdown(probing), _plain(probing))
     draw_probe_curves(list(_curves(probing)), paths[2])
     maps = _maps(probing)
     if maps:
@@ -85,11 +82,11 @@ def _accuracies(probing: Probing, series: _Series) -> TextTable:
             (
                 "" if again else row.label,
                 "?" if row.epoch is None else str(row.epoch),
-                _percent(found.accuracy) + ("" if _settled([row]) else "*"),
-                f"{_percent(interval.low)} to {_percent(interval.high)}",
-                _percent(found.top_accuracy),
-                _percent(found.chance),
-                _percent(found.majority),
+                percent_cell(found.accuracy) + ("" if _settled([row]) else "*"),
+                f"{percent_cell(interval.low)} to {percent_cell(interval.high)}",
+                percent_cell(found.top_accuracy),
+                percent_cell(found.chance),
+                percent_cell(found.majority),
                 f"{found.trained:,} / {int(found.tested.sum()):,}",
             )
         )
@@ -120,12 +117,12 @@ def _differences(probing: Probing, series: _Series) -> TextTable:
     first, *others = ((source.label, _rows(source, series)[-1].probe) for source in probing.sources)
     rows = []
     for label, found in others:
-        cells = [label, "–", "–", "–"]
+        cells = [label, MISSING, MISSING, MISSING]
         if found.subjects == first[1].subjects:
             difference = compare_probes(first[1], found, probing.plan.identity.bootstrap)
             cells[1] = f"{100 * difference.estimate:+.1f}"
             cells[2] = f"{100 * difference.low:+.1f} to {100 * difference.high:+.1f}"
-            cells[3] = f"{100 * _way(first[1], found):.0f}" if first[1].above_chance > 0 else "–"
+            cells[3] = f"{100 * _way(first[1], found):.0f}" if first[1].above_chance > 0 else MISSING
         rows.append(tuple(cells))
     level = f"{probing.plan.identity.bootstrap.level:.0%}"
     return TextTable(
@@ -149,8 +146,8 @@ def _clusters(probing: Probing) -> TextTable:
         found = {"subject": embedding.by_subject}
         found |= {code: embedding.by_unit[code] for code in units if code in embedding.by_unit}
         for place, (name, numbers) in enumerate(found.items()):
-            scores = f"{numbers.silhouette:+.3f}", _percent(numbers.neighbour_accuracy), _percent(numbers.chance)
-            rows.append(("" if place else label, name, *scores))
+            shares = percent_cell(numbers.neighbour_accuracy), percent_cell(numbers.chance)
+            rows.append(("" if place else label, name, f"{numbers.silhouette:+.3f}", *shares))
     neighbours = 0 if probing.plan.embedding is None else probing.plan.embedding.neighbours
     notes = (
         "Measured on the features of the last network, not on the map. Silhouette: 1 for tight clusters, 0 for none.",
@@ -247,7 +244,3 @@ def _cluster_dict(embedding: Embedding | None) -> dict[str, Any] | None:
         return None
     units = {code: asdict(found) for code, found in embedding.by_unit.items()}
     return {"subject": asdict(embedding.by_subject), **units}
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f}"

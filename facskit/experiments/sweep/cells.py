@@ -6,11 +6,9 @@ from dataclasses import asdict
 from typing import Any
 
 from facskit.evaluation.bootstrap import DifferenceInterval
-from facskit.evaluation.cells import number_cell, percent_cell
-from facskit.evaluation.reports import json_number
 from facskit.experiments.sweep.grid import show_value
 from facskit.experiments.sweep.results import PointResult
-from facskit.tables import MISSING
+from facskit.tables import MISSING, number_cell, percent_cell
 
 __all__ = [
     "f1_cell",
@@ -53,7 +51,7 @@ def validation_cell(one: PointResult) -> str:
 
 
 def plain_point(one: PointResult, difference: DifferenceInterval | None) -> dict[str, Any]:
-    """Return the numbers of a grid point as JSON can hold them: fractions, None where undefined.
+    """Return the numbers of a grid point: fractions, NaN or None where undefined.
 
     Args:
         difference: Its F1 minus that of the first point.
@@ -66,20 +64,18 @@ def plain_point(one: PointResult, difference: DifferenceInterval | None) -> dict
         "folder": one.point.folder,
         "runs_finished": len(one.runs),
         "runs_planned": one.planned,
-        "f1": json_number(one.mean("f1")),
-        "f1_standard_deviation": json_number(one.spread),
+        "f1": one.mean("f1"),
+        "f1_standard_deviation": one.spread,
         "f1_min": min(f1, default=None),
         "f1_max": max(f1, default=None),
-        "roc_auc": json_number(one.mean("roc_auc")),
+        "roc_auc": one.mean("roc_auc"),
         "difference_to_first": None if difference is None else asdict(difference),
-        "identity_loss": json_number(one.last("identity")),
-        "identity_loss_of_a_constant": json_number(one.last("identity_constant")),
-        "identity_accuracy_of_the_head": json_number(one.last("identity_accuracy")),
-        "validation_f1_last_epoch": json_number(one.last("validation_f1")),
+        "identity_loss": one.last("identity"),
+        "identity_loss_of_a_constant": one.last("identity_constant"),
+        "identity_accuracy_of_the_head": one.last("identity_accuracy"),
+        "validation_f1_last_epoch": one.last("validation_f1"),
         "validation_f1_best_epoch": None if best is None else best.f1,
         "best_epoch": None if best is None else best.epoch,
-        "f1_per_au": {
-            code: json_number(value) for code, value in zip(units, one.per_au("f1") if units else (), strict=True)
-        },
-        "runs": [{"fold": fold, "seed": seed, "f1": json_number(value)} for (fold, seed), value in one.run_f1.items()],
+        "f1_per_au": dict(zip(units, one.per_au("f1").tolist() if units else (), strict=True)),
+        "runs": [{"fold": fold, "seed": seed, "f1": value} for (fold, seed), value in one.run_f1.items()],
     }

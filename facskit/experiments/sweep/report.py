@@ -4,9 +4,6 @@ The mean F1 of every row is compared with that of the first by a bootstrap that 
 the best of many rows looks good by chance alone, the intervals are widened for the number of comparisons (Bonferroni).
 """
 
-import csv
-import io
-import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +12,6 @@ from typing import Any
 
 from facskit.errors import DatasetError
 from facskit.evaluation.bootstrap import BootstrapConfig, DifferenceInterval, bootstrap_difference
-from facskit.evaluation.cells import difference_cell, number_cell, percent_cell
 from facskit.experiments.sweep.cells import (
     f1_cell,
     identity_cell,
@@ -27,8 +23,7 @@ from facskit.experiments.sweep.cells import (
 from facskit.experiments.sweep.grid import GridPoint, show_value
 from facskit.experiments.sweep.parallel_runs import PlannedRun
 from facskit.experiments.sweep.results import PointResult, read_point
-from facskit.files import write_text
-from facskit.tables import MISSING, TextTable
+from facskit.tables import MISSING, TextTable, markdown_page, number_cell, percent_cell, write_results
 
 __all__ = ["SweepReport", "build_sweep_report", "write_sweep_report"]
 
@@ -106,7 +101,7 @@ class SweepReport:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return every number as plain values: fractions, None where undefined."""
+        """Return every number: fractions, NaN or None where undefined."""
         rows = zip(self.points, self.differences, strict=True)
         return {
             "title": self.title,
@@ -125,7 +120,7 @@ class SweepReport:
         return [
             ("F1 %", self._cells(f1_cell)),
             ("AUC %", self._cells(lambda one: percent_cell(one.mean("roc_auc")))),
-            ("F1 - row 1", [difference_cell(one) for one in self.differences]),
+            ("F1 - row 1", [MISSING if one is None else one.in_points for one in self.differences]),
             ("ID loss (const.)", self._cells(identity_cell)),
             ("ID acc. %", self._cells(lambda one: percent_cell(one.last("identity_accuracy")))),
             ("val. F1 % (best)", self._cells(validation_cell)),
@@ -214,12 +209,9 @@ def write_sweep_report(report: SweepReport, folder: Path, pictures: Sequence[Pat
     Args:
         pictures: Figures in it that the text shows.
     """
-    tables = [report.to_paper_table(), report.to_unit_table()]
-    text = report.to_table().to_markdown("#") + "".join(f"\n{table.to_markdown()}" for table in tables)
+    text = markdown_page([report.to_table(), report.to_paper_table(), report.to_unit_table()])
     text += "".join(f"\n![{picture.stem}]({picture.name})\n" for picture in pictures)
-    write_text(folder / "results.md", text)
-    write_text(folder / "results.json", json.dumps(report.to_dict(), indent=2, ensure_ascii=False) + "\n")
-    write_text(folder / "results.csv", _to_csv(report))
+    write_results(folder, text, report.to_dict(), rows=_csv_rows(report))
 
 
 def _differences(points: Sequence[PointResult]) -> tuple[DifferenceInterval | None, ...]:
@@ -252,9 +244,8 @@ def _counted(number: int, what: str) -> str:
     return f"{number} {what}{'s' * (number > 1)}"
 
 
-def _to_csv(report: SweepReport) -> str:
+def _csv_rows(report: SweepReport) -> list[dict[str, Any]]:
     """Return one line of numbers per grid point."""
-    text = io.StringIO()
     rows = []
     for one, difference in zip(report.points, report.differences, strict=True):
         plain = plain_point(one, difference)
@@ -263,7 +254,4 @@ def _to_csv(report: SweepReport) -> str:
         values = {key: show_value(value) for key, value in one.point.values}
         nested = {"difference_to_first"} | {key for key, value in plain.items() if isinstance(value, dict | list)}
         rows.append(values | {key: plain[key] for key in plain if key not in nested} | interval | units)
-    writer = csv.DictWriter(text, list(dict.fromkeys(key for row in rows for key in row)), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
+    return rows

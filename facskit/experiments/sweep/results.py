@@ -10,7 +10,8 @@ from jaxtyping import Float
 
 from facskit.evaluation.cross_validation import CrossValidationResult, defined_mean
 from facskit.evaluation.metrics import macro_mean
-from facskit.evaluation.predictions import Predictions, concat
+from facskit.evaluation.predicted_faces import concat
+from facskit.evaluation.predictions import Predictions
 from facskit.experiments.scoring import PREDICTIONS
 from facskit.experiments.sweep.grid import GridPoint
 from facskit.experiments.sweep.parallel_runs import PlannedRun

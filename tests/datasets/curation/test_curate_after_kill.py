@@ -1,17 +1,17 @@
 """The real command, killed with SIGKILL in every stage, ends with the bytes of a run left alone."""
 
 import random
+import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from facskit.datasets.curation import curate as curation
 from facskit.datasets.curation.config import CurationConfig
-from facskit.errors import DatasetError
+from facskit.datasets.curation.curate import curate
+from facskit.errors import FacskitError
 from facskit.files import PART_PATTERN
 from tests.datasets.curation.test_curate import digests
 from tests.datasets.source_builder import face, faces_by_name, write_folder, write_tar, write_zip
@@ -81,16 +81,24 @@ def test_a_killed_command_ends_with_the_same_bytes(tmp_path: Path) -> None:
     assert not (killed / ".parts").exists()
 
 
-def test_two_processes_do_not_curate_into_one_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    source = write_folder(tmp_path / "in", faces_by_name(0, 3))
-    settle, refusals = curation._settle, []
-
-    def meanwhile(*words: Any) -> Any:  # noqa: ANN401 (handed on)
-        with pytest.raises(DatasetError, match=r"out: another process is curating into this folder") as caught:
-            curation.curate([source], tmp_path / "out", CurationConfig(min_side=0), workers=1)
-        refusals.append(caught)
-        return settle(*words)
-
-    monkeypatch.setattr(curation, "_settle", meanwhile)
-    assert curation.curate([source], tmp_path / "out", CurationConfig(min_side=0), workers=1).is_file()
-    assert len(refusals) == 1
+def test_two_processes_do_not_curate_into_one_folder(tmp_path: Path) -> None:
+    """The second one, stopped in its tracks by the first that is at work, deletes nothing of it."""
+    program = tmp_path / "program.py"
+    program.write_text(PROGRAM)
+    source, out = write_folder(tmp_path / "in", faces_by_name(0, 40)), tmp_path / "out"
+    first = _start(program, [source], out)
+    while first.poll() is None and not list(out.glob(".parts/list-*")):
+        time.sleep(0.001)
+    first.send_signal(signal.SIGSTOP)
+    try:
+        unfinished = out / ".part-report.md"
+        unfinished.write_text("the first one's")
+        config = CurationConfig(size=96, min_side=0, shard_images=9, chunk_images=4)
+        sentence = rf"out is in use: process {first.pid} \(program.py .*\) has worked there since"
+        with pytest.raises(FacskitError, match=sentence):
+            curate([source], out, config, workers=1)
+        assert unfinished.exists()
+    finally:
+        first.send_signal(signal.SIGCONT)
+    assert first.wait() == 0, out.with_suffix(".txt").read_text()
+    assert not list(out.rglob(PART_PATTERN))

@@ -18,7 +18,8 @@ from facskit.evaluation.bias.numbers import (
 from facskit.evaluation.bootstrap import BootstrapConfig, bootstrap_macro_f1
 from facskit.evaluation.counts import Counts, count
 from facskit.evaluation.metrics import f1_per_au
-from facskit.evaluation.predictions import Predictions, concat
+from facskit.evaluation.predicted_faces import concat
+from facskit.evaluation.predictions import Predictions
 from tests.evaluation.builders import make_predictions
 
 FEW = BootstrapConfig(resamples=100)

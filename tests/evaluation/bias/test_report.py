@@ -13,8 +13,10 @@ from facskit.evaluation.bias.numbers import published_groups
 from facskit.evaluation.bias.report import build_bias_report
 from facskit.evaluation.bias.tables import bias_dict, bias_markdown, bias_tables, write_bias_report
 from facskit.evaluation.bootstrap import BootstrapConfig
-from facskit.evaluation.predictions import Predictions, concat
+from facskit.evaluation.predicted_faces import concat
+from facskit.evaluation.predictions import Predictions
 from facskit.faces.images import read_image
+from facskit.tables import plain_values
 from tests.evaluation.bias.test_numbers import wide
 
 FEW = BootstrapConfig(resamples=100)
@@ -30,7 +32,7 @@ def test_every_number_is_in_every_form(tmp_path: Path) -> None:
     first, second = wide(1.0), never(wide(-1.0), 1)
     groups = published_groups("disfa", first.action_units)
     report = build_bias_report([("often", first), ("seldom", second)], title="Two", groups=groups, bootstrap=FEW)
-    values = bias_dict(report)
+    values = plain_values(bias_dict(report))
     assert [network["name"] for network in values["networks"]] == ["often", "seldom"]
     per_au = values["networks"][1]["per_au"]
     present = int((first.labels[:, 1] == 1).sum())
@@ -46,9 +48,9 @@ def test_every_number_is_in_every_form(tmp_path: Path) -> None:
     assert "| seldom − often |" in markdown
     assert "AU12, AU25; tail: AU01, AU02, AU09 (as CIU's paper names them for DISFA)" in markdown
     assert "100 draws of the 9 test subjects; differences on the same draws" in markdown
-    markdown_path, json_path = write_bias_report(report, tmp_path / "bias")
-    assert markdown_path.read_text(encoding="utf-8") == markdown
-    assert json.loads(json_path.read_text(encoding="utf-8")) == values
+    write_bias_report(report, tmp_path / "bias")
+    assert (tmp_path / "bias/results.md").read_text(encoding="utf-8") == markdown
+    assert json.loads((tmp_path / "bias/results.json").read_text(encoding="utf-8")) == values
     console = Console(file=StringIO(), width=118)
     for table in bias_tables(report):
         console.print(table)

@@ -11,12 +11,9 @@ from torch import Tensor, nn
 from facskit.action_units import NO_ACTION_UNITS
 from facskit.datasets.samples import Batch
 from facskit.errors import DatasetError
-from facskit.evaluation.expressions.predictions import (
-    ExpressionPredictions,
-    concat_expressions,
-    predict_expressions,
-)
-from facskit.evaluation.predicting import PredictionSource
+from facskit.evaluation.expressions.predictions import ExpressionPredictions
+from facskit.evaluation.predicted_faces import concat
+from facskit.evaluation.predicting import PredictionSource, predict_expressions
 from facskit.evaluation.protocols import Protocol
 from facskit.expressions import RAF_DB, ExpressionSet
 from tests.evaluation.builders_of_expressions import predictions
@@ -80,15 +77,15 @@ def test_impossible_values_are_named() -> None:
 def test_runs_are_joined_once_and_by_one_protocol() -> None:
     first = predictions(6, model={"recipe": "a"})
     other = predictions(6, seed=1, seeds=np.ones(6, np.int64), model={"recipe": "b"})
-    joined = concat_expressions([first, other])
+    joined = concat([first, other])
     assert joined.runs == [(1, 0), (1, 1)]
     assert joined.model == {"runs": [{"recipe": "a"}, {"recipe": "b"}]}
     with pytest.raises(DatasetError, match=r"0\.jpg appears twice in fold 1, seed 0; expected each image once per run"):
-        concat_expressions([first, first])
+        concat([first, first])
     with pytest.raises(DatasetError, match="can't join numbers of two protocols"):
-        concat_expressions([first, predictions(6, held_out="else")])
+        concat([first, predictions(6, held_out="else")])
     with pytest.raises(DatasetError, match="there are no predictions to join"):
-        concat_expressions([])
+        concat([])
 
 
 class _Sides(nn.Module):

@@ -6,9 +6,9 @@ import pytest
 from rich.console import Console
 
 from facskit.errors import DatasetError
-from facskit.evaluation.expressions.predictions import concat_expressions
-from facskit.evaluation.expressions.published import published_accuracies, published_caveats
-from facskit.evaluation.expressions.reports import build_expression_report, write_expression_report
+from facskit.evaluation.expressions.reports import build_expression_report
+from facskit.evaluation.predicted_faces import concat
+from facskit.evaluation.published import published_accuracies, published_caveats
 from facskit.expressions import RAF_DB
 from facskit.faces.images import read_image
 from tests.evaluation.builders_of_expressions import predictions
@@ -17,9 +17,8 @@ from tests.evaluation.builders_of_expressions import predictions
 def test_a_report_says_how_sure_and_how_made(tmp_path: Path) -> None:
     found = predictions(400, held_out="the corpus's own test part")
     report = build_expression_report(found, title="raf", dataset="raf-db")
-    paths = write_expression_report(report, tmp_path)
-    assert [path.name for path in paths] == ["results.md", "results.json", "confusion.png"]
-    text = paths[0].read_text()
+    report.write(tmp_path)
+    text = (tmp_path / "results.md").read_text()
     assert text == report.to_markdown()
     accuracy = f"{100 * report.scores.accuracy:.1f}"
     for part in (
@@ -33,24 +32,24 @@ def test_a_report_says_how_sure_and_how_made(tmp_path: Path) -> None:
         "predictions are of images without a known expression",
         "FMAE on RAF-DB is 93.45 % in version 2 of the paper, and 93.09 % in the figure of its earlier version.",
         "keeps the best epoch on the test images",
-        "| FMAE   | FG 2025   | 93.45 ",
+        "| FMAE   | FG 2025   |      93.45 |",
         "| happiness |",
         "![The same as shares of each row](confusion.png)",
     ):
         assert part in text, part
-    values = json.loads(paths[1].read_text())
+    values = json.loads((tmp_path / "results.json").read_text())
     assert values["accuracy"] == pytest.approx(report.scores.accuracy)
     assert values["expressions"] == list(RAF_DB)
     assert np.array_equal(values["confusion"], report.scores.confusion)
     assert values["protocol"]["stamp"] == found.stamp
     assert values["commonest_answer"]["mean_class_accuracy"] == pytest.approx(1 / 7)
-    assert min(read_image(paths[2]).shape[:2]) > 500
+    assert min(read_image(tmp_path / "confusion.png").shape[:2]) > 500
 
 
 def test_the_terminal_shows_the_same_numbers() -> None:
     report = build_expression_report(predictions(300), title="raf", dataset="raf-db")
     console = Console(width=140, record=True, file=open("/dev/null", "w"))  # noqa: PTH123, SIM115
-    console.print(report.to_table())
+    console.print(report.to_terminal())
     text = console.export_text()
     for number in (report.scores.accuracy, *report.scores.recall, report.scores.macro_f1):
         assert f"{100 * number:.1f}" in text
@@ -72,7 +71,7 @@ def test_seeds_and_folds_have_their_spread() -> None:
         for fold in (1, 2)
         for seed in (0, 1)
     ]
-    report = build_expression_report(concat_expressions(parts), title="all")
+    report = build_expression_report(concat(parts), title="all")
     assert set(report.by_seed) == {0, 1}
     assert set(report.by_fold) == {1, 2}
     spread = np.std([report.by_seed[seed].accuracy for seed in (0, 1)], ddof=1)
@@ -86,7 +85,7 @@ def test_seeds_and_folds_have_their_spread() -> None:
 def test_nothing_known_is_said_and_not_scored(tmp_path: Path) -> None:
     report = build_expression_report(predictions(5, labels=np.full(5, -1)), title="unknown")
     assert report.headline == "Accuracy is not defined: no image has a known expression."
-    write_expression_report(report, tmp_path)
+    report.write(tmp_path)
     assert json.loads((tmp_path / "results.json").read_text())["accuracy"] is None
     with pytest.raises(DatasetError, match="there are no predictions to score"):
         build_expression_report(predictions(0), title="nothing")
@@ -103,5 +102,5 @@ def test_published_numbers_are_those_of_the_table() -> None:
         ("LA-Net", 64.54),
     ]
     assert any("65.00 %" in sentence for sentence in published_caveats("affectnet-8"))
-    with pytest.raises(DatasetError, match="no published accuracies for 'ferplus'; expected one of raf-db, affect"):
+    with pytest.raises(DatasetError, match="no published accuracies for 'ferplus'; expected one of RAF-DB, Affect"):
         published_accuracies("ferplus")

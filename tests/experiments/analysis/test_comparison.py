@@ -7,9 +7,10 @@ import pytest
 
 from facskit.errors import DatasetError
 from facskit.evaluation.bootstrap import BootstrapConfig
-from facskit.evaluation.predictions import Predictions, concat
+from facskit.evaluation.predicted_faces import concat
+from facskit.evaluation.predictions import Predictions
 from facskit.evaluation.protocols import Protocol
-from facskit.experiments.analysis.comparison import compare_networks, write_comparison
+from facskit.experiments.analysis.comparison import compare_networks
 from facskit.experiments.analysis.trained_networks import TrainedNetwork
 from tests.evaluation.builders import make_predictions
 
@@ -74,7 +75,7 @@ def test_two_protocols_are_both_told() -> None:
 
 def test_files_hold_every_number(tmp_path: Path) -> None:
     report = compare_networks([_network("a", _seeds(1.0)), _network("b", _seeds(2.0))], CONFIG)
-    write_comparison(report, tmp_path)
+    report.write(tmp_path)
     plain = json.loads((tmp_path / "results.json").read_text())
     (difference,) = plain["differences"]
     assert difference["interval_excludes_zero"] is True

@@ -21,7 +21,7 @@ from facskit.datasets.samples import Batch
 from facskit.errors import DatasetError, FacskitError, RecipeError
 from facskit.evaluation.predictions import Predictions
 from facskit.experiments import network_run
-from facskit.experiments.analysis.networks_report import compare_networks
+from facskit.experiments.analysis.networks_report import score_networks
 from facskit.experiments.assemble import assemble_folds, assemble_manifest, assemble_model, assemble_objective
 from facskit.experiments.intervention import stages
 from facskit.experiments.intervention.stages import stage_recipe, stages_key
@@ -154,7 +154,7 @@ def test_the_weights_of_all_training_images_are_counted(recipe: Recipe, whole: P
 
 
 def test_the_networks_are_set_side_by_side(whole: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    networks = compare_networks(whole)
+    networks = score_networks(whole)
     assert [one.name for one in networks] == ["imbalanced", "balanced", "unbiased"]
     scores = Predictions.load(whole / "predictions.parquet").scores()
     assert networks[2].macro["f1"] == pytest.approx(scores.macro("f1").value)
@@ -250,7 +250,7 @@ def test_finished_stages_serve_other_gammas(recipe: Recipe, whole: Path, tmp_pat
     assert all(torch.equal(value, found.state_dict()[name]) for name, value in expected.state_dict().items())
     before = load_checkpoint(whole / "weights.safetensors")[0].state_dict()
     assert not all(torch.equal(value, before[name]) for name, value in expected.state_dict().items())
-    assert [one.name for one in compare_networks(tmp_path / "reused")] == ["imbalanced", "balanced", "unbiased"]
+    assert [one.name for one in score_networks(tmp_path / "reused")] == ["imbalanced", "balanced", "unbiased"]
 
 
 def test_missing_stages_are_trained_in_the_shared_folder(recipe: Recipe, tmp_path: Path) -> None:
@@ -304,7 +304,7 @@ def test_a_post_compensated_teacher_needs_one_stage(recipe: Recipe, tmp_path: Pa
     config = replace(CIU, balanced_teacher="post-compensated")
     train(replace(recipe, objective=config, training=TrainingConfig(epochs=1)), tmp_path / "run")
     assert [path.name for path in (tmp_path / "run" / "stages" / "fold-1-seed-0").iterdir()] == ["imbalanced"]
-    assert [one.name for one in compare_networks(tmp_path / "run")] == ["imbalanced", "unbiased"]
+    assert [one.name for one in score_networks(tmp_path / "run")] == ["imbalanced", "unbiased"]
     provenance = read_checkpoint_info(tmp_path / "run" / "weights.safetensors").provenance
     assert provenance["teachers"].keys() == {"imbalanced"}
 
@@ -329,7 +329,7 @@ def test_a_cross_validation_keeps_stages_beside_the_runs(recipe: Recipe, tmp_pat
     found = {path.parent.relative_to(out).as_posix() for path in out.rglob("weights.safetensors")}
     stages_there = {f"stages/fold-{fold}-seed-0/{name}" for fold in (1, 2) for name in ("imbalanced", "balanced")}
     assert found == stages_there | {"fold-1-seed-0", "fold-2-seed-0"}
-    networks = compare_networks(out)
+    networks = score_networks(out)
     assert [one.name for one in networks] == ["imbalanced", "balanced", "unbiased"]
     assert "## F1 %" in (out / "networks.md").read_text()
 

@@ -8,7 +8,6 @@ from facskit.datasets.corpora.decisions import Decisions
 from facskit.datasets.corpora.example_trees.expression_trees import (
     expression_of,
     write_expression_tree,
-    write_list_tree,
 )
 from facskit.datasets.corpora.raf_db import read_raf_db
 from facskit.datasets.manifest import Manifest
@@ -54,7 +53,5 @@ def test_refusals(tmp_path: Path) -> None:
     (tmp_path / "something.txt").write_text("x")
     with pytest.raises(DatasetError, match=r"found files there, expected an empty or missing folder"):
         write_expression_tree("raf-db", tmp_path)
-    with pytest.raises(DatasetError, match=r"found files there, expected an empty or missing folder"):
-        write_list_tree("jaa", tmp_path)
     with pytest.raises(DatasetError, match=r"raf-db has no form 'lists'; expected release or folders"):
         write_expression_tree("raf-db", tmp_path / "new", form="lists")

@@ -1,8 +1,6 @@
 """Contact sheets, to be judged by eye: pairs of pictures of one face without and with each action unit; expressions.
 
-```
-python -m facskit.synthesis.contact_sheet docs/contact_sheets
-```
+Run from the root of the project: `python tools/contact_sheets.py docs/contact_sheets`.
 """
 
 import sys
@@ -27,8 +25,6 @@ from facskit.synthesis.renderer import RenderedFace
 from facskit.synthesis.sampling import SampledAction
 from facskit.synthesis.scene import Scene, sample_scene
 from facskit.synthesis.studio import Studio, invent_person, noise_stream, stream
-
-__all__ = ["render_expressions", "render_sheets"]
 
 Picture = UInt8[np.ndarray, "height width 3"]
 
@@ -157,6 +153,6 @@ def _sheet(unit: ActionUnit, pairs: Sequence[Picture]) -> Picture:
 
 if __name__ == "__main__":
     if len(sys.argv) != 2:
-        sys.exit("usage: python -m facskit.synthesis.contact_sheet FOLDER")
+        sys.exit("usage: python tools/contact_sheets.py FOLDER")
     render_sheets(Path(sys.argv[1]))
     render_expressions(Path(sys.argv[1]))
