@@ -6,8 +6,10 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 DEV    := $(VENV)/.ready-dev
+DOCS   := $(VENV)/.ready-docs
+PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable
 
-.PHONY: help demo test test-all check format ci clean
+.PHONY: help demo synthesis test test-all check docs format ci clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -16,16 +18,24 @@ $(READY): pyproject.toml
 	@echo "Setting up $(VENV) (a minute or two, once) ..."
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "facskit needs Python 3.11 or newer; $(PYTHON) is older. Try: make PYTHON=python3.11"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@$(PIP) .
 	@touch $(READY)
 
 $(DEV): $(READY)
 	@echo "Adding what tests and checks need (half a minute, once) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@$(PIP) '.[dev]'
 	@touch $(DEV)
 
 demo: $(READY)  ## recognise photographs, train and evaluate a small model (under 8 minutes)
 	@$(BIN)/facskit demo --out demo
+	@echo "The command is $(BIN)/facskit here; after 'source $(BIN)/activate' it's facskit alone, as in the docs."
+
+synthesis: $(READY)  ## add what renders faces (VTK) to .venv
+	@$(PIP) '.[synthesis]'
+
+$(DOCS): $(READY)
+	@$(PIP) '.[docs]'
+	@touch $(DOCS)
 
 test: $(DEV)  ## run the tests
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
@@ -39,11 +49,14 @@ check: $(DEV)  ## formatting, lint, types, direction of imports
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
+docs: $(DOCS)  ## the docs as a site with a reference of the code: build/site/index.html
+	@$(BIN)/python tools/build_docs.py
+
 format: $(DEV)  ## format the code and fix what can be fixed
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-ci: check test  ## what CI runs
+ci: check docs test  ## what CI runs
 
 clean:  ## remove what can be made again
 	@rm -rf $(VENV) demo runs build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

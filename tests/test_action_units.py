@@ -25,7 +25,7 @@ def test_every_common_spelling_is_understood(text: str | int) -> None:
 
 @pytest.mark.parametrize("text", ["AU3", "", "smile", "AU", "-1", "AU012x", 99])
 def test_an_unknown_unit_is_named_in_the_error(text: str | int) -> None:
-    with pytest.raises(ValueError, match=f"{str(text)!r} is not a known action unit; expected AU followed by"):
+    with pytest.raises(ValueError, match=f"{str(text)!r}.*action unit"):
         parse_action_unit(text)
 
 
@@ -55,13 +55,13 @@ def test_sets_are_read_by_name_and_by_list() -> None:
 
 
 def test_a_set_refuses_repeats_and_nothing() -> None:
-    with pytest.raises(ValueError, match="names each unit once, got AU12 more than once"):
+    with pytest.raises(ValueError, match="AU12 more than once"):
         ActionUnitSet.parse("12 AU12")
-    with pytest.raises(ValueError, match=r"at least one action unit, got none \(NO_ACTION_UNITS has none\)"):
+    with pytest.raises(ValueError, match="NO_ACTION_UNITS"):
         ActionUnitSet.parse("")
-    with pytest.raises(ValueError, match="at least one action unit"):
+    with pytest.raises(ValueError, match="at least one"):
         ActionUnitSet.parse([])
-    with pytest.raises(ValueError, match="at least one action unit"):
+    with pytest.raises(ValueError, match="at least one"):
         ActionUnitSet(())
 
 
@@ -79,5 +79,5 @@ def test_columns_are_found_by_any_spelling() -> None:
     assert 26 in DISFA_8
     assert "AU10" not in DISFA_8
     assert "nonsense" not in DISFA_8
-    with pytest.raises(ValueError, match="AU10 is not in this action unit set; it has AU01,AU02"):
+    with pytest.raises(ValueError, match="AU10 .*AU01,AU02"):
         DISFA_8.index(10)

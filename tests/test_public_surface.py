@@ -1,4 +1,4 @@
-"""What `import facskit` gives, and how little it costs."""
+"""The names that `import facskit` gives, and what it leaves alone; benchmarks/import_time.py measures its time."""
 
 import subprocess
 import sys
@@ -11,11 +11,10 @@ def test_the_public_names_are_a_sorted_list_and_all_exist() -> None:
     assert all(getattr(facskit, name) is not None for name in facskit.__all__)
 
 
-def test_importing_is_quick_and_leaves_heavy_libraries_alone() -> None:
+def test_importing_leaves_heavy_libraries_alone() -> None:
     script = (
-        "import sys, time; start = time.perf_counter(); import facskit; seconds = time.perf_counter() - start\n"
+        "import sys, facskit\n"
         "heavy = sorted({'torch', 'cv2', 'polars', 'onnxruntime', 'av', 'PIL'} & set(sys.modules))\n"
         "assert not heavy, f'imported {heavy}'\n"
-        "assert seconds < 1.0, f'took {seconds:.2f} s'\n"
     )
     subprocess.run([sys.executable, "-c", script], check=True)

@@ -34,7 +34,7 @@ try:
 except ImportError as error:
     raise FacskitError(
         "rendering faces needs VTK, which is not installed; run: pip install 'facskit[synthesis]', "
-        "or in a clone: pip install '.[synthesis]'"
+        "or in a clone: make synthesis"
     ) from error
 
 __all__ = ["Stage", "Surface", "vertex_normals"]
