@@ -150,7 +150,7 @@ def render_subject(config: SynthesisConfig, out: Path, subject: int, studio: "St
     folder = out / "images" / name
     for left_behind in folder.glob(PART_PATTERN):
         left_behind.unlink()
-    person = invent_person(config.seed, subject, config.profile, studio.head.num_modes)
+    person = invent_person(config.seed, subject, config.profile, studio.head)
     studio.seat(person.looks, person.identity)
     rows = []
     for frame in range(config.frames):

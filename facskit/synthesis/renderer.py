@@ -8,9 +8,9 @@ from jaxtyping import Float32, UInt8
 
 from facskit.synthesis.atlas import UVAtlas
 from facskit.synthesis.camera import FACE_HEIGHT, View, head_matrix, head_rotation, openface_pose
-from facskit.synthesis.eyes import EYE_TEXTURE_DEGREES, axis_degrees, find_eyeballs
+from facskit.synthesis.eyes import EYE_TEXTURE_DEGREES, axis_degrees, find_eyeballs, paint_eyeball
 from facskit.synthesis.head import MorphableHead
-from facskit.synthesis.looks import Looks, paint_eyeball
+from facskit.synthesis.looks import Looks
 from facskit.synthesis.scene import Scene
 from facskit.synthesis.solids import SolidMesh
 from facskit.synthesis.surfaces import Stage, Surface, faces_of

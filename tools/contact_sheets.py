@@ -1,7 +1,7 @@
 """Contact sheets, to be judged by eye: pairs of pictures of one face without and with each action unit; expressions.
 
 ```
-python -m facskit.synthesis.contact_sheet docs/contact_sheets
+python tools/contact_sheets.py docs/contact_sheets
 ```
 """
 
@@ -82,7 +82,7 @@ def render_expressions(folder: Path) -> Path:
     studio = Studio(load_head(), size=2 * PORTRAIT)
     rows = []
     for number in track(range(POSERS), description="expressions", console=Console(stderr=True)):
-        person = invent_person(SEED, number, "expressions", studio.head.num_modes)
+        person = invent_person(SEED, number, "expressions", studio.head)
         studio.seat(person.looks, person.identity)
         scene = _calm(sample_scene(stream(SEED, number, _CAMERA)))
         drawn: dict[str | None, SampledAction] = {}
@@ -107,7 +107,7 @@ def render_expressions(folder: Path) -> Path:
 
 def _portraits(studio: Studio, number: int) -> list[Picture]:
     """Return a person's crops: without any unit, then with each one."""
-    person = invent_person(SEED, number, "balanced", studio.head.num_modes)
+    person = invent_person(SEED, number, "balanced", studio.head)
     studio.seat(person.looks, person.identity)
     scene = _calm(sample_scene(stream(SEED, number, _CAMERA)))
     pictures = (studio.photograph(action, scene, noise_stream(SEED, number, 0)) for action in _actions(scene))
@@ -157,6 +157,6 @@ def _sheet(unit: ActionUnit, pairs: Sequence[Picture]) -> Picture:
 
 if __name__ == "__main__":
     if len(sys.argv) != 2:
-        sys.exit("usage: python -m facskit.synthesis.contact_sheet FOLDER")
+        sys.exit("usage: python tools/contact_sheets.py FOLDER")
     render_sheets(Path(sys.argv[1]))
     render_expressions(Path(sys.argv[1]))
