@@ -57,10 +57,14 @@ SPREAD = 0.2
 """Weight of a target at one standard deviation: 0.2 looks human, 0.3 is caricature."""
 CALMER = {
     0.5: ("head", "mouth-trans", "nose-trans", "l-eye-trans"),
-    0.3: ("mouth-angles", "l-eye-height", "eyebrows-trans"),
+    0.3: ("mouth-angles", "l-eye-height", "eyebrows-trans", "chin-cleft"),
     0.15: ("eyebrows-angle",),
 }
 """Factor on `SPREAD` for targets that distort the whole face or, at rest, imitate an action unit."""
+RELAXED = {"eyebrows/eyebrows-trans-up": 0.35, "mouth/mouth-angles-up": 0.15}
+"""Weights in everybody's head: as sculpted, low brows and drooping corners of the mouth make people look angry."""
+TEETH_SHIFT = {"helper-upper-teeth": (0.0, -0.03, 0.02), "helper-lower-teeth": (0.0, 0.0, 0.02)}
+"""Decimetres; as placed, the coarse teeth lie so far back that smiles don't show them."""
 
 CENTIMETRES = 11.1
 """Per unit of hm08 (a decimetre), and 11 % more: so large that the average face has the size of the painter's."""
@@ -302,6 +306,9 @@ def build(wheel: Wheel) -> MorphableHead:
     units = unit_shapes(wheel, mesh.vertices[:, 0])
     identity = np.stack(list(people.values()))
     mean = mesh.vertices + np.einsum("m,mpc->pc", np.array(list(average.values()), np.float32), identity)
+    mean += sum(weight * wheel.offsets(TARGETS + name) for name, weight in RELAXED.items())
+    for group, shift in TEETH_SHIFT.items():
+        mean[np.unique(mesh.triangles[mesh.groups == group])] += np.array(shift, np.float32)
     parts, corner = skin_parts(mesh)
     island = np.unique(mesh.triangles[parts["head"]])
     chart, landmarks = chart_positions(wheel, island, corner)

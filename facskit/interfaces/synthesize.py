@@ -23,7 +23,7 @@ Examples:
   facskit synthesize balanced/ --profile balanced --workers 2
   facskit synthesize expressions/ --profile expressions
   facskit synthesize shortcut/ --profile disfa-people --background person
-  facskit synthesize faces/ --head ICT-FaceKit/
+  facskit synthesize faces/ --head packaged --head ICT-FaceKit/
 """
 
 
@@ -45,7 +45,7 @@ def _run(  # noqa: PLR0913 (one parameter per option on the command line)
     profile: Profile = SynthesisConfig.profile,
     background: Background = SynthesisConfig.background,
     size: int = SynthesisConfig.size,
-    head: Path | None = SynthesisConfig.head,
+    head: tyro.conf.UseAppendAction[tuple[str, ...]] = (),
     workers: int = SynthesisConfig.workers,
 ) -> int:
     """Render a corpus.
@@ -59,7 +59,8 @@ def _run(  # noqa: PLR0913 (one parameter per option on the command line)
             them.
         background: Behind the head something else on each picture, or the same on all pictures of a person.
         size: Height and width of the pictures in pixels.
-        head: A head asset (.npz) or a clone of ICT-FaceKit; the packaged head by default.
+        head: Whose shape people get: packaged, a head asset (.npz) or a clone of ICT-FaceKit; the packaged head by
+            default. Given several times, people get the heads in turn.
         workers: Processes; 0 for one per processor core.
     """
     try:
@@ -70,7 +71,7 @@ def _run(  # noqa: PLR0913 (one parameter per option on the command line)
             profile=profile,
             background=background,
             size=size,
-            head=head,
+            head=head or SynthesisConfig.head,
             workers=workers,
         )
     except ValueError as error:

@@ -57,7 +57,7 @@ MAKEHUMAN = ShapeTable(
         4: {"browDown": 1.0, "browSqueeze": 0.8},
         5: {"eyeWide": 1.0},
         6: {"cheekSquint": 1.0, "eyeSquint": 0.15, "cheekLift": 0.5},
-        7: {"eyeSquint": 1.2, "lowerLidLift": 0.8},
+        7: {"eyeSquint": 1.0, "lowerLidLift": 0.25},
         9: {"noseSneer": 1.5, "noseWrinkle": 0.6, "browDown": 0.3, "mouthUpperUp": 0.15, "cheekSquint": 0.2},
         10: {"mouthUpperUp": 1.0},
         12: {"mouthSmile": 0.6, "cheekSquint": 0.15},

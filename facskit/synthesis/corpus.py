@@ -22,8 +22,8 @@ from facskit.errors import DatasetError
 from facskit.faces.images import encode_jpeg
 from facskit.files import PART_PATTERN, atomic_path, is_vacant, write_text
 from facskit.processes import counting_bar, single_threaded_children, start_worker
-from facskit.synthesis.head import HEAD_LICENCE, MorphableHead, load_head, save_head
-from facskit.synthesis.head_import import find_head
+from facskit.synthesis.head import HEAD_LICENCES, MorphableHead, load_head, save_head
+from facskit.synthesis.head_import import PACKAGED, find_head
 from facskit.synthesis.sampling import Profile, SampledAction
 from facskit.version import __version__
 
@@ -62,8 +62,9 @@ class SynthesisConfig:
     recordings made in one sitting."""
     size: int = 256
     """Height and width of the pictures in pixels."""
-    head: Path | None = None
-    """A head asset (.npz) or a clone of ICT-FaceKit; the packaged head by default."""
+    head: tuple[str, ...] = (PACKAGED,)
+    """Whose shape people get: `packaged`, a head asset (.npz) or a clone of ICT-FaceKit; of several heads, people get
+    them in turn."""
     workers: int = 0
     """Processes; 0 for one per processor core."""
 
@@ -76,6 +77,8 @@ class SynthesisConfig:
             raise ValueError(f"profile is {self.profile!r}; expected one of {', '.join(get_args(Profile))}")
         if self.background not in get_args(Background):
             raise ValueError(f"background is {self.background!r}; expected one of {', '.join(get_args(Background))}")
+        if not self.head:
+            raise ValueError("head names no head; expected at least one")
 
 
 def synthesize(config: SynthesisConfig, out: Path) -> Path:
@@ -95,29 +98,34 @@ def synthesize(config: SynthesisConfig, out: Path) -> Path:
 
     manifest = out / MANIFEST
     # Before anything is written: a head that can't be read must not leave a folder that refuses the next one.
-    head = None if config.head is None or manifest.is_file() else find_head(config.head)
-    _claim(config, out)
+    heads = [] if manifest.is_file() else [find_head(source) for source in config.head]
+    _claim(config, out, heads)
     if manifest.is_file():
         return manifest
     parts = out / _PARTS
     parts.mkdir(exist_ok=True)
-    asset = _head_file(head, config.head, parts)
+    assets = [_head_file(head, source, parts, number) for number, (head, source) in enumerate(zip(heads, config.head))]
     todo = [subject for subject in range(config.subjects) if not _part_file(parts, subject, config).is_file()]
-    _render_all(config, out, asset, todo)
+    _render_all(config, out, assets, todo)
     tables = [pl.read_parquet(_part_file(parts, subject, config)) for subject in range(config.subjects)]
     _write_parquet(pl.concat(tables), manifest)
     shutil.rmtree(parts)
     return manifest
 
 
-def person_name(seed: int, subject: int) -> str:
-    """Return the name of an invented person, such as `R2026-00001`: two corpora share it where they share the person.
+def person_name(seed: int, subject: int, head: str) -> str:
+    """Return the name of an invented person: two corpora share it where they share the person.
 
     Args:
         seed: Seed of the corpus.
         subject: Number from 0.
+        head: Name of the head.
+
+    Returns:
+        `R2026-00001` on the first head that facskit had, `R2026-00001-makehuman` on others.
     """
-    return f"R{seed}-{subject + 1:05d}"
+    name = f"R{seed}-{subject + 1:05d}"
+    return name if head == MorphableHead.name else f"{name}-{head}"
 
 
 def subject_name(subject: int, subjects: int) -> str:
@@ -164,9 +172,10 @@ def render_subject(config: SynthesisConfig, out: Path, subject: int, studio: "St
             part.write_bytes(encode_jpeg(face.image, _JPEG_QUALITY))
         row: dict[str, str | int | float] = {
             columns.IMAGE: path.relative_to(out).as_posix(),
-            columns.SUBJECT: person_name(config.seed, subject),
+            columns.SUBJECT: person_name(config.seed, subject, studio.head.name),
             columns.RECORDING: name,
             columns.FRAME: frame,
+            columns.HEAD: studio.head.name,
             columns.SKIN_TONE: person.looks.skin_tone,
         }
         row |= label_cells(sampled)
@@ -191,13 +200,13 @@ def label_cells(sampled: SampledAction) -> dict[str, int | float]:
     return cells
 
 
-def _render_all(config: SynthesisConfig, out: Path, head: Path | None, todo: list[int]) -> None:
+def _render_all(config: SynthesisConfig, out: Path, heads: list[Path | None], todo: list[int]) -> None:
     workers = min(config.workers or os.cpu_count() or 1, max(1, len(todo)))
     with counting_bar() as progress, single_threaded_children():
         done = (config.subjects - len(todo)) * config.frames
         task = progress.add_task("rendering faces", total=config.subjects * config.frames, completed=done)
         pool = ProcessPoolExecutor(
-            workers, multiprocessing.get_context("spawn"), initializer=_start_worker, initargs=(head, config.size)
+            workers, multiprocessing.get_context("spawn"), initializer=_start_worker, initargs=(heads, config.size)
         )
         try:
             futures: list[Future[int]] = [pool.submit(_work, config, out, subject) for subject in todo]
@@ -211,24 +220,24 @@ def _render_all(config: SynthesisConfig, out: Path, head: Path | None, todo: lis
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-_worker_studio: Any = None
+_worker_studios: Any = None
 
 
-def _start_worker(head: Path | None, size: int) -> None:
-    global _worker_studio  # noqa: PLW0603 (a process keeps its window from subject to subject)
+def _start_worker(heads: list[Path | None], size: int) -> None:
+    global _worker_studios  # noqa: PLW0603 (a process keeps its windows from subject to subject)
     from facskit.synthesis.studio import Studio  # noqa: PLC0415 (needs VTK)
 
     start_worker()
-    _worker_studio = Studio(load_head(head), size)
+    _worker_studios = [Studio(load_head(head), size) for head in heads]
 
 
 def _work(config: SynthesisConfig, out: Path, subject: int) -> int:
-    return render_subject(config, out, subject, _worker_studio)
+    return render_subject(config, out, subject, _worker_studios[subject % len(_worker_studios)])
 
 
-def _claim(config: SynthesisConfig, out: Path) -> None:
+def _claim(config: SynthesisConfig, out: Path, heads: list[MorphableHead]) -> None:
     """Write `dataset.json`, or check that the folder's one says the same."""
-    description = _describe(config)
+    description = _describe(config, heads)
     path = out / DESCRIPTION
     if not path.is_file():
         if not is_vacant(out):
@@ -248,8 +257,8 @@ def _claim(config: SynthesisConfig, out: Path) -> None:
             )
 
 
-def _describe(config: SynthesisConfig) -> dict[str, Any]:
-    settings = asdict(config) | {"head": None if config.head is None else str(config.head)}
+def _describe(config: SynthesisConfig, heads: list[MorphableHead]) -> dict[str, Any]:
+    settings = asdict(config) | {"head": list(config.head)}
     del settings["workers"]
     return {
         "kind": "faces rendered by facskit",
@@ -257,16 +266,19 @@ def _describe(config: SynthesisConfig) -> dict[str, Any]:
         "config": settings,
         "action_units": list(RENDERED.codes),
         "occurrence": "1 where the FACS level is 2 (B) or more",
-        "licence": HEAD_LICENCE,
+        "licence": " ".join(dict.fromkeys(HEAD_LICENCES[head.name] for head in heads)),
     }
 
 
-def _head_file(head: MorphableHead | None, source: Path | None, parts: Path) -> Path | None:
-    """Return an asset that workers can load quickly; a folder of meshes is imported once."""
-    if head is None or source is None or not source.is_dir():
-        return source
-    save_head(head, parts / "head.npz")
-    return parts / "head.npz"
+def _head_file(head: MorphableHead, source: str, parts: Path, number: int) -> Path | None:
+    """Return an asset that workers can load quickly, None for the packaged one; a folder of meshes is imported once."""
+    if source == PACKAGED:
+        return None
+    if not Path(source).is_dir():
+        return Path(source)
+    asset = parts / f"head-{number}.npz"
+    save_head(head, asset)
+    return asset
 
 
 def _part_file(parts: Path, subject: int, config: SynthesisConfig) -> Path:

@@ -3,8 +3,9 @@
 Coordinates are centimetres, right-handed: x to the subject's left (right in the picture), y up, z towards the camera.
 Shape names end in `_L` or `_R` for the subject's left or right.
 
-The packaged asset is a compact form of ICT-FaceKit's light face model (MIT licence, (c) 2020 USC Institute for Creative
-Technologies); `facskit.synthesis.head_import` builds the same thing from a clone of the public repository.
+The packaged head is made of MakeHuman's base mesh, shape targets and face units (CC0) by `tools/package_head.py`;
+`facskit.synthesis.head_import` builds another from a clone of ICT-FaceKit. Texture tile 0 of every head is the chart that
+`facskit.synthesis.skin` paints on, in the layout of ICT-FaceKit's face.
 """
 
 import zipfile
@@ -20,14 +21,17 @@ from jaxtyping import Float, Float32, Int8, Int16, Int32
 from facskit.errors import DatasetError
 from facskit.files import atomic_path
 
-__all__ = ["HEAD_LICENCE", "IdentityTargets", "MorphableHead", "load_head", "save_head"]
+__all__ = ["HEAD_LICENCES", "IdentityTargets", "MorphableHead", "load_head", "save_head"]
 
-PACKAGED_HEAD = Path(__file__).parent.parent / "assets" / "head" / "ict_facekit_light.npz"
-HEAD_LICENCE = (
-    "The head's geometry derives from ICT-FaceKit's light face model, MIT licence, "
-    "copyright (c) 2020 USC Institute for Creative Technologies."
-)
-"""The notice that goes wherever the head or a picture set made with it goes."""
+PACKAGED_HEAD = Path(__file__).parent.parent / "assets" / "head" / "makehuman.npz"
+HEAD_LICENCES: Mapping[str, str] = {
+    "makehuman": "The head's geometry is MakeHuman's (base mesh, targets and face units), CC0 1.0.",
+    "ict-facekit": (
+        "The head's geometry derives from ICT-FaceKit's light face model, MIT licence, "
+        "copyright (c) 2020 USC Institute for Creative Technologies."
+    ),
+}
+"""By the head's name, the notice that goes wherever the head or a picture set made with it goes."""
 
 _ARRAYS = (
     "vertices",
