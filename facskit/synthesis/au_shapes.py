@@ -63,7 +63,7 @@ MAKEHUMAN = ShapeTable(
         12: {"mouthSmile": 0.6, "cheekSquint": 0.15},
         14: {"dimpleDent": 1.2},
         15: {"mouthFrown": 1.2},
-        17: {"chinBoss": 1.0, "mouthFrown": 0.15},
+        17: {"chinBoss": 0.7, "mouthFrown": 0.15},
         20: {"mouthStretch": 0.9, "cornerStretch": 0.5},
         23: {"lipNarrow": 0.9},
         24: {"lipPressBulge": 1.0, "lipNarrow": 0.3},
@@ -71,7 +71,7 @@ MAKEHUMAN = ShapeTable(
         43: {"eyeBlink": 1.0},
     },
     central={
-        17: {"mouthShrugLower": 1.2, "mouthShrugUpper": 0.7},
+        17: {"mouthShrugLower": 0.85, "mouthShrugUpper": 0.6},
         23: {"mouthRollUpper": 0.5, "mouthRollLower": 0.5, "mouthPucker": 0.2},
         24: {"mouthRollUpper": 0.35, "mouthRollLower": 0.35, "mouthShrugLower": 0.5, "mouthShrugUpper": 0.3},
         25: {"jawOpen": 0.05},

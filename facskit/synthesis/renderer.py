@@ -21,6 +21,9 @@ EYE_TEXELS = 128
 """Height and width of an eye's texture."""
 SKIN_PARTS = ("face", "head_neck", "mouth_socket", "eye_socket_left", "eye_socket_right")
 
+MOUTH_PARTS = ("gums_tongue", "gums", "tongue", "teeth")
+"""What shows between parted lips; each head has some of them."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class RenderedFace:
@@ -55,7 +58,7 @@ class Renderer:
             start, _ = head.parts[eyeball.part]
             triangles = head.triangles[faces_of(head, [eyeball.part])] - start
             self._eyes.append(Surface(triangles, (triangles, eyeball.texture_coordinates)))
-        self._mouth = Surface(head.triangles[faces_of(head, ["gums_tongue", "teeth"])])
+        self._mouth = Surface(head.triangles[faces_of(head, MOUTH_PARTS)])
         self._lashes = Surface(head.triangles[faces_of(head, ["eyelash_left", "eyelash_right"])])
         self._lashes.actor.ForceTranslucentOn()
         self._solids: list[Surface] = []
