@@ -8,6 +8,7 @@ from facskit.action_units import ActionUnit
 __all__ = [
     "EXPRESSION",
     "FRAME",
+    "HEAD",
     "IMAGE",
     "IMAGE_BYTES",
     "LANDMARKS_X",
@@ -36,6 +37,8 @@ EXPRESSION = "expression"
 """Name of the facial expression as `facskit.expressions` spells it, or empty for unknown."""
 SPLIT = "split"
 """Which part of a corpus's own division the image is in: `train`, `validation` or `test`."""
+HEAD = "head"
+"""Which morphable head a rendered face has, such as `makehuman`."""
 SKIN_TONE = "skin_tone"
 """Skin tone group, 1 (lightest) to 10 (darkest)."""
 LANDMARKS_X = tuple(f"x_{point}" for point in range(68))

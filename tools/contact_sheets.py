@@ -1,6 +1,8 @@
 """Contact sheets, to be judged by eye: pairs of pictures of one face without and with each action unit; expressions.
 
-Run from the root of the project: `python tools/contact_sheets.py docs/contact_sheets`.
+```
+python tools/contact_sheets.py docs/contact_sheets
+```
 """
 
 import sys
@@ -78,7 +80,7 @@ def render_expressions(folder: Path) -> Path:
     studio = Studio(load_head(), size=2 * PORTRAIT)
     rows = []
     for number in track(range(POSERS), description="expressions", console=Console(stderr=True)):
-        person = invent_person(SEED, number, "expressions", studio.head.num_modes)
+        person = invent_person(SEED, number, "expressions", studio.head)
         studio.seat(person.looks, person.identity)
         scene = _calm(sample_scene(stream(SEED, number, _CAMERA)))
         drawn: dict[str | None, SampledAction] = {}
@@ -103,7 +105,7 @@ def render_expressions(folder: Path) -> Path:
 
 def _portraits(studio: Studio, number: int) -> list[Picture]:
     """Return a person's crops: without any unit, then with each one."""
-    person = invent_person(SEED, number, "balanced", studio.head.num_modes)
+    person = invent_person(SEED, number, "balanced", studio.head)
     studio.seat(person.looks, person.identity)
     scene = _calm(sample_scene(stream(SEED, number, _CAMERA)))
     pictures = (studio.photograph(action, scene, noise_stream(SEED, number, 0)) for action in _actions(scene))

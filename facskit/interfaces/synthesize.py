@@ -23,7 +23,7 @@ Examples:
   facskit synthesize balanced/ --profile balanced --workers 2
   facskit synthesize expressions/ --profile expressions
   facskit synthesize shortcut/ --profile disfa-people --background person
-  facskit synthesize faces/ --head ICT-FaceKit/
+  facskit synthesize faces/ --head packaged --head ICT-FaceKit/
 """
 
 
@@ -40,7 +40,13 @@ class SynthesizeCommand:
 def main(words: Sequence[str]) -> int:
     """Parse the words after `facskit synthesize` and render; return the exit code."""
     try:
-        command = tyro.cli(SynthesizeCommand, prog="facskit synthesize", description=_DESCRIPTION, args=list(words))
+        command = tyro.cli(
+            SynthesizeCommand,
+            prog="facskit synthesize",
+            description=_DESCRIPTION,
+            args=list(words),
+            config=(tyro.conf.UseAppendAction,),
+        )
     except ValueError as error:
         raise RecipeError(f"on the command line: {error}") from error
     manifest, config = synthesize(command.config, command.out), command.config

@@ -17,8 +17,8 @@ from facskit.claimed_folder import PARTS, DatasetFolder
 from facskit.faces.images import encode_jpeg
 from facskit.files import atomic_path
 from facskit.processes import counting_bar, run_in_processes
-from facskit.synthesis.head import HEAD_LICENCE, load_head, save_head
-from facskit.synthesis.head_import import find_head
+from facskit.synthesis.head import HEAD_LICENCES, MorphableHead, load_head, save_head
+from facskit.synthesis.head_import import PACKAGED, find_head
 from facskit.synthesis.sampling import Profile, SampledAction
 from facskit.version import __version__
 
@@ -54,8 +54,9 @@ class SynthesisConfig:
     recordings made in one sitting."""
     size: int = 256
     """Height and width of the pictures in pixels."""
-    head: Path | None = None
-    """A head asset (.npz) or a clone of ICT-FaceKit; the packaged head by default."""
+    head: tuple[str, ...] = ()
+    """Whose shape people get: `packaged`, a head asset (.npz) or a clone of ICT-FaceKit; the packaged head by default.
+    Given several times, people get the heads in turn."""
     workers: int = 0
     """Processes; 0 for one per processor core."""
 
@@ -87,32 +88,36 @@ def synthesize(config: SynthesisConfig, out: Path) -> Path:
 
     manifest = out / MANIFEST
     # Before anything is written: a head that can't be read must not leave a folder that refuses the next one.
-    head = None if config.head is None or manifest.is_file() else find_head(config.head)
-    home = _home(config, out)
+    sources = config.head or (PACKAGED,)
+    heads = [] if manifest.is_file() else [find_head(source) for source in sources]
+    home = _home(config, out, heads)
     home.claim()
     if home.is_finished:
         return manifest
     with home.held():
         if not manifest.is_file():
-            asset = config.head
-            if head is not None and asset is not None and asset.is_dir():
-                # A folder of meshes is imported once; workers load the result quickly.
-                asset = home.parts / "head.npz"
-                save_head(head, asset)
-            _render_all(config, out, asset)
+            assets = []
+            for number, (head, source) in enumerate(zip(heads, sources, strict=True)):
+                assets.append(_head_file(head, source, home.parts / f"head-{number}.npz"))
+            _render_all(config, out, assets)
             parts = [_part_file(out, subject, config) for subject in range(config.subjects)]
             _write_parquet(pl.concat([pl.read_parquet(part) for part in parts]), manifest)
     return manifest
 
 
-def person_name(seed: int, subject: int) -> str:
-    """Return the name of an invented person, such as `R2026-00001`: two corpora share it where they share the person.
+def person_name(seed: int, subject: int, head: str) -> str:
+    """Return the name of an invented person: two corpora share it where they share the person.
 
     Args:
         seed: Seed of the corpus.
         subject: Number from 0.
+        head: Name of the head.
+
+    Returns:
+        `R2026-00001` on the first head that facskit had, `R2026-00001-makehuman` on others.
     """
-    return f"R{seed}-{subject + 1:05d}"
+    name = f"R{seed}-{subject + 1:05d}"
+    return name if head == MorphableHead.name else f"{name}-{head}"
 
 
 def subject_name(subject: int, subjects: int) -> str:
@@ -143,7 +148,7 @@ def render_subject(config: SynthesisConfig, out: Path, subject: int, studio: "St
 
     name = subject_name(subject, config.subjects)
     folder = out / "images" / name
-    person = invent_person(config.seed, subject, config.profile, studio.head.num_modes)
+    person = invent_person(config.seed, subject, config.profile, studio.head)
     studio.seat(person.looks, person.identity)
     rows = []
     for frame in range(config.frames):
@@ -157,9 +162,10 @@ def render_subject(config: SynthesisConfig, out: Path, subject: int, studio: "St
             part.write_bytes(encode_jpeg(face.image, _JPEG_QUALITY))
         row: dict[str, str | int | float] = {
             columns.IMAGE: path.relative_to(out).as_posix(),
-            columns.SUBJECT: person_name(config.seed, subject),
+            columns.SUBJECT: person_name(config.seed, subject, studio.head.name),
             columns.RECORDING: name,
             columns.FRAME: frame,
+            columns.HEAD: studio.head.name,
             columns.SKIN_TONE: person.looks.skin_tone,
         }
         row |= label_cells(sampled)
@@ -184,9 +190,9 @@ def label_cells(sampled: SampledAction) -> dict[str, int | float]:
     return cells
 
 
-def _render_all(config: SynthesisConfig, out: Path, head: Path | None) -> None:
+def _render_all(config: SynthesisConfig, out: Path, heads: list[Path | None]) -> None:
     todo = [subject for subject in range(config.subjects) if not _part_file(out, subject, config).is_file()]
-    work, prepare = partial(_work, config, out), partial(_open_studio, head, config.size)
+    work, prepare = partial(_work, config, out), partial(_open_studios, heads, config.size)
     with counting_bar() as progress:
         done = (config.subjects - len(todo)) * config.frames
         task = progress.add_task("rendering faces", total=config.subjects * config.frames, completed=done)
@@ -194,22 +200,22 @@ def _render_all(config: SynthesisConfig, out: Path, head: Path | None) -> None:
             progress.advance(task, count)
 
 
-_worker_studio: Any = None
+_worker_studios: Any = None
 
 
-def _open_studio(head: Path | None, size: int) -> None:
-    global _worker_studio  # noqa: PLW0603 (a process keeps its window from subject to subject)
+def _open_studios(heads: list[Path | None], size: int) -> None:
+    global _worker_studios  # noqa: PLW0603 (a process keeps its windows from subject to subject)
     from facskit.synthesis.studio import Studio  # noqa: PLC0415 (needs VTK)
 
-    _worker_studio = Studio(load_head(head), size)
+    _worker_studios = [Studio(load_head(head), size) for head in heads]
 
 
 def _work(config: SynthesisConfig, out: Path, subject: int) -> int:
-    return render_subject(config, out, subject, _worker_studio)
+    return render_subject(config, out, subject, _worker_studios[subject % len(_worker_studios)])
 
 
-def _home(config: SynthesisConfig, out: Path) -> DatasetFolder:
-    settings = asdict(config) | {"head": None if config.head is None else str(config.head)}
+def _home(config: SynthesisConfig, out: Path, heads: list[MorphableHead]) -> DatasetFolder:
+    settings = asdict(config) | {"head": list(config.head or (PACKAGED,))}
     del settings["workers"]
     description = {
         "kind": "faces rendered by facskit",
@@ -217,10 +223,20 @@ def _home(config: SynthesisConfig, out: Path) -> DatasetFolder:
         "config": settings,
         "action_units": list(RENDERED.codes),
         "occurrence": "1 where the FACS level is 2 (B) or more",
-        "licence": HEAD_LICENCE,
+        "licence": " ".join(dict.fromkeys(HEAD_LICENCES[head.name] for head in heads)),
     }
     # Descriptions written before there was a choice of background don't name it.
     return DatasetFolder(path=out, result=MANIFEST, description=description, earlier={"background": "picture"})
+
+
+def _head_file(head: MorphableHead, source: str, imported: Path) -> Path | None:
+    """Return an asset that workers can load quickly, None for the packaged one; a folder of meshes is imported once."""
+    if source == PACKAGED:
+        return None
+    if not Path(source).is_dir():
+        return Path(source)
+    save_head(head, imported)
+    return imported
 
 
 def _part_file(out: Path, subject: int, config: SynthesisConfig) -> Path:

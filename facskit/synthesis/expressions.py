@@ -1,9 +1,10 @@
-"""Action units to shapes: which shapes of the head, how strongly, make each action unit visible.
+"""The animator: moves a person's head by action units, keeps lips shut that are closed, and lets lids follow the eyes.
 
 Intensities run from 0 to 1 and are given per side of the face. Five steps of 0.2 are the FACS letters A to E, see
 `level_of`.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,7 @@ from jaxtyping import Float, Float32
 
 from facskit.action_units import RENDERED
 from facskit.errors import DatasetError
+from facskit.synthesis.au_shapes import AU_SHAPES
 from facskit.synthesis.head import MorphableHead
 from facskit.synthesis.muscle_shapes import BUMPS, GAP_PROFILE, add_muscle_shapes, lip_contacts
 
@@ -21,37 +23,6 @@ LEVEL_EDGES = (0.06, 0.22, 0.42, 0.62, 0.82)
 
 PRESENT_LEVEL = 2
 """Lowest level that counts as an occurrence, as in DISFA."""
-
-PAIRED: dict[int, dict[str, float]] = {
-    1: {"browInnerUp": 1.45, "innerBrowLift": 0.85},
-    2: {"browOuterUp": 1.25, "outerBrowLift": 0.75},
-    4: {"browDown": 1.25, "browSqueeze": 0.8},
-    5: {"eyeWide": 1.5},
-    6: {"cheekSquint": 0.9, "cheekRaiser": 0.5, "cheekLift": 0.5},
-    7: {"eyeSquint": 1.4, "lowerLidLift": 1.1},
-    9: {"noseSneer": 0.8, "noseWrinkle": 1.0, "browDown": 0.25},
-    10: {"mouthUpperUp": 0.85},
-    12: {"mouthSmile": 1.0},
-    14: {"mouthDimple": 0.55, "mouthFrown": 0.6, "dimpleDent": 1.0, "mouthPress": 0.3},
-    15: {"mouthFrown": 1.6},
-    17: {"chinBoss": 1.0},
-    20: {"mouthStretch": 0.9, "cornerStretch": 0.8},
-    23: {"lipNarrow": 0.9},
-    24: {"mouthPress": 1.2, "mouthFrown": 0.2, "lipPressBulge": 1.0},
-    25: {"mouthLowerDown": 0.3},
-    43: {"eyeBlink": 1.0},
-}
-"""Weight of each pair of shapes (`_L`, `_R`) at full intensity of an action unit, by its FACS number."""
-
-CENTRAL: dict[int, dict[str, float]] = {
-    17: {"mouthShrugLower": 0.9},
-    23: {"mouthRollUpper": 0.5, "mouthRollLower": 0.5},
-    24: {"mouthRollUpper": 0.5, "mouthRollLower": 0.55},
-    25: {"jawOpen": 0.05},
-    26: {"jawOpen": 0.52, "mouthClose": 0.50},
-    28: {"mouthRollUpper": 1.0, "mouthRollLower": 1.0},
-}
-"""Weight of each unpaired shape at full intensity; the mean of both sides drives it."""
 
 LIP_GAP = 0.9
 """Opening between the lips at full intensity of AU25, centimetres at the middle of the mouth."""
@@ -99,9 +70,13 @@ class Animator:
             head: A head as loaded; `self.head` is the one with our own shapes, for `Renderer` and `neutral`.
 
         Raises:
-            DatasetError: The head lacks a shape.
+            DatasetError: The head is unknown or lacks a shape.
         """
-        needed = [f"{name}_{side}" for name in _asset_shapes(PAIRED) for side in "LR"] + _asset_shapes(CENTRAL)
+        if head.name not in AU_SHAPES:
+            raise DatasetError(f"no table of shapes for the head {head.name!r}; known are {', '.join(AU_SHAPES)}")
+        self._table = AU_SHAPES[head.name]
+        needed = [f"{name}_{side}" for name in _asset_shapes(self._table.paired) for side in "LR"]
+        needed += _asset_shapes(self._table.central)
         for name in needed:
             if name not in head.shape_index:
                 raise DatasetError(f"the head has no expression shape {name!r}; action units can't be drawn without it")
@@ -148,10 +123,10 @@ class Animator:
 
     def _shape_matrix(self, side: str) -> Float[np.ndarray, "aus shapes"]:
         matrix = np.zeros((len(RENDERED), len(self.head.expression)))
-        for number, shapes in PAIRED.items():
+        for number, shapes in self._table.paired.items():
             for name, weight in shapes.items():
                 matrix[RENDERED.index(number), self._row[f"{name}_{side}"]] += weight
-        for number, shapes in CENTRAL.items():
+        for number, shapes in self._table.central.items():
             for name, weight in shapes.items():
                 matrix[RENDERED.index(number), self._row[name]] += weight / 2
         return matrix
@@ -175,7 +150,7 @@ class Animator:
                 weights[self._row[f"eyeLook{name}_{side}"]] += amount * (1 - shut)
 
 
-def _asset_shapes(table: dict[int, dict[str, float]]) -> list[str]:
+def _asset_shapes(table: Mapping[int, Mapping[str, float]]) -> list[str]:
     return [name for shapes in table.values() for name in shapes if name not in BUMPS]
 
 

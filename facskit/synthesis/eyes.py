@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Float32
+from jaxtyping import Float, Float32, UInt8
 
 from facskit.synthesis.head import MorphableHead
+from facskit.synthesis.looks import Looks
 
-__all__ = ["EYE_TEXTURE_DEGREES", "Eyeball", "axis_degrees", "find_eyeballs"]
+__all__ = ["EYE_TEXTURE_DEGREES", "Eyeball", "axis_degrees", "find_eyeballs", "paint_eyeball"]
 
 EYE_TEXTURE_DEGREES = 80.0
 """Angle from the eye's axis at the edge of its square texture."""
@@ -93,6 +94,25 @@ def axis_degrees(size: int) -> Float[np.ndarray, "size size"]:
     return np.hypot(line[:, None], line[None, :]) * EYE_TEXTURE_DEGREES
 
 
+def paint_eyeball(looks: Looks, angles: Float[np.ndarray, "points"]) -> UInt8[np.ndarray, "points 3"]:
+    """Colour an eyeball.
+
+    Args:
+        angles: Degrees between each point and the direction of gaze, seen from the eyeball's centre.
+
+    Returns:
+        Pupil, iris with a dark rim, and sclera, as RGB.
+    """
+    iris, sclera = 255 * np.array(looks.iris_rgb), 255 * np.array(looks.sclera_rgb)
+    wanders = np.random.default_rng(looks.seed)
+    pupil_edge, iris_edge = wanders.uniform(8, 13), wanders.uniform(24, 27)
+    ring = np.clip((angles - pupil_edge) / (iris_edge - pupil_edge), 0, 1)[:, None]
+    colours = iris * (1.25 - 0.75 * ring**3)
+    colours = _mix(np.array((10, 8, 8.0)), colours, _ramp(angles, pupil_edge, 2.0))
+    colours = _mix(colours, sclera - np.array((0, 8, 10)) * _ramp(angles, 55.0, 30.0), _ramp(angles, iris_edge, 2.5))
+    return np.clip(colours, 0, 255).astype(np.uint8)
+
+
 def _sphere_centre(points: Float[np.ndarray, "points 3"]) -> Float[np.ndarray, "3"]:
     system = np.column_stack([2 * points, np.ones(len(points))])
     return np.linalg.lstsq(system, (points**2).sum(1), rcond=None)[0][:3]
@@ -103,3 +123,13 @@ def _rotation_between(start: Float[np.ndarray, "3"], target: Float[np.ndarray, "
     cross = np.cross(start, target)
     skew = np.array([[0, -cross[2], cross[1]], [cross[2], 0, -cross[0]], [-cross[1], cross[0], 0]])
     return np.eye(3) + skew + skew @ skew / (1 + start @ target)
+
+
+def _mix(
+    first: Float[np.ndarray, "..."], second: Float[np.ndarray, "..."], share: float | Float[np.ndarray, "..."]
+) -> Float[np.ndarray, "..."]:
+    return first * (1 - share) + second * share
+
+
+def _ramp(angles: Float[np.ndarray, "points"], edge: float, width: float) -> Float[np.ndarray, "points 1"]:
+    return np.clip((angles - edge) / width + 0.5, 0, 1)[:, None]

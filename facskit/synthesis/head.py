@@ -3,31 +3,35 @@
 Coordinates are centimetres, right-handed: x to the subject's left (right in the picture), y up, z towards the camera.
 Shape names end in `_L` or `_R` for the subject's left or right.
 
-The packaged asset is a compact form of ICT-FaceKit's light face model (MIT licence, (c) 2020 USC Institute for Creative
-Technologies); `facskit.synthesis.head_import` builds the same thing from a clone of the public repository.
+The packaged head is made of MakeHuman's base mesh, shape targets and face units (CC0) by `tools/package_head.py`;
+`facskit.synthesis.head_import` builds another from a clone of ICT-FaceKit. Texture tile 0 of every head is the chart that
+`facskit.synthesis.skin` paints on, in the layout of ICT-FaceKit's face.
 """
 
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Float32, Int32
+from jaxtyping import Float, Float32, Int8, Int16, Int32
 
 from facskit.errors import DatasetError
 from facskit.files import atomic_path
 
-__all__ = ["HEAD_LICENCE", "MorphableHead", "load_head", "save_head"]
+__all__ = ["HEAD_LICENCES", "IdentityTargets", "MorphableHead", "load_head", "save_head"]
 
-PACKAGED_HEAD = Path(__file__).parent.parent / "assets" / "head" / "ict_facekit_light.npz"
-HEAD_LICENCE = (
-    "The head's geometry derives from ICT-FaceKit's light face model, MIT licence, "
-    "copyright (c) 2020 USC Institute for Creative Technologies."
-)
-"""The notice that goes wherever the head or a picture set made with it goes."""
+PACKAGED_HEAD = Path(__file__).parent.parent / "assets" / "head" / "makehuman.npz"
+HEAD_LICENCES: Mapping[str, str] = {
+    "makehuman": "The head's geometry is MakeHuman's (base mesh, targets and face units), CC0 1.0.",
+    "ict-facekit": (
+        "The head's geometry derives from ICT-FaceKit's light face model, MIT licence, "
+        "copyright (c) 2020 USC Institute for Creative Technologies."
+    ),
+}
+"""By the head's name, the notice that goes wherever the head or a picture set made with it goes."""
 
 _ARRAYS = (
     "vertices",
@@ -46,8 +50,30 @@ _ARRAYS = (
 
 
 @dataclass(frozen=True, kw_only=True)
+class IdentityTargets:
+    """What the identity modes of a sculpted head mean, mode by mode; `facskit.synthesis.people` mixes people of them.
+
+    Targets that ancestry, sex, age and weight mix carry those in their names, as `african-female-old` and
+    `universal-male-young-averagemuscle-maxweight` do. The others come in opposites, such as a narrow and a wide nose.
+    """
+
+    names: tuple[str, ...]
+    average: Float32[np.ndarray, " modes"]
+    """Weight of each target in the average head, from which coefficients are counted."""
+    mode: Int16[np.ndarray, " modes"]
+    """Number of the pair of opposites, the same for left and right; -1 for targets that are mixed."""
+    sign: Int8[np.ndarray, " modes"]
+    """-1 or 1: which of the opposites."""
+    spread: Float32[np.ndarray, " modes"]
+    """Weight of the target at one standard deviation of its mode."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class MorphableHead:
     """An average head with linear shape modes."""
+
+    name: str = "ict-facekit"
+    """Which head it is: the key of its table in `facskit.synthesis.au_shapes`."""
 
     vertices: Float32[np.ndarray, "points 3"]
     """Average positions, centimetres."""
@@ -67,6 +93,8 @@ class MorphableHead:
     """Vertex of each of the 68 iBUG landmarks."""
     parts: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     """First vertex and the one after the last of each part, such as `face`, `teeth`, `sclera_left`."""
+    targets: IdentityTargets | None = None
+    """What the identity modes mean; None where they are principal components of scanned people."""
 
     @cached_property
     def shape_index(self) -> dict[str, int]:
@@ -149,7 +177,7 @@ def load_head(path: Path | None = None) -> MorphableHead:
             missing = [name for name in _ARRAYS if name not in archive]
             if missing:
                 raise DatasetError(f"{path} is no head asset: it lacks the array {missing[0]!r}")
-            arrays = {name: archive[name] for name in _ARRAYS}
+            arrays = {name: archive[name] for name in archive}
     except (OSError, ValueError, zipfile.BadZipFile) as error:
         raise DatasetError(f"{path} is no readable head asset (.npz): {error}") from error
     return _from_arrays(arrays, path)
@@ -177,6 +205,12 @@ def save_head(head: MorphableHead, path: Path) -> None:
         "part_names": np.array(list(head.parts)),
         "part_ranges": np.array(list(head.parts.values()), dtype=np.int32),
     }
+    if head.name != MorphableHead.name:
+        arrays["name"] = np.array(head.name)
+    if head.targets is not None:
+        arrays |= {
+            f"target_{each.name}": np.array(getattr(head.targets, each.name)) for each in fields(IdentityTargets)
+        }
     with atomic_path(path) as part:
         np.savez_compressed(part, **arrays)
 
@@ -195,8 +229,13 @@ def _from_arrays(arrays: dict[str, np.ndarray], path: Path) -> MorphableHead:
     for name in ("triangles", "landmarks68"):
         if arrays[name].min() < 0 or arrays[name].max() >= points:
             raise DatasetError(f"{path}: array {name!r} points outside the {points} vertices")
+    targets = None
+    if "target_names" in arrays:
+        values = {each.name: arrays[f"target_{each.name}"] for each in fields(IdentityTargets)}
+        targets = IdentityTargets(**values | {"names": tuple(str(name) for name in values["names"])})
     ranges = zip(arrays["part_names"], arrays["part_ranges"], strict=True)
     return MorphableHead(
+        name=str(arrays.get("name", MorphableHead.name)),
         vertices=arrays["vertices"].astype(np.float32),
         triangles=arrays["triangles"].astype(np.int32),
         uv=arrays["uv"].astype(np.float32),
@@ -206,4 +245,5 @@ def _from_arrays(arrays: dict[str, np.ndarray], path: Path) -> MorphableHead:
         expression_names=tuple(str(name) for name in arrays["expression_names"]),
         landmarks68=arrays["landmarks68"].astype(np.int32),
         parts={str(name): (int(start), int(stop)) for name, (start, stop) in ranges},
+        targets=targets,
     )

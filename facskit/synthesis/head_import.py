@@ -16,8 +16,10 @@ from rich.progress import track
 from facskit.errors import DatasetError
 from facskit.synthesis.head import MorphableHead, load_head
 
-__all__ = ["find_head", "import_head", "read_obj"]
+__all__ = ["PACKAGED", "find_head", "import_head", "read_obj"]
 
+PACKAGED = "packaged"
+"""How the head that ships with facskit is asked for."""
 MODEL_FOLDER = "FaceXModel"
 NEUTRAL = "generic_neutral_mesh.obj"
 MAX_MODES = 60
@@ -61,16 +63,18 @@ class ObjMesh:
     uv_triangles: Int32[np.ndarray, "faces 3"]
 
 
-def find_head(path: Path | None = None) -> MorphableHead:
+def find_head(source: str) -> MorphableHead:
     """Load a head asset, or build one from a clone of the ICT-FaceKit repository.
 
     Args:
-        path: A `.npz` asset or a folder in ICT-FaceKit's layout; the packaged head by default.
+        source: `packaged`, or the path of a `.npz` asset or of a folder in ICT-FaceKit's layout.
 
     Raises:
         DatasetError: The file or folder is missing, or is no such head.
     """
-    return import_head(path) if path is not None and path.is_dir() else load_head(path)
+    if source == PACKAGED:
+        return load_head()
+    return import_head(Path(source)) if Path(source).is_dir() else load_head(Path(source))
 
 
 def import_head(folder: Path) -> MorphableHead:

@@ -1,36 +1,13 @@
-"""Who is on a picture: skin, brows, lips, eyes, hair and glasses of one person, as numbers."""
+"""Looks of one person as numbers: skin, brows, lips, eyes, hair and glasses; `casting` draws them."""
 
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-from jaxtyping import Float, UInt8
-
-__all__ = ["Brows", "Colour", "Glasses", "Hair", "HairStyle", "Looks", "paint_eyeball"]
+__all__ = ["Brows", "Colour", "Glasses", "Hair", "HairStyle", "Looks"]
 
 Colour = tuple[float, float, float]
 """Red, green and blue between 0 and 1 (sRGB)."""
 HairStyle = Literal["bald", "receding", "short", "bob", "long", "bun", "cap", "headscarf"]
-
-_SCALARS = (
-    "skin_tone",
-    "age",
-    "crease_depth",
-    "resting_creases",
-    "redness",
-    "mottling",
-    "freckles",
-    "moles",
-    "blemishes",
-    "under_eye_shade",
-    "lip_strength",
-    "eyeliner",
-    "eye_shadow",
-    "stubble",
-    "moustache",
-    "goatee",
-    "skin_specular",
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,50 +121,3 @@ class Looks:
     teeth_rgb: Colour
     mouth_rgb: Colour
     """Of gums, tongue and the inside of the mouth."""
-
-    def nuisance(self) -> dict[str, float]:
-        """List the person's properties that must have nothing to do with the labels.
-
-        Returns:
-            One number per name.
-        """
-        scalars = {name: float(getattr(self, name)) for name in _SCALARS}
-        brightness = {name: float(np.mean(getattr(self, name))) for name in ("skin_rgb", "lip_colour", "garment_rgb")}
-        brows = {
-            f"brow_{name}": float(getattr(self.brows, name)) for name in ("thickness", "arch", "gap", "lift", "density")
-        }
-        worn = {
-            "glasses": float(self.glasses is not None),
-            "fringe": self.hair.fringe,
-            "bald": float(self.hair.style == "bald"),
-        }
-        return scalars | brightness | brows | worn
-
-
-def paint_eyeball(looks: Looks, angles: Float[np.ndarray, "points"]) -> UInt8[np.ndarray, "points 3"]:
-    """Colours an eyeball.
-
-    Args:
-        angles: Degrees between each point and the direction of gaze, seen from the eyeball's centre.
-
-    Returns:
-        Pupil, iris with a dark rim, and sclera, as RGB.
-    """
-    iris, sclera = 255 * np.array(looks.iris_rgb), 255 * np.array(looks.sclera_rgb)
-    wanders = np.random.default_rng(looks.seed)
-    pupil_edge, iris_edge = wanders.uniform(8, 13), wanders.uniform(24, 27)
-    ring = np.clip((angles - pupil_edge) / (iris_edge - pupil_edge), 0, 1)[:, None]
-    colours = iris * (1.25 - 0.75 * ring**3)
-    colours = _mix(np.array((10, 8, 8.0)), colours, _ramp(angles, pupil_edge, 2.0))
-    colours = _mix(colours, sclera - np.array((0, 8, 10)) * _ramp(angles, 55.0, 30.0), _ramp(angles, iris_edge, 2.5))
-    return np.clip(colours, 0, 255).astype(np.uint8)
-
-
-def _mix(
-    first: Float[np.ndarray, "..."], second: Float[np.ndarray, "..."], share: float | Float[np.ndarray, "..."]
-) -> Float[np.ndarray, "..."]:
-    return first * (1 - share) + second * share
-
-
-def _ramp(angles: Float[np.ndarray, "points"], edge: float, width: float) -> Float[np.ndarray, "points 1"]:
-    return np.clip((angles - edge) / width + 0.5, 0, 1)[:, None]

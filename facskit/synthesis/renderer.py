@@ -8,9 +8,9 @@ from jaxtyping import Float32, UInt8
 
 from facskit.synthesis.atlas import UVAtlas
 from facskit.synthesis.camera import FACE_HEIGHT, View, head_matrix, head_rotation, openface_pose
-from facskit.synthesis.eyes import EYE_TEXTURE_DEGREES, axis_degrees, find_eyeballs
+from facskit.synthesis.eyes import EYE_TEXTURE_DEGREES, axis_degrees, find_eyeballs, paint_eyeball
 from facskit.synthesis.head import MorphableHead
-from facskit.synthesis.looks import Looks, paint_eyeball
+from facskit.synthesis.looks import Looks
 from facskit.synthesis.scene import Scene
 from facskit.synthesis.solids import SolidMesh
 from facskit.synthesis.surfaces import Stage, Surface, faces_of
@@ -20,6 +20,9 @@ __all__ = ["RenderedFace", "Renderer", "scene_view"]
 EYE_TEXELS = 128
 """Height and width of an eye's texture."""
 SKIN_PARTS = ("face", "head_neck", "mouth_socket", "eye_socket_left", "eye_socket_right")
+
+MOUTH_PARTS = ("gums_tongue", "gums", "tongue", "teeth")
+"""What shows between parted lips; each head has some of them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +58,7 @@ class Renderer:
             start, _ = head.parts[eyeball.part]
             triangles = head.triangles[faces_of(head, [eyeball.part])] - start
             self._eyes.append(Surface(triangles, (triangles, eyeball.texture_coordinates)))
-        self._mouth = Surface(head.triangles[faces_of(head, ["gums_tongue", "teeth"])])
+        self._mouth = Surface(head.triangles[faces_of(head, MOUTH_PARTS)])
         self._lashes = Surface(head.triangles[faces_of(head, ["eyelash_left", "eyelash_right"])])
         self._lashes.actor.ForceTranslucentOn()
         self._solids: list[Surface] = []

@@ -7,23 +7,21 @@ import numpy as np
 from jaxtyping import Float, Float32, UInt8
 
 from facskit.action_units import RENDERED
-from facskit.synthesis.appearance import sample_looks
 from facskit.synthesis.atlas import UVAtlas
+from facskit.synthesis.casting import sample_looks
 from facskit.synthesis.degradation import background, degrade
 from facskit.synthesis.expressions import Animator, FacialAction
 from facskit.synthesis.glasses import build_glasses
 from facskit.synthesis.hair import build_hair
 from facskit.synthesis.head import MorphableHead
 from facskit.synthesis.looks import Looks
+from facskit.synthesis.people import draw_identity
 from facskit.synthesis.renderer import RenderedFace, Renderer
 from facskit.synthesis.sampling import ExpressionSampler, Profile, SampledAction
 from facskit.synthesis.scene import Scene, sample_scene
 from facskit.synthesis.skin import SkinPainter
 
 __all__ = ["Person", "Studio", "in_room", "invent_person", "noise_stream", "room_stream", "stream"]
-
-IDENTITY_SPREAD = 0.9
-"""Standard deviation of the identity coefficients; a little less than the scans' own, as extremes look unreal."""
 
 
 class _Stream(IntEnum):
@@ -44,6 +42,8 @@ class Person:
     looks: Looks
     identity: Float[np.ndarray, " modes"]
     """Coefficient of each identity mode of the head."""
+    male: float
+    """0 for a woman's head to 1 for a man's; 0.5 where the head's modes don't say."""
     sampler: ExpressionSampler
     """The person's habits of expression."""
 
@@ -51,7 +51,7 @@ class Person:
         """Return everything about the person that must have nothing to do with the labels, as numbers by name."""
         values = {each.name: getattr(self.looks, each.name) for each in fields(Looks) if each.name != "seed"}
         numbers = {name: float(value) for name, value in values.items() if isinstance(value, int | float)}
-        return numbers | {"glasses": float(self.looks.glasses is not None)}
+        return numbers | {"glasses": float(self.looks.glasses is not None), "male": self.male}
 
 
 def stream(seed: int, subject: int, kind: int, frame: int = 0) -> np.random.Generator:
@@ -63,18 +63,21 @@ def stream(seed: int, subject: int, kind: int, frame: int = 0) -> np.random.Gene
     return np.random.default_rng([seed, subject, kind, frame])
 
 
-def invent_person(seed: int, subject: int, profile: Profile, num_modes: int) -> Person:
+def invent_person(seed: int, subject: int, profile: Profile, head: MorphableHead) -> Person:
     """Invent a person.
 
     Args:
         seed: Seed of the corpus.
         profile: Which frequencies of expression to follow.
-        num_modes: Number of the head's identity modes.
+        head: The head that the person gets a variant of.
     """
     rng = stream(seed, subject, _Stream.LOOKS)
+    looks = sample_looks(rng)
+    identity = draw_identity(head, looks, rng)
     return Person(
-        looks=sample_looks(rng),
-        identity=IDENTITY_SPREAD * rng.standard_normal(num_modes),
+        looks=looks,
+        identity=identity.coefficients,
+        male=identity.male,
         sampler=ExpressionSampler(profile, stream(seed, subject, _Stream.HABITS)),
     )
 

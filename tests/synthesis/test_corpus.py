@@ -36,7 +36,7 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_files_and_columns(rendered: Path) -> None:
     table = pl.read_parquet(rendered / "manifest.parquet")
     assert table.height == 6
-    assert table[columns.SUBJECT].to_list() == [f"R5-0000{number}" for number in (1, 1, 2, 2, 3, 3)]
+    assert table[columns.SUBJECT].to_list() == [f"R5-0000{number}-makehuman" for number in (1, 1, 2, 2, 3, 3)]
     assert table[columns.IMAGE][0] == "images/S001/0000.jpg"
     assert all((rendered / name).is_file() for name in table[columns.IMAGE])
     wanted = {columns.RECORDING, columns.FRAME, columns.SKIN_TONE, *columns.POSE}
@@ -54,8 +54,8 @@ def test_files_and_columns(rendered: Path) -> None:
 def test_the_description_carries_the_licence(rendered: Path) -> None:
     description = json.loads((rendered / "dataset.json").read_text())
     assert description["config"]["seed"] == 5
-    assert "MIT licence" in description["licence"]
-    assert "USC Institute for Creative Technologies" in description["licence"]
+    assert "MakeHuman" in description["licence"]
+    assert "CC0" in description["licence"]
 
 
 def test_one_process_gives_the_same_bytes(rendered: Path, tmp_path: Path) -> None:
@@ -71,7 +71,7 @@ def test_one_process_gives_the_same_bytes(rendered: Path, tmp_path: Path) -> Non
 def test_a_stopped_run_goes_on(rendered: Path, tmp_path: Path) -> None:
     out = tmp_path / "faces"
     before = digests(rendered)
-    corpus._home(SMALL, out).claim()
+    corpus._home(SMALL, out, [load_head()]).claim()
     (out / ".parts").mkdir()
     studio = Studio(load_head(), SMALL.size)
     render_subject(SMALL, out, 1, studio)
@@ -114,7 +114,7 @@ def test_an_unusable_head_leaves_no_folder(tmp_path: Path) -> None:
     head = tmp_path / "head.npz"
     head.write_bytes(b"no head")
     with pytest.raises(DatasetError, match="head.npz"):
-        synthesize(replace(SMALL, head=head), tmp_path / "faces")
+        synthesize(replace(SMALL, head=(str(head),)), tmp_path / "faces")
     assert not (tmp_path / "faces").exists()
 
 

@@ -4,7 +4,7 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from facskit.synthesis.appearance import sample_looks
+from facskit.synthesis.casting import sample_looks
 from facskit.synthesis.glasses import build_glasses
 from facskit.synthesis.hair import build_hair
 from facskit.synthesis.head import MorphableHead, load_head

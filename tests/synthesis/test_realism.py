@@ -20,7 +20,7 @@ def share_found(people: int, pictures: int) -> tuple[float, int]:
     detector = CenterFace(CenterFaceConfig(score_threshold=0.5))
     found = []
     for subject in range(people):
-        person = invent_person(SEED, subject, "mixed", head.num_modes)
+        person = invent_person(SEED, subject, "mixed", head)
         studio.seat(person.looks, person.identity)
         for frame in range(pictures):
             action, scene = sample_picture(person, SEED, subject, frame)

@@ -35,7 +35,7 @@ def calm_scene(number: int) -> Scene:
 
 def portraits(studio: Studio, number: int) -> np.ndarray:
     """Return a person's aligned grey crops: twice at rest, then with each action unit."""
-    person = invent_person(1, number, "disfa", studio.head.num_modes)
+    person = invent_person(1, number, "disfa", studio.head)
     studio.seat(person.looks, person.identity)
     rest = FacialAction(left=STILL, right=STILL)
     crops = []
@@ -55,11 +55,11 @@ def acting(row: int) -> FacialAction:
 
 
 def test_same_seed_same_bytes(studio: Studio) -> None:
-    person = invent_person(3, 0, "disfa", studio.head.num_modes)
+    person = invent_person(3, 0, "disfa", studio.head)
     scene = sample_scene(np.random.default_rng(1))
     studio.seat(person.looks, person.identity)
     first = studio.photograph(acting(0), scene, noise_stream(3, 0, 0))
-    other = invent_person(4, 1, "disfa", studio.head.num_modes)
+    other = invent_person(4, 1, "disfa", studio.head)
     studio.seat(other.looks, other.identity)
     studio.photograph(acting(5), sample_scene(np.random.default_rng(2)), noise_stream(4, 1, 0))
     studio.seat(person.looks, person.identity)
@@ -77,7 +77,7 @@ def test_nobody_seated() -> None:
 
 def test_landmarks_lie_on_the_face(studio: Studio) -> None:
     for number in range(3):
-        person = invent_person(1, number, "disfa", studio.head.num_modes)
+        person = invent_person(1, number, "disfa", studio.head)
         studio.seat(person.looks, person.identity)
         landmarks = studio.photograph(acting(0), calm_scene(number), noise_stream(1, number, 0)).landmarks
         assert landmarks.min() > 0
@@ -89,7 +89,7 @@ def test_landmarks_lie_on_the_face(studio: Studio) -> None:
 
 def test_a_bright_point_appears_where_its_projection_says(studio: Studio) -> None:
     """The numpy camera and VTK's agree: the teeth-white sclera lies around the projected eye centre."""
-    person = invent_person(1, 7, "disfa", studio.head.num_modes)
+    person = invent_person(1, 7, "disfa", studio.head)
     looks = replace(person.looks, glasses=None, skin_rgb=(0.1, 0.05, 0.05), sclera_rgb=(1.0, 1.0, 1.0))
     scene = sample_scene(np.random.default_rng(0))
     scene = replace(scene, pose=(0.1, -0.4, 0.3), gaze=(0.0, 0.0), lid_lowering=0.0, fill=0.55)

@@ -3,8 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from facskit.synthesis.appearance import sample_looks
 from facskit.synthesis.atlas import NECK_BLOCK, PATCHES, UVAtlas, neck_block_heights
+from facskit.synthesis.casting import sample_looks
 from facskit.synthesis.creases import Relief, add_creases, resting_intensities, subject_creases
 from facskit.synthesis.head import load_head
 from facskit.synthesis.looks import Looks

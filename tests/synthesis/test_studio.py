@@ -16,7 +16,7 @@ pytest.importorskip("vtkmodules")
 def test_behind_closed_lids_it_does_not_show_where_the_eyes_turn() -> None:
     head = load_head()
     studio = Studio(head, 64)
-    person = invent_person(0, 0, "balanced", head.num_modes)
+    person = invent_person(0, 0, "balanced", head)
     studio.seat(person.looks, person.identity)
     _, scene = sample_picture(person, 0, 0, 0)
     closed = np.zeros(len(RENDERED))

@@ -1,4 +1,4 @@
-"""Who is on the picture: skin, brows, lips, eyes, hair and glasses of one invented person.
+"""The casting: draws skin, brows, lips, eyes, hair and glasses of one invented person.
 
 Every property is drawn without looking at any action unit, so that no property of a person can give a label away. The
 spread is wider than in any one population on purpose: a network that has seen everything treats a photograph as one
@@ -26,6 +26,7 @@ _SKIN_TONES = (
 )
 """Lightest to darkest, in the order of the ten-step Monk scale; redder than its swatches, as lit skin is."""
 
+# Our choice, here and below: natural colours from black to fair and red, 0 to 255.
 _HAIR_COLOURS = (
     (22, 18, 17),
     (38, 28, 24),
@@ -39,6 +40,7 @@ _HAIR_COLOURS = (
 _IRIS_COLOURS = ((58, 36, 22), (84, 54, 30), (104, 80, 44), (92, 104, 70), (92, 120, 140), (128, 150, 164))
 _THICKNESS = {"receding": (0.25, 0.8), "bob": (1.0, 2.4), "long": (0.9, 2.4)}
 """Centimetres, least and most; other styles between 0.4 and 2.2."""
+# Our choice: cloth of caps and headscarves, 0 to 255.
 _FABRICS = ((30, 32, 44), (120, 28, 34), (40, 74, 110), (180, 172, 160), (60, 92, 66), (214, 190, 140), (90, 60, 110))
 
 

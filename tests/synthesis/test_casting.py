@@ -1,7 +1,7 @@
 import numpy as np
 
-from facskit.synthesis.appearance import sample_looks
-from facskit.synthesis.looks import Looks, paint_eyeball
+from facskit.synthesis.casting import sample_looks
+from facskit.synthesis.looks import Looks
 from facskit.synthesis.scene import sample_scene
 
 
@@ -55,27 +55,6 @@ def test_resting_wrinkles_come_with_age() -> None:
     assert old > 2 * young
 
 
-def test_nuisance_lists_finite_numbers_under_the_same_names() -> None:
-    rng = np.random.default_rng(0)
-    looks = [sample_looks(rng).nuisance() for _ in range(50)]
-    scenes = [sample_scene(rng).nuisance() for _ in range(50)]
-    for listed in (looks, scenes):
-        assert {tuple(values) for values in listed} == {tuple(listed[0])}
-        assert np.isfinite([list(values.values()) for values in listed]).all()
-    assert not set(looks[0]) & set(scenes[0])
-    assert {"pitch", "yaw", "jpeg_quality", "key_x"} <= set(scenes[0])
-
-
-def test_each_nuisance_varies() -> None:
-    rng = np.random.default_rng(1)
-    for listed in (
-        [sample_looks(rng).nuisance() for _ in range(200)],
-        [sample_scene(rng).nuisance() for _ in range(200)],
-    ):
-        for name in listed[0]:
-            assert np.std([values[name] for values in listed]) > 0, name
-
-
 def test_poses_are_mostly_frontal_with_tails() -> None:
     rng = np.random.default_rng(2)
     poses = np.degrees([sample_scene(rng).pose for _ in range(3000)])
@@ -91,11 +70,3 @@ def test_light_directions_are_unit_vectors() -> None:
         for light in sample_scene(rng).lights:
             np.testing.assert_allclose(np.linalg.norm(light.direction), 1, atol=1e-6)
             assert max(light.colour) <= 1
-
-
-def test_eyeball_is_dark_inside_and_light_outside() -> None:
-    looks = _people(1)[0]
-    colours = paint_eyeball(looks, np.array([0.0, 18.0, 45.0])).astype(float).mean(1)
-    assert colours[0] < 20
-    assert colours[0] < colours[1] < colours[2]
-    np.testing.assert_allclose(colours[2] / 255, np.mean(looks.sclera_rgb), atol=0.05)
