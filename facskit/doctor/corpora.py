@@ -9,7 +9,7 @@ import polars as pl
 
 from facskit.columns import FRAME, RECORDING, SUBJECT
 from facskit.datasets.corpora.binghamton_files import label_folder
-from facskit.datasets.corpora.decisions import CorpusName, Decisions
+from facskit.datasets.corpora.decisions import SPELLED, CorpusName, Decisions
 from facskit.datasets.corpora.importers import guess_corpus, read_corpus
 from facskit.datasets.corpora.index import MEDIA, MEDIA_FRAME, CorpusIndex
 from facskit.datasets.corpora.reading.media import read_media_bytes
@@ -21,17 +21,8 @@ from facskit.doctor.pictures import with_pictures
 from facskit.errors import DatasetError, MediaError
 from facskit.faces.images import decode_image
 
-__all__ = ["SPELLED", "check_corpus", "find_corpora", "repeated_pictures"]
+__all__ = ["check_corpus", "find_corpora", "repeated_pictures"]
 
-SPELLED = {
-    "bp4d": "BP4D",
-    "bp4d-plus": "BP4D+",
-    "disfa": "DISFA",
-    "disfa-plus": "DISFA+",
-    "raf-db": "RAF-DB",
-    "affectnet": "AffectNet",
-}
-"""The corpora's names as their authors write them."""
 _CLIMB = 4
 _CHILDREN = 200
 _SAMPLED_RECORDINGS = 40

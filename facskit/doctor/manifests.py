@@ -88,7 +88,7 @@ def _wrong_cells(path: Path) -> list[Finding]:
         if found:
             sentence = f"column {column}: found {found}; expected {expected}"
             findings.append(Finding(severity="error", place=str(path), sentence=sentence, kind="wrong cells"))
-    again = _cells(~table[IMAGE].is_first_distinct(), lambda row: table[IMAGE][row])
+    again = _cells(~table[IMAGE].is_first_distinct() & table[IMAGE].is_not_null(), table[IMAGE].__getitem__)
     if again:
         sentence = f"column {IMAGE}: found again {again}; expected each image once"
         findings.append(Finding(severity="error", place=str(path), sentence=sentence, kind="wrong cells"))

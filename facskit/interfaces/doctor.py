@@ -11,10 +11,11 @@ import tyro
 from rich.console import Console
 from rich.markup import escape
 
+from facskit.datasets.corpora.decisions import SPELLED
 from facskit.datasets.findings import Finding, counted
 from facskit.datasets.table_files import SUFFIXES
 from facskit.doctor.checkup import Checkup, finding_of, quoted, some_names
-from facskit.doctor.corpora import SPELLED, check_corpus, find_corpora
+from facskit.doctor.corpora import check_corpus, find_corpora
 from facskit.doctor.folders import check_made_folder, made_by
 from facskit.doctor.lists import check_list, check_lists_in, check_table
 from facskit.doctor.manifests import check_manifest

@@ -1,4 +1,4 @@
-"""What a look at a manifest finds: each fault in a sentence, and nothing in a good one."""
+"""A look at manifests: each fault in a sentence, and nothing in a good one."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What BP4D and BP4D+ have in common: both come from Binghamton University, in almost the same layout."""
+"""BP4D and BP4D+, as far as they are alike: both come from Binghamton University, in almost the same layout."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -10,13 +10,22 @@ from typing import Literal
 from facskit.action_units import ActionUnitSet
 from facskit.errors import RecipeError
 
-__all__ = ["CORPORA", "CorpusName", "Decisions", "OnError", "PaperName"]
+__all__ = ["CORPORA", "SPELLED", "CorpusName", "Decisions", "OnError", "PaperName"]
 
 CorpusName = Literal["bp4d", "bp4d-plus", "disfa", "disfa-plus", "raf-db", "affectnet"]
 OnError = Literal["stop", "report"]
 PaperName = Literal["fmae-iat", "ciu", "me-graphau"]
 
-CORPORA: tuple[CorpusName, ...] = ("bp4d", "bp4d-plus", "disfa", "disfa-plus", "raf-db", "affectnet")
+SPELLED: dict[CorpusName, str] = {
+    "bp4d": "BP4D",
+    "bp4d-plus": "BP4D+",
+    "disfa": "DISFA",
+    "disfa-plus": "DISFA+",
+    "raf-db": "RAF-DB",
+    "affectnet": "AffectNet",
+}
+"""The corpora's names as their authors write them."""
+CORPORA = tuple(SPELLED)
 """The corpora that facskit reads."""
 _LEVELS = (1, 5)
 

@@ -1,4 +1,4 @@
-"""What papers decided, and how decisions are written down."""
+"""Decisions of papers, and how they are written down."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What importers note, and what becomes of it."""
+"""Notes of importers, and what becomes of them."""
 
 from pathlib import Path
 

@@ -48,14 +48,10 @@ def write_disfa_plus(root: Path, cast: Cast, plan: TreePlan) -> None:
                 file = root / "Labels" / name / trial / f"AU{unit.number}.txt"
                 write_code_list(file, images, _levels(take, unit), separator=" ")
                 if plan.quirks:
-                    _comment(file, f"# {unit.code} of {name}, intensity 0 to 5\n#\n")
+                    comment = f"# {unit.code} of {name}, intensity 0 to 5\n#\n"
+                    file.write_text(comment + file.read_text(encoding="utf-8"), encoding="utf-8")
 
 
 def _levels(take: Take, unit: ActionUnit) -> list[int]:
     """Return intensities; these corpora have no code for what can't be coded."""
     return [value or 0 for value in take.levels(unit)]
-
-
-def _comment(file: Path, comment: str) -> None:
-    text = file.read_text(encoding="utf-8")
-    file.write_text(comment + text, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Who plays whom in a generated corpus: labelled faces become the subjects and frames of a corpus's folder."""
+"""The cast of a generated corpus: labelled faces that become the subjects and frames of a corpus's folder."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Writing files as the corpora's releases have them: code tables, code lists and MATLAB landmarks.
+"""Files as the corpora's releases have them, written: code tables, code lists and MATLAB landmarks.
 
 The files aren't written one by one in a safe way: a generated corpus appears in its place as a whole.
 """

@@ -11,7 +11,6 @@ BP4D_combine_1_2_weight.txt    loss weight of each AU
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -52,17 +51,6 @@ _OF_BP4D = re.compile(r"[FM]\d{3}")
 _COMBINATIONS = ((1, 2), (1, 3), (2, 3))
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Files:
-    """Which of a list's files are there."""
-
-    prefix: Path
-
-    def named(self, ending: str) -> Path:
-        """Return the path of one of the files."""
-        return self.prefix.with_name(self.prefix.name + ending)
-
-
 def list_prefix(path: Path) -> Path:
     """Return what the names of a list's files have in common, given any of them, or the common part itself.
 
@@ -74,7 +62,7 @@ def list_prefix(path: Path) -> Path:
         if path.name.endswith(ending):
             path = path.with_name(path.name[: -len(ending)])
             break
-    if not _Files(prefix=path).named("_path.txt").is_file():
+    if not _file(path, "_path.txt").is_file():
         raise DatasetError(f"{path}_path.txt: there is no such file; expected the list of image paths")
     return path
 
@@ -101,10 +89,10 @@ def read_jaa_list(path: Path, action_units: ActionUnitSet | None = None) -> Labe
     Raises:
         DatasetError: A file is missing or has another number of lines, or a line is wrong.
     """
-    files = _Files(prefix=list_prefix(path))
-    images = read_lines(files.named("_path.txt"))
-    refuse_repeated(images, files.named("_path.txt"))
-    occurrences = files.named("_AUoccur.txt")
+    prefix = list_prefix(path)
+    images = read_lines(_file(prefix, "_path.txt"))
+    refuse_repeated(images, _file(prefix, "_path.txt"))
+    occurrences = _file(prefix, "_AUoccur.txt")
     if not occurrences.is_file():
         raise DatasetError(
             f"{occurrences}: there is no such file; JAA-Net's authors publish the list of paths without labels: "
@@ -112,18 +100,22 @@ def read_jaa_list(path: Path, action_units: ActionUnitSet | None = None) -> Labe
         )
     labels = label_codes(read_numbers(occurrences, len(images)), occurrences)
     units = columns_for(labels.shape[1], str(occurrences), action_units)
-    table, findings = labelled_table(images, labels, units, str(files.named("_path.txt")))
-    points = _read_points(files, len(images))
+    table, findings = labelled_table(images, labels, units, str(_file(prefix, "_path.txt")))
+    points = _read_points(prefix, len(images))
     if points is not None:
         table = table.hstack(landmark_columns(points))
-        findings += _check_biocular(files, points)
+        findings += _check_biocular(prefix, points)
     return LabelList(
         table=table,
         action_units=units,
         corpus=guess_list_corpus(table[IMAGE], table[SUBJECT]),
-        findings=(*findings, *_check_weights(files, class_weights(labels))),
+        findings=(*findings, *_check_weights(prefix, class_weights(labels))),
         decisions={"list": "jaa", "missing (9)": "unknown"},
     )
+
+
+def _file(prefix: Path, ending: str) -> Path:
+    return prefix.with_name(prefix.name + ending)
 
 
 def biocular(points: Float[np.ndarray, "rows 49 2"]) -> Float[np.ndarray, "rows"]:
@@ -146,22 +138,22 @@ def write_jaa_list(manifest: Manifest, prefix: Path, rows: Sequence[int] | None 
         What the format can't hold.
     """
     chosen = np.arange(len(manifest)) if rows is None else np.asarray(rows, np.int64)
-    files = _Files(prefix=Path(prefix))
+    prefix = Path(prefix)
     points = _points_of(manifest, chosen)
-    findings = _about_points(points, files.prefix)
+    findings = _about_points(points, prefix)
     if points is not None:
         complete = np.isfinite(points).all(axis=(1, 2))
         chosen, points = chosen[complete], points[complete]
-        _write_points(files, points)
+        _write_points(prefix, points)
     images = manifest.table[IMAGE].gather(chosen).to_list()
     labels = manifest.labels[chosen]
     end = "\r\n" if any(map(_OF_BP4D.fullmatch, manifest.subjects[chosen])) else "\n"
-    write_exactly(files.named("_path.txt"), "".join(image + end for image in images))
+    write_exactly(_file(prefix, "_path.txt"), "".join(image + end for image in images))
     codes = np.where(labels < 0, MISSING_CODE, labels)
-    write_exactly(files.named("_AUoccur.txt"), "".join(" ".join(map(str, row)) + "\n" for row in codes.tolist()))
+    write_exactly(_file(prefix, "_AUoccur.txt"), "".join(" ".join(map(str, row)) + "\n" for row in codes.tolist()))
     weights = class_weights(labels)
-    write_exactly(files.named("_weight.txt"), weights_line(weights))
-    return (*findings, *_about_weights(manifest, labels, weights, files.named("_weight.txt")))
+    write_exactly(_file(prefix, "_weight.txt"), weights_line(weights))
+    return (*findings, *_about_weights(manifest, labels, weights, _file(prefix, "_weight.txt")))
 
 
 def write_jaa_parts(manifest: Manifest, folder: Path, corpus: str) -> tuple[Finding, ...]:
@@ -190,8 +182,8 @@ def write_jaa_parts(manifest: Manifest, folder: Path, corpus: str) -> tuple[Find
     return tuple(findings.values())
 
 
-def _read_points(files: _Files, rows: int) -> Float[np.ndarray, "rows 49 2"] | None:
-    path = files.named("_land.txt")
+def _read_points(prefix: Path, rows: int) -> Float[np.ndarray, "rows 49 2"] | None:
+    path = _file(prefix, "_land.txt")
     if not path.is_file():
         return None
     numbers = read_numbers(path, rows)
@@ -210,13 +202,13 @@ def _points_of(manifest: Manifest, rows: np.ndarray) -> Float[np.ndarray, "rows 
     return np.stack([across.to_numpy(), down.to_numpy()], axis=2)
 
 
-def _write_points(files: _Files, points: Float[np.ndarray, "rows 49 2"]) -> None:
+def _write_points(prefix: Path, points: Float[np.ndarray, "rows 49 2"]) -> None:
     flat = points.reshape(len(points), -1).tolist()
     line = "\t".join(["{:f}"] * 2 * len(POINTS_49)) + "\n"
-    write_exactly(files.named("_land.txt"), "".join(line.format(*row) for row in flat))
+    write_exactly(_file(prefix, "_land.txt"), "".join(line.format(*row) for row in flat))
     # From the positions as the file has them, because the authors' tool reads them from there.
     distances = biocular(points.round(6))
-    write_exactly(files.named("_biocular.txt"), "".join(f"{value:f}\n" for value in distances))
+    write_exactly(_file(prefix, "_biocular.txt"), "".join(f"{value:f}\n" for value in distances))
 
 
 def _about_points(points: Float[np.ndarray, "rows 49 2"] | None, prefix: Path) -> list[Finding]:
@@ -228,8 +220,8 @@ def _about_points(points: Float[np.ndarray, "rows 49 2"] | None, prefix: Path) -
     return [Finding(severity="warning", place=str(prefix), sentence=sentence)] if lacking else []
 
 
-def _check_biocular(files: _Files, points: Float[np.ndarray, "rows 49 2"]) -> list[Finding]:
-    path = files.named("_biocular.txt")
+def _check_biocular(prefix: Path, points: Float[np.ndarray, "rows 49 2"]) -> list[Finding]:
+    path = _file(prefix, "_biocular.txt")
     if not path.is_file():
         return []
     written, computed = read_numbers(path, len(points))[:, 0], biocular(points)
@@ -244,8 +236,8 @@ def _check_biocular(files: _Files, points: Float[np.ndarray, "rows 49 2"]) -> li
     return [Finding(severity="warning", place=str(path), sentence=sentence)]
 
 
-def _check_weights(files: _Files, weights: Float[np.ndarray, "aus"]) -> list[Finding]:
-    path = files.named("_weight.txt")
+def _check_weights(prefix: Path, weights: Float[np.ndarray, "aus"]) -> list[Finding]:
+    path = _file(prefix, "_weight.txt")
     if not path.is_file():
         return []
     written = read_numbers(path, 1)[0]

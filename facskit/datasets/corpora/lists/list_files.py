@@ -1,4 +1,4 @@
-"""Reading the text files that label lists are kept in, so that each bad line has a sentence."""
+"""Text files that label lists are kept in, read so that each bad line has a sentence."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path

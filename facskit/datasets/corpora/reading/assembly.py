@@ -1,4 +1,4 @@
-"""Codes, pictures and landmarks become one table: which frame number is which picture, and what is left over."""
+"""One table of codes, pictures and landmarks: which frame number is which picture, and what is left over."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace

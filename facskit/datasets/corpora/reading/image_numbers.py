@@ -1,4 +1,4 @@
-"""How a corpus's image files count: from 0 or from 1, and which recordings count otherwise than the rest."""
+"""Numbers of a corpus's image files: from 0 or from 1, and the recordings that count otherwise than the rest."""
 
 import polars as pl
 

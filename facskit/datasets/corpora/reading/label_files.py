@@ -138,7 +138,10 @@ def _raw_table(file: LabelFile, units: ActionUnitSet, notes: ImportLog) -> pl.Da
             "unreadable labels",
         )
         return None
-    places = _columns(names)
+    # The first column is the frame whatever it is called; columns of other movements and of occlusion have no AU.
+    places = {
+        unit: position for position, name in enumerate(names) if position and (unit := _unit_of(name)) is not None
+    }
     named = Counter(map(_unit_of, names[1:]))
     twice = [unit.code for unit in units if named[unit] > 1]
     if twice:
@@ -193,20 +196,10 @@ def _looks_like_codes(names: Sequence[str]) -> bool:
     return names[0].isdigit() and len(names) > 3 and len(set(names[1:])) <= min(3, len(names) - 2)
 
 
-def _columns(names: Sequence[str]) -> dict[ActionUnit, int]:
-    """Find the column of each AU; the first column is the frame whatever it is called."""
-    places: dict[ActionUnit, int] = {}
-    for position, name in enumerate(names[1:], start=1):
-        unit = _unit_of(name)
-        if unit is not None:
-            places[unit] = position
-    return places
-
-
 def _unit_of(name: str) -> ActionUnit | None:
     try:
         return parse_action_unit(name)
-    except ValueError:  # a column of another movement, or of occlusion
+    except ValueError:
         return None
 
 

@@ -1,4 +1,4 @@
-"""Where a frame's picture is: a file, a file inside a zip archive, or a frame of a video.
+"""Places of frames' pictures: a file, a file inside a zip archive, or a frame of a video.
 
 `CorpusIndex.table` names pictures relative to the corpus's folder. BP4D+ comes as one zip archive per subject, so a
 name may continue inside one: `2D+3D/F001.zip!/F001/T1/0001.jpg`.

@@ -1,4 +1,4 @@
-"""Finding a corpus's pictures: folders of images, zip archives of such folders, and videos.
+"""Pictures of a corpus: folders of images, zip archives of such folders, and videos.
 
 Image names differ within one corpus (`643.jpg`, `0643.jpg`, `frame_643.jpg`), so the last digits of a name count as
 its number, and only names that are there are used.

@@ -1,4 +1,4 @@
-"""How many subjects and frames the corpora and papers' frame lists have: what a complete copy must add up to.
+"""Counts of the corpora's and papers' subjects and frames: what a complete copy must add up to.
 
 Sources: the lists in the public code of ME-GraphAU (all coded frames) and JAA-Net (frames with landmarks, used by CIU),
 and the counts that FMAE-IAT's code states.
