@@ -17,6 +17,7 @@ from facskit.experiments.initial_weights import describe_body, describe_start
 from facskit.experiments.intervention.weights import write_intervention_weights
 from facskit.experiments.recipe import Recipe
 from facskit.experiments.recipe_files import describe_difference, format_recipe
+from facskit.experiments.run_data import check_data, record_data
 from facskit.experiments.run_parts import Feeds, assemble_run
 from facskit.experiments.scoring import RunScoring, scoring_of
 from facskit.experiments.session import Session
@@ -62,10 +63,12 @@ def train_network(
 
     Raises:
         RecipeError: The folder belongs to another recipe, or another process trains there.
-        DatasetError: The faces are wrong, or people to test on are known to the initial weights.
+        DatasetError: The faces are wrong, or others than the run began with, or people to test on are known to the
+            initial weights.
         FacskitError: The loss is no longer a number, or somebody asked the run to stop.
     """
     fold, run = session.folds[recipe.data.fold - 1], RunDirectory(out)
+    check_data(run, session.record(recipe.data.fold))
     if not run.finished and before.feeds is None:  # whoever opened the batches has looked at the people too
         refuse_known_people(recipe, session, fold)
     parts = None if run.finished else assemble_run(recipe, session, fold, teachers=before.teachers, feeds=before.feeds)
@@ -106,7 +109,8 @@ def open_run(recipe: Recipe, out: Path, session: Session, claim: Callable[[], No
     if session.fabric.is_global_zero:
         if claim is not None:
             claim()
-        RunDirectory.open(out, format_recipe(recipe), device=session.device_name, difference=describe_difference)
+        run = RunDirectory.open(out, format_recipe(recipe), device=session.device_name, difference=describe_difference)
+        record_data(run, session.record(recipe.data.fold))
     session.fabric.barrier()
     run = RunDirectory(out)
     if run.finished:

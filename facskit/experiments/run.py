@@ -13,6 +13,8 @@ from facskit.experiments.intervention.stages import train_fold
 from facskit.experiments.network_run import train_network
 from facskit.experiments.recipe import Recipe
 from facskit.experiments.recipe_files import describe_difference, format_recipe
+from facskit.experiments.run_data import check_data
+from facskit.experiments.run_tree import run_name
 from facskit.experiments.scoring import PREDICTIONS, scoring_of
 from facskit.experiments.session import Session
 from facskit.objectives.causal_intervention import CausalInterventionConfig
@@ -30,7 +32,7 @@ def train(recipe: Recipe, out: Path) -> tuple[Path, Report | ExpressionReport | 
 
     Raises:
         RecipeError: The folder belongs to another recipe, or the machine isn't what the recipe asks for.
-        DatasetError: The faces are missing or wrong.
+        DatasetError: The faces are missing or wrong, or others than the run began with.
         FacskitError: The loss is no longer a number, or somebody asked the run to stop.
     """
     session = Session.open(recipe)
@@ -52,7 +54,7 @@ def cross_validate(recipe: Recipe, out: Path) -> Report | ExpressionReport | Non
 
     Raises:
         RecipeError: The folder belongs to another recipe, or the machine isn't what the recipe asks for.
-        DatasetError: The faces are missing or wrong, or the recipe leaves nobody out.
+        DatasetError: The faces are missing or wrong, or others than a run began with, or the recipe leaves nobody out.
         FacskitError: The loss is no longer a number, or somebody asked the run to stop.
     """
     session = Session.open(recipe)
@@ -62,12 +64,12 @@ def cross_validate(recipe: Recipe, out: Path) -> Report | ExpressionReport | Non
     def claim() -> None:
         claim_folder(out, format_recipe(recipe), describe_difference)
 
-    folders = []
-    for seed in recipe.evaluation.seeds:
-        for fold in session.folds:
-            folders.append(out / f"fold-{fold.index}-seed-{seed}")
-            one = _recipe_of_run(recipe, fold.index, seed)
-            _train_fold(one, folders[-1], session, root=out, claim=claim)
+    runs = [(fold.index, seed) for seed in recipe.evaluation.seeds for fold in session.folds]
+    folders = [out / run_name(fold, seed) for fold, seed in runs]
+    for (fold, _), folder in zip(runs, folders, strict=True):  # all before the first training, which may take days
+        check_data(RunDirectory(folder), session.record(fold))
+    for (fold, seed), folder in zip(runs, folders, strict=True):
+        _train_fold(_recipe_of_run(recipe, fold, seed), folder, session, root=out, claim=claim)
     if not session.fabric.is_global_zero:
         return None
     return _report(recipe, session, folders, out)

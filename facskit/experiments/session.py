@@ -1,31 +1,63 @@
-"""What all runs of one command share: the runtime, the faces, the folds, and a word to the person who waits."""
+"""Faces and folds of a recipe, opened once, and the runtime: what all runs of one command share."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from lightning_fabric import Fabric
 from rich.console import Console
 
+from facskit.datasets.data_record import DataRecord, manifest_digests, parts_of
 from facskit.datasets.fold import Fold
 from facskit.datasets.manifest import Manifest
 from facskit.experiments.assemble import assemble_folds, assemble_manifest, describe_folds
-from facskit.experiments.recipe import Recipe
+from facskit.experiments.recipe import DataConfig, Recipe
 from facskit.models.layers import FaceNetwork
 from facskit.training.runtime import start_runtime
 
-__all__ = ["Session", "device_name", "say"]
+__all__ = ["OpenedData", "Session", "device_name", "say"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Session:
-    """The faces of a recipe, opened once, and the runtime, started once."""
+class OpenedData:
+    """The faces of a recipe and their folds."""
 
-    fabric: Fabric
-    """The launched runtime."""
     manifest: Manifest
     """The labelled faces."""
     folds: list[Fold]
     """All folds of the recipe."""
+
+    @classmethod
+    def read(cls, data: DataConfig) -> "OpenedData":
+        """Open and divide the faces that a recipe names.
+
+        Raises:
+            DatasetError: The faces are missing or wrong, or can't be divided as the recipe says.
+            RecipeError: The recipe's fold doesn't exist.
+        """
+        manifest = assemble_manifest(data)
+        return cls(manifest=manifest, folds=assemble_folds(data, manifest))
+
+    def record(self, fold: int) -> DataRecord:
+        """Return what a run keeps of its data, to know them again.
+
+        Args:
+            fold: Number of the run's fold, from 1.
+        """
+        people = parts_of(self.folds[fold - 1])
+        return DataRecord(images=len(self.manifest), digests=self._digests, people=people)
+
+    @cached_property
+    def _digests(self) -> dict[str, str]:
+        return manifest_digests(self.manifest)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Session(OpenedData):
+    """The faces of a recipe, opened once, and the runtime, started once."""
+
+    fabric: Fabric
+    """The launched runtime."""
     held_out: str
     """How test subjects were held out, in words."""
 
@@ -40,10 +72,10 @@ class Session:
             DatasetError: The faces are missing or wrong.
             RecipeError: The machine or the folds aren't what the recipe asks for.
         """
-        manifest = assemble_manifest(recipe.data)
-        folds = assemble_folds(recipe.data, manifest)
-        held_out = describe_folds(recipe.data.folds, len(folds))
-        return cls(fabric=start_runtime(recipe.runtime), manifest=manifest, folds=folds, held_out=held_out)
+        data = OpenedData.read(recipe.data)
+        held_out = describe_folds(recipe.data.folds, len(data.folds))
+        fabric = start_runtime(recipe.runtime)
+        return cls(manifest=data.manifest, folds=data.folds, fabric=fabric, held_out=held_out)
 
     @property
     def notes(self) -> list[str]:

@@ -26,7 +26,9 @@ from facskit.experiments.initial_weights import describe_body, describe_start
 from facskit.experiments.network_run import Predecessors, open_run, refuse_known_people, train_network
 from facskit.experiments.recipe import About, Recipe
 from facskit.experiments.recipe_files import describe_difference, format_recipe, read_recipe
+from facskit.experiments.run_data import check_data
 from facskit.experiments.run_parts import Feeds, assemble_run
+from facskit.experiments.run_tree import STAGES, run_name, runs_in
 from facskit.experiments.scoring import PREDICTIONS, scoring_of
 from facskit.experiments.session import Session
 from facskit.models.checkpoints import load_checkpoint, read_checkpoint_info
@@ -35,9 +37,6 @@ from facskit.objectives.causal_intervention import CausalInterventionConfig, Sta
 from facskit.training.run_directory import RunDirectory
 
 __all__ = ["stage_folder", "stage_recipe", "stages_key", "train_fold", "train_stages"]
-
-STAGES = "stages"
-"""Name of the folder of stages in that of a run or cross-validation."""
 
 
 def stage_recipe(recipe: Recipe, name: StageName) -> Recipe:
@@ -78,7 +77,7 @@ def stage_folder(recipe: Recipe, root: Path, name: StageName) -> Path:
     """
     reused = _config(recipe).stages
     stages = Path(reused) if reused else root / STAGES
-    return stages / f"fold-{recipe.data.fold}-seed-{recipe.runtime.seed}" / name
+    return stages / run_name(recipe.data.fold, recipe.runtime.seed) / name
 
 
 def train_stages(recipe: Recipe, root: Path, session: Session, feeds: Feeds | None = None) -> dict[StageName, Path]:
@@ -131,6 +130,8 @@ def train_fold(
         FacskitError: The loss is no longer a number, or somebody asked the run to stop.
     """
     run, names = RunDirectory(out), _config(recipe).stage_names
+    for place in (out, *(stage_folder(recipe, root, name) for name in names)):
+        check_data(RunDirectory(place), session.record(recipe.data.fold))
     if not run.finished:
         _check_reused(recipe, root, session.folds[recipe.data.fold - 1])
     feeds = None if run.finished else _rehearse(recipe, session)
@@ -229,8 +230,8 @@ def _like_from_like(weights: str, name: StageName) -> str:
     if not isinstance(recipe.objective, CausalInterventionConfig):
         return weights
     if not RunDirectory(folder).finished:
-        runs = sorted(run.name for run in folder.glob("fold-*-seed-*"))
-        hint = f"name one of its runs, such as {folder / runs[0]}" if runs else "let it finish first"
+        runs = runs_in(folder)
+        hint = f"name one of its runs, such as {runs[0]}" if runs else "let it finish first"
         raise RecipeError(f"initial_weights: {folder} has no network of its own to start from; {hint}.")
     for root in (folder, folder.parent):
         if (found := stage_folder(recipe, root, name) / "weights.safetensors").is_file():

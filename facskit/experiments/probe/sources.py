@@ -13,17 +13,15 @@ from facskit.experiments.initial_weights import describe_body
 from facskit.experiments.pretraining_recipe import PretrainRecipe
 from facskit.experiments.recipe import Recipe
 from facskit.experiments.recipe_files import read_recipe
+from facskit.experiments.run_tree import is_pretraining, kept_weights, runs_in
 from facskit.faces.alignment import CropRecipe, WholeImage, recipe_from_dict
 from facskit.faces.normalization import Normalization
 from facskit.models.checkpoints import EncoderInfo, load_checkpoint, load_encoder, read_weight_info
 from facskit.models.layers import FaceNetwork
 from facskit.models.masked_autoencoder import MaskedAutoencoder
-from facskit.models.weight_files import find_weights
+from facskit.models.weight_files import find_weights, weights_of_run
 
 __all__ = ["Moment", "ProbedNetwork", "Source", "SourceRun", "find_sources"]
-
-_MEMBERS = "fold-*-seed-*"
-"""What the runs of a cross-validation, or of one point of a sweep, are called in its folder."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -103,7 +101,7 @@ def _source(label: str, text: str) -> Source:
             label=label or text if weights.stem in {"weights", "encoder"} else weights.stem, runs=(_file(weights),)
         )
     label = label or folder.resolve().name
-    members = sorted(path for path in folder.glob(_MEMBERS) if (path / "recipe.yaml").is_file())
+    members = [path for path in runs_in(folder) if (path / "recipe.yaml").is_file()]
     if members:
         runs, notes = zip(*(_run(path, path.name) for path in members), strict=True)
         return Source(label=label, runs=runs, notes=tuple(note for each in notes for note in each))
@@ -126,7 +124,7 @@ def _epoch_of(provenance: Any) -> int | None:  # noqa: ANN401 - whatever the fil
 
 
 def _run(folder: Path, name: str) -> tuple[SourceRun, tuple[str, ...]]:
-    if (folder / "encoders").is_dir() or (folder / "encoder.safetensors").is_file():
+    if is_pretraining(folder):
         return _pretraining(folder, name), ()
     recipe = read_recipe(folder / "recipe.yaml")
     moments, notes = [], []
@@ -135,13 +133,10 @@ def _run(folder: Path, name: str) -> tuple[SourceRun, tuple[str, ...]]:
             moments.append(_before(recipe))
         except CheckpointError as error:
             notes.append(f"{folder}: not probed before training, because its initial weights are not here ({error})")
-    kept = [_moment(_number(path), path) for path in sorted((folder / "epochs").glob("epoch-*.safetensors"))]
-    last = folder / "weights.safetensors"
-    if last.is_file() and not (kept and kept[-1].epoch == recipe.training.epochs):
-        kept.append(_moment(recipe.training.epochs, last))
+    kept = _kept(folder, recipe.training.epochs)
     if not kept:
         raise CheckpointError(f"{folder}: the run has no weights yet; go on with it: facskit train, or cross-validate")
-    if not last.is_file():
+    if weights_of_run(folder) is None:
         notes.append(f"{folder}: the run isn't finished; it is probed up to epoch {kept[-1].epoch}")
     elif len(kept) == 1:
         notes.append(
@@ -152,10 +147,7 @@ def _run(folder: Path, name: str) -> tuple[SourceRun, tuple[str, ...]]:
 
 def _pretraining(folder: Path, name: str) -> SourceRun:
     recipe = read_recipe(folder / "recipe.yaml", PretrainRecipe)
-    kept = [_moment(_number(path), path) for path in sorted((folder / "encoders").glob("epoch-*.safetensors"))]
-    last = folder / "encoder.safetensors"
-    if last.is_file() and not (kept and kept[-1].epoch == recipe.training.epochs):
-        kept.append(_moment(recipe.training.epochs, last))
+    kept = _kept(folder, recipe.training.epochs)
     if not kept:
         raise CheckpointError(f"{folder}: the pre-training has no weights yet; go on with it: facskit pretrain")
     images = recipe.data.images
@@ -163,8 +155,13 @@ def _pretraining(folder: Path, name: str) -> SourceRun:
     return SourceRun(name=name, moments=tuple(kept), images=images if known else "")
 
 
-def _number(path: Path) -> int:
-    return int(path.stem.rpartition("-")[2])
+def _kept(folder: Path, epochs: int) -> list[Moment]:
+    """Return the networks that a run kept on the way, and its result unless the last epoch was kept anyway."""
+    kept = kept_weights(folder)
+    result = weights_of_run(folder)
+    if result is not None and epochs not in kept:
+        kept[epochs] = result
+    return [_moment(epoch, path) for epoch, path in kept.items()]
 
 
 def _moment(epoch: int | None, weights: Path) -> Moment:
