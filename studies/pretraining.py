@@ -18,7 +18,8 @@ import tyro
 from jaxtyping import Float
 from rich.console import Console
 
-from facskit.datasets.loaders import FaceDataset, LoaderConfig, Preparation, eval_loader
+from facskit.datasets.face_dataset import FaceDataset, Preparation
+from facskit.datasets.loaders import LoaderConfig, eval_loader
 from facskit.datasets.manifest import Manifest, read_manifest, write_manifest
 from facskit.datasets.packed import packaged_faces
 from facskit.evaluation.predictions import Predictions

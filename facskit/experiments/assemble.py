@@ -16,6 +16,7 @@ from lightning_fabric import Fabric
 
 from facskit.columns import SPLIT
 from facskit.datasets.augmentation import AugmentationConfig
+from facskit.datasets.face_dataset import FaceDataset, Preparation
 from facskit.datasets.fold import Fold
 from facskit.datasets.folds import (
     FoldsConfig,
@@ -26,7 +27,7 @@ from facskit.datasets.folds import (
     SubjectFolds,
     make_folds,
 )
-from facskit.datasets.loaders import EpochLoader, FaceDataset, Preparation, eval_loader, train_loader
+from facskit.datasets.loaders import EpochLoader, eval_loader, train_loader
 from facskit.datasets.manifest import Manifest, read_manifest
 from facskit.datasets.packed import packaged_faces
 from facskit.datasets.samples import Batch
@@ -153,7 +154,7 @@ def remaining_crop(manifest: Manifest, wanted: CropRecipe) -> CropRecipe:
 
 def assemble_loader(
     recipe: Recipe, manifest: Manifest, fold: Fold, part: Part, fabric: Fabric, *, plain: bool = False
-) -> EpochLoader:
+) -> EpochLoader[Batch]:
     """Return the batches of one part of a fold: varied and shuffled for training, plain and in order otherwise.
 
     Args:

@@ -103,8 +103,7 @@ def describe_body(weights: str | Path) -> dict[str, Any]:
     if not _described(path):
         return entries | {"kind": "unknown", "licence": "unknown", "training_subjects": [], "provenance": {}}
     info = read_weight_info(path)
-    known = [info.provenance.get(key) for key in ("training_subjects", "initial_training_subjects")]
-    subjects = {str(name) for names in known if isinstance(names, list) for name in names}
+    subjects = {name for people in people_of_weights(info.provenance) for name in people.subjects}
     return entries | {
         "kind": "autoencoder" if isinstance(info, EncoderInfo) else "recognizer",
         "licence": info.licence,

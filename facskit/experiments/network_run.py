@@ -10,7 +10,8 @@ from torch import nn
 
 from facskit.datasets.fold import Fold
 from facskit.datasets.loaders import EpochLoader
-from facskit.datasets.people import People, people_of_weights, refuse_shared_people, shared_people
+from facskit.datasets.people import People, known_people, people_of_weights, refuse_known_people
+from facskit.datasets.samples import Batch
 from facskit.experiments.assemble import Part
 from facskit.experiments.initial_branches import branch_sources
 from facskit.experiments.initial_weights import describe_body, describe_start
@@ -28,7 +29,7 @@ from facskit.objectives.causal_intervention import CausalIntervention, Teachers
 from facskit.training.loop import EpochEnd, TrainingPlan, fit
 from facskit.training.run_directory import RunDirectory
 
-__all__ = ["Predecessors", "open_run", "refuse_known_people", "train_network"]
+__all__ = ["Predecessors", "open_run", "refuse_known_start", "train_network"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +71,7 @@ def train_network(
     fold, run = session.folds[recipe.data.fold - 1], RunDirectory(out)
     check_data(run, session.record(recipe.data.fold))
     if not run.finished and before.feeds is None:  # whoever opened the batches has looked at the people too
-        refuse_known_people(recipe, session, fold)
+        refuse_known_start(recipe, session, fold)
     parts = None if run.finished else assemble_run(recipe, session, fold, teachers=before.teachers, feeds=before.feeds)
     open_run(recipe, out, session, claim)
     if parts is None or run.finished:
@@ -117,7 +118,7 @@ def open_run(recipe: Recipe, out: Path, session: Session, claim: Callable[[], No
         session.say(f"{out}: this run is finished; its weights are in {run.weights.name}")
 
 
-def refuse_known_people(recipe: Recipe, session: Session, fold: Fold) -> None:
+def refuse_known_start(recipe: Recipe, session: Session, fold: Fold) -> None:
     """Refuse to test on people whose labels the initial weights were trained with; say so where it isn't certain.
 
     Args:
@@ -130,21 +131,16 @@ def refuse_known_people(recipe: Recipe, session: Session, fold: Fold) -> None:
         return
     start = describe_body(recipe.initial_weights)
     trained = people_of_weights(start["provenance"])
-    if not trained and start["kind"] == "recognizer":
-        session.say(f"It isn't known whom {start['name']} was trained on; people to test on may be among them.")
-    for people in trained:
-        known = shared_people(people, People(corpus=_corpus(session), subjects=fold.test_subjects))
-        if start["kind"] == "recognizer":
-            refuse_shared_people(people.corpus, people.subjects, session.manifest.origin, fold.test_subjects)
-        if known:
-            session.say(
-                f"{start['name']} may know {len(known):,} of the people to test on, {known[0][1]} for example: "
-                "it was trained on people of these names."
-            )
-
-
-def _corpus(session: Session) -> str | None:
-    return None if session.manifest.origin is None else session.manifest.origin.corpus
+    tested = People.of(session.manifest, fold.test_subjects)
+    if start["kind"] == "recognizer":  # an autoencoder has seen their faces, but no label
+        refuse_known_people(trained, tested)
+        if not trained:
+            session.say(f"It isn't known whom {start['name']} was trained on; people to test on may be among them.")
+    if known := known_people(trained, tested).all:
+        session.say(
+            f"{start['name']} may know {len(known):,} of the people to test on, {known[0]} for example: "
+            "it was trained on people of these names."
+        )
 
 
 def _mention_start(recipe: Recipe, session: Session) -> None:
@@ -174,7 +170,7 @@ def _initial_branches(recipe: Recipe) -> dict[str, str]:
 def _watch(
     recipe: Recipe,
     scoring: RunScoring,
-    scored: Mapping[Part, EpochLoader],
+    scored: Mapping[Part, EpochLoader[Batch]],
     keep: Callable[[int, nn.Module], None],
 ) -> EpochEnd:
     """Return what scores the validation subjects after each epoch, for the log alone, and keeps weights on the way."""

@@ -21,9 +21,9 @@ __all__ = ["Feeds", "RunParts", "assemble_run"]
 class Feeds:
     """The batches of one fold, which networks trained one after the other may share: no feed has a state."""
 
-    training: EpochLoader
+    training: EpochLoader[Batch]
     """The training batches."""
-    scored: dict[Part, EpochLoader]
+    scored: dict[Part, EpochLoader[Batch]]
     """The test subjects, and the validation subjects where they are used."""
 
 
@@ -68,7 +68,7 @@ def _open_feeds(recipe: Recipe, session: Session, fold: Fold) -> Feeds:
     return Feeds(training=training, scored=_scored_parts(recipe, session, fold))
 
 
-def _scored_parts(recipe: Recipe, session: Session, fold: Fold) -> dict[Part, EpochLoader]:
+def _scored_parts(recipe: Recipe, session: Session, fold: Fold) -> dict[Part, EpochLoader[Batch]]:
     """Open what the run will score: the test subjects, and the validation subjects where they are used."""
     chosen_there = recipe.evaluation.threshold.startswith("validation")
     if chosen_there and not len(fold.validation):

@@ -12,6 +12,7 @@ import numpy as np
 from torch import nn
 
 from facskit.datasets.loaders import EpochLoader
+from facskit.datasets.samples import Batch
 from facskit.evaluation.expressions.predictions import ExpressionPredictions, concat_expressions, predict_expressions
 from facskit.evaluation.expressions.reports import ExpressionReport, build_expression_report, write_expression_report
 from facskit.evaluation.predicting import PredictionSource, predict
@@ -43,7 +44,7 @@ class RunScoring(ABC):
         self.session = session
 
     @abstractmethod
-    def after_epoch(self, model: nn.Module, loader: EpochLoader) -> dict[str, float]:
+    def after_epoch(self, model: nn.Module, loader: EpochLoader[Batch]) -> dict[str, float]:
         """Return the validation subjects' scores for the log; they choose nothing.
 
         Args:
@@ -51,7 +52,7 @@ class RunScoring(ABC):
         """
 
     @abstractmethod
-    def test(self, model: nn.Module, scored: dict[Part, EpochLoader], folder: Path) -> tuple[float, ...]:
+    def test(self, model: nn.Module, scored: dict[Part, EpochLoader[Batch]], folder: Path) -> tuple[float, ...]:
         """Predict the test subjects, once, write the predictions, and return the thresholds that go with the weights.
 
         Args:
@@ -85,12 +86,12 @@ class RunScoring(ABC):
 class ActionUnitScoring(RunScoring):
     """Scores recipes that learn action units."""
 
-    def after_epoch(self, model: nn.Module, loader: EpochLoader) -> dict[str, float]:
+    def after_epoch(self, model: nn.Module, loader: EpochLoader[Batch]) -> dict[str, float]:
         """Return macro F1 and ROC-AUC."""
         scores = self._predict(model, loader, None).scores()  # no bar of its own: the training's is still there
         return {f"validation_{name}": scores.macro(name).value for name in ("f1", "roc_auc")}
 
-    def test(self, model: nn.Module, scored: dict[Part, EpochLoader], folder: Path) -> tuple[float, ...]:
+    def test(self, model: nn.Module, scored: dict[Part, EpochLoader[Batch]], folder: Path) -> tuple[float, ...]:
         """Predict the test subjects; return the thresholds that the recipe's protocol chooses."""
         protocol = self.recipe.evaluation.protocol(self.session.held_out)
 
@@ -118,7 +119,7 @@ class ActionUnitScoring(RunScoring):
         write_report(report, out)
         return report
 
-    def _predict(self, model: nn.Module, loader: EpochLoader, shown: str | None) -> Predictions:
+    def _predict(self, model: nn.Module, loader: EpochLoader[Batch], shown: str | None) -> Predictions:
         precision = self.recipe.runtime.precision
         return predict(model, loader.batches(0), self.source(), precision=precision, description=shown)
 
@@ -134,13 +135,13 @@ class ExpressionScoring(RunScoring):
         super().__init__(recipe, session)
         self.expressions = expressions
 
-    def after_epoch(self, model: nn.Module, loader: EpochLoader) -> dict[str, float]:
+    def after_epoch(self, model: nn.Module, loader: EpochLoader[Batch]) -> dict[str, float]:
         """Return accuracy and mean class accuracy."""
         predictions = self._predict(model, loader, None)
         scores = build_expression_report(predictions, title="").scores
         return {"validation_accuracy": scores.accuracy, "validation_mean_class_accuracy": scores.mean_class_accuracy}
 
-    def test(self, model: nn.Module, scored: dict[Part, EpochLoader], folder: Path) -> tuple[float, ...]:
+    def test(self, model: nn.Module, scored: dict[Part, EpochLoader[Batch]], folder: Path) -> tuple[float, ...]:
         """Predict the test subjects; expressions have no thresholds."""
         if "test" in scored:
             self._predict(model, scored["test"], "Recognising test faces").save(folder / PREDICTIONS)
@@ -160,7 +161,7 @@ class ExpressionScoring(RunScoring):
         write_expression_report(report, out)
         return report
 
-    def _predict(self, model: nn.Module, loader: EpochLoader, shown: str | None) -> ExpressionPredictions:
+    def _predict(self, model: nn.Module, loader: EpochLoader[Batch], shown: str | None) -> ExpressionPredictions:
         precision = self.recipe.runtime.precision
         return predict_expressions(
             model, loader.batches(0), self.expressions, self.source(), precision=precision, description=shown

@@ -9,10 +9,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from facskit.action_units import ActionUnitSet
-from facskit.datasets.loaders import FaceDataset, LoaderConfig, Preparation, eval_loader
+from facskit.datasets.face_dataset import FaceDataset, Preparation
+from facskit.datasets.loaders import LoaderConfig, eval_loader
 from facskit.datasets.manifest import Manifest, read_manifest
 from facskit.datasets.packed import packaged_faces
-from facskit.datasets.people import People, people_of_weights, refuse_shared_people, shared_people
+from facskit.datasets.people import People, known_people, people_of_weights, refuse_known_people
 from facskit.errors import DatasetError
 from facskit.evaluation.expressions.predictions import predict_expressions
 from facskit.evaluation.expressions.reports import ExpressionReport, build_expression_report, write_expression_report
@@ -173,37 +174,30 @@ def _not_scored(test: _Test) -> list[str]:
 
 def _strangers(faces: Manifest, info: CheckpointInfo, known_people: KnownPeople) -> tuple[Manifest, tuple[str, ...]]:
     """Return the faces of people whom the weights don't know for certain, and what the report should say about it."""
-    trained = people_of_weights(info.provenance)
+    trained, here = people_of_weights(info.provenance), People.of(faces)
     match known_people:
         case "allow":
             return faces, ()
         case "refuse":
-            for people in trained:  # doubtful names become a note of the report
-                refuse_shared_people(people.corpus, people.subjects, faces.origin, faces.subject_names)
+            refuse_known_people(trained, here)  # doubtful names become a note of the report
             return faces, ()
-    here = _people(faces)
-    certain = [] if here.corpus is None else [people for people in trained if people.corpus is not None]
-    known = {name for people in certain for _, name in shared_people(people, here)}
+    known = known_people(trained, here).certain
     if not known:
         return faces, ()
     if len(known) == len(faces.subject_names):
         raise DatasetError(
             f"{faces.name}: the weights were trained on all {len(known):,} people; nobody is left to test"
         )
-    rest = faces.select(~np.isin(faces.subjects.astype(str), sorted(known)))
+    rest = faces.select(~np.isin(faces.subjects.astype(str), known))
     return rest, (f"{len(known):,} people whom the weights were trained on are left out; {len(rest):,} images remain.",)
-
-
-def _people(faces: Manifest) -> People:
-    return People(corpus=None if faces.origin is None else faces.origin.corpus, subjects=faces.subject_names)
 
 
 def _shared_subjects(faces: Manifest, info: CheckpointInfo) -> list[str]:
     """Say so if the weights were trained on people with the same names, or on nobody knows whom."""
-    here, trained = _people(faces), people_of_weights(info.provenance)
+    trained = people_of_weights(info.provenance)
     if not trained:
         return ["It isn't known whom the weights were trained on; scores of people among them are too good."]
-    known = sorted({name for people in trained for _, name in shared_people(people, here)})
+    known = known_people(trained, People.of(faces)).all
     if not known:
         return []
     return [f"NOT INDEPENDENT: {len(known)} subjects have names of training subjects, {known[0]} for example."]

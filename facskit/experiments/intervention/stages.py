@@ -19,11 +19,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from facskit.datasets.fold import Fold
-from facskit.errors import DatasetError, RecipeError
+from facskit.errors import RecipeError
 from facskit.experiments.assemble import assemble_model
 from facskit.experiments.initial_weights import describe_body, describe_start
-from facskit.experiments.network_run import Predecessors, open_run, refuse_known_people, train_network
+from facskit.experiments.network_run import Predecessors, open_run, refuse_known_start, train_network
 from facskit.experiments.recipe import About, Recipe
 from facskit.experiments.recipe_files import describe_difference, format_recipe, read_recipe
 from facskit.experiments.run_data import check_data
@@ -31,7 +30,7 @@ from facskit.experiments.run_parts import Feeds, assemble_run
 from facskit.experiments.run_tree import STAGES, run_name, runs_in
 from facskit.experiments.scoring import PREDICTIONS, scoring_of
 from facskit.experiments.session import Session
-from facskit.models.checkpoints import load_checkpoint, read_checkpoint_info
+from facskit.models.checkpoints import load_checkpoint
 from facskit.models.layers import FaceNetwork
 from facskit.objectives.causal_intervention import CausalInterventionConfig, StageName, Teachers
 from facskit.training.run_directory import RunDirectory
@@ -94,7 +93,7 @@ def train_stages(recipe: Recipe, root: Path, session: Session, feeds: Feeds | No
 
     Raises:
         RecipeError: A folder has a network that was trained in another way, or another process trains there.
-        DatasetError: A finished network knows people to test on.
+        DatasetError: A network there was trained with other data.
         FacskitError: The loss is no longer a number, or somebody asked the run to stop.
     """
     names = _config(recipe).stage_names
@@ -102,7 +101,7 @@ def train_stages(recipe: Recipe, root: Path, session: Session, feeds: Feeds | No
     for number, (name, folder) in enumerate(folders.items(), start=1):
         stage = stage_recipe(recipe, name)
         if RunDirectory(folder).finished:
-            _check_finished(stage, folder, session.folds[recipe.data.fold - 1])
+            _check_finished(stage, folder)
             session.say(f"Network {number} of {len(names) + 1}, {name}: finished in {folder}")
         else:
             session.say(f"Network {number} of {len(names) + 1}, {name}: {folder}")
@@ -126,14 +125,15 @@ def train_fold(
 
     Raises:
         RecipeError: A folder has a network that was trained in another way, or another process trains there.
-        DatasetError: The faces are wrong, or people to test on are known to initial weights or to stages.
+        DatasetError: The faces are wrong, or others than a network began with, or people to test on are known to
+            initial weights.
         FacskitError: The loss is no longer a number, or somebody asked the run to stop.
     """
     run, names = RunDirectory(out), _config(recipe).stage_names
     for place in (out, *(stage_folder(recipe, root, name) for name in names)):
         check_data(RunDirectory(place), session.record(recipe.data.fold))
     if not run.finished:
-        _check_reused(recipe, root, session.folds[recipe.data.fold - 1])
+        _check_reused(recipe, root)
     feeds = None if run.finished else _rehearse(recipe, session)
     open_run(recipe, out, session, claim)
     if run.finished:
@@ -159,7 +159,7 @@ def _rehearse(recipe: Recipe, session: Session) -> Feeds:
     fold = session.folds[recipe.data.fold - 1]
     stages = {name: stage_recipe(recipe, name) for name in _config(recipe).stage_names}
     for each in (*stages.values(), recipe):
-        refuse_known_people(each, session, fold)
+        refuse_known_start(each, session, fold)
     networks = {name: assemble_model(stage) for name, stage in stages.items()}
     return assemble_run(recipe, session, fold, teachers=_teachers(networks)).feeds
 
@@ -169,7 +169,7 @@ def _essence(recipe: Recipe) -> Recipe:
     return replace(recipe, name="any", about=About())
 
 
-def _check_reused(recipe: Recipe, root: Path, fold: Fold) -> None:
+def _check_reused(recipe: Recipe, root: Path) -> None:
     """Refuse stages that don't fit before the run's folder keeps a recipe that can't run."""
     reused = _config(recipe).stages
     if reused and RunDirectory(Path(reused)).recipe.exists():
@@ -180,22 +180,16 @@ def _check_reused(recipe: Recipe, root: Path, fold: Fold) -> None:
     for name in _config(recipe).stage_names:
         folder = stage_folder(recipe, root, name)
         if reused and RunDirectory(folder).finished:
-            _check_finished(stage_recipe(recipe, name), folder, fold)
+            _check_finished(stage_recipe(recipe, name), folder)
 
 
-def _check_finished(stage: Recipe, folder: Path, fold: Fold) -> None:
+def _check_finished(stage: Recipe, folder: Path) -> None:
     run = RunDirectory(folder)
     there, now = (format_recipe(_essence(one)) for one in (read_recipe(run.recipe), stage))
     if there != now:
         raise RecipeError(
             f"{folder}: the finished network was trained by another recipe: {describe_difference(there, now)}; name "
             "another folder of stages (objective.stages, or --out), or go back to that recipe."
-        )
-    trained = set(read_checkpoint_info(run.weights).provenance.get("training_subjects", ()))
-    if known := sorted(trained & set(fold.test_subjects)):
-        raise DatasetError(
-            f"{folder}: the finished network was trained on {len(known):,} of the people to test on, {known[0]} for "
-            "example; the faces were divided in another way then, so train the stages anew in another folder."
         )
 
 

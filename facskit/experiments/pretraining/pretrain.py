@@ -107,8 +107,8 @@ def _describer(recipe: PretrainRecipe, source: UnlabelledImages, parts: Pretrain
             "paper": recipe.about.paper,
             "images": recipe.data.images,
             "data": "" if source.origin is None else source.origin.stamp(),
-            "training_images": len(parts.loader.faces),
-            "training_subjects": source.subject_names(parts.loader.faces.rows),
+            "training_images": len(parts.faces),
+            "training_subjects": source.subject_names(parts.faces.rows),
             "crop": recipe_to_dict(recipe.data.crop),
             "augmentation": recipe.data.augmentation.kind,
             "norm_pixels": recipe.objective.norm_pixels,
@@ -150,7 +150,7 @@ def _introduce(recipe: PretrainRecipe, source: UnlabelledImages, parts: Pretrain
     """Say what is about to be trained, with the numbers that follow from the recipe."""
     encoder = recipe.model.encoder
     size = sum(parameter.numel() for parameter in parts.model.parameters()) / 1e6
-    trained = len(parts.loader.faces)
+    trained = len(parts.faces)
     say(
         fabric,
         f"{recipe.name}: {trained} of {len(source)} images to learn from, {len(source) - trained} set aside; "

@@ -177,11 +177,11 @@ def _break_in_epoch(network: int, epoch: int, step: int) -> Callable[[pytest.Mon
     def arm(patch: pytest.MonkeyPatch) -> None:
         usual, trainings = EpochLoader.batches, []
 
-        def batches(self: EpochLoader, number: int, start_step: int = 0) -> Iterator[Batch]:
-            if self.config.batch_size == 4 and number == 0 and start_step == 0 and self._prepared.order.train:
+        def batches(self: EpochLoader[Batch], number: int, start_step: int = 0) -> Iterator[Batch]:
+            if self.config.batch_size == 4 and number == 0 and start_step == 0 and self.train:
                 trainings.append(number)
             for place, batch in enumerate(usual(self, number, start_step), start=start_step):
-                if (len(trainings), number, place) == (network, epoch, step) and self._prepared.order.train:
+                if (len(trainings), number, place) == (network, epoch, step) and self.train:
                     raise _PowerCutError
                 yield batch
 
@@ -282,7 +282,7 @@ def test_stages_that_know_people_to_test_on_are_refused(recipe: Recipe, whole: P
     everybody = {**info.provenance, "training_subjects": [f"S{number}" for number in range(6)]}
     save_checkpoint(shared / "weights.safetensors", model, replace(info, provenance=everybody))
     reusing = replace(recipe, objective=replace(CIU, stages=str(tmp_path / "shared")))
-    with pytest.raises(DatasetError, match=r"the finished network was trained on 2 of the people to test on"):
+    with pytest.raises(DatasetError, match=r"imbalanced: .* weights name other people as those it was trained on"):
         train(reusing, tmp_path / "run")
 
 
@@ -387,7 +387,7 @@ def test_a_mistake_of_the_last_stage_shows_before_the_first(recipe: Recipe, tmp_
 def test_a_signal_in_a_stage_says_where_everything_is_saved(recipe: Recipe, tmp_path: Path) -> None:
     usual = EpochLoader.batches
 
-    def batches(self: EpochLoader, number: int, start_step: int = 0) -> Iterator[Batch]:
+    def batches(self: EpochLoader[Batch], number: int, start_step: int = 0) -> Iterator[Batch]:
         for place, batch in enumerate(usual(self, number, start_step), start=start_step):
             if (number, place) == (0, 5):
                 os.kill(os.getpid(), signal.SIGTERM)

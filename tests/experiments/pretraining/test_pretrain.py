@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 import torch
 
-from facskit.datasets.unlabelled.loader import FaceImages, UnlabelledLoader
+from facskit.datasets.loaders import EpochLoader
+from facskit.datasets.unlabelled.loader import FaceImages
 from facskit.datasets.unlabelled.sources import UnlabelledImages
 from facskit.errors import CheckpointError, DatasetError, RecipeError
 from facskit.experiments.pretraining.parts import assemble_pretraining
@@ -84,9 +85,9 @@ def test_a_run_that_broke_off_ends_with_the_same_bytes(
     drawn: Path, whole: PretrainingDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop: int
 ) -> None:
     seen = 0
-    undisturbed = UnlabelledLoader.batches
+    undisturbed = EpochLoader.batches
 
-    def break_off(self: UnlabelledLoader, epoch: int, start_step: int = 0) -> Iterator[FaceImages]:
+    def break_off(self: EpochLoader[FaceImages], epoch: int, start_step: int = 0) -> Iterator[FaceImages]:
         nonlocal seen
         for batch in undisturbed(self, epoch, start_step):
             seen += len(self.faces) == 120
@@ -94,7 +95,7 @@ def test_a_run_that_broke_off_ends_with_the_same_bytes(
                 raise KeyboardInterrupt
             yield batch
 
-    monkeypatch.setattr(UnlabelledLoader, "batches", break_off)
+    monkeypatch.setattr("batches", break_off)
     with pytest.raises(KeyboardInterrupt):
         pretrain(tiny_recipe(drawn), tmp_path / "run")
     monkeypatch.undo()
@@ -131,7 +132,7 @@ def test_nothing_is_set_aside_or_drawn_if_nobody_asks(drawn: Path) -> None:
     parts = assemble_pretraining(recipe, UnlabelledImages.open(recipe.data.images), start_runtime(recipe.runtime))
     assert parts.held_out is None
     assert parts.shown is None
-    assert len(parts.loader.faces) == 144
+    assert len(parts.faces) == 144
 
 
 def test_a_run_can_start_from_another_ones_encoder(drawn: Path, whole: PretrainingDirectory, tmp_path: Path) -> None:
