@@ -26,7 +26,7 @@ from facskit.evaluation.predictions import Predictions
 from facskit.experiments.analysis.weight_scores import evaluate
 from facskit.experiments.recipe import Recipe
 from facskit.experiments.recipe_files import read_recipe
-from facskit.experiments.run import train
+from facskit.experiments.train import train
 from facskit.files import write_text
 from facskit.models.checkpoints import load_encoder
 from facskit.models.masked_autoencoder import AutoencoderConfig, MaskedAutoencoder

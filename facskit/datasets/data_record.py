@@ -98,15 +98,19 @@ def parts_of(fold: Fold) -> dict[str, tuple[str, ...]]:
     return {"training": fold.train_subjects, "validation": fold.validation_subjects, "test": fold.test_subjects}
 
 
-def manifest_digests(manifest: Manifest) -> dict[str, str]:
-    """Digest everything that training reads of a manifest but the pixels, column by column."""
+def manifest_digests(manifest: Manifest, *, expressions: bool) -> dict[str, str]:
+    """Digest everything that training reads of a manifest but the pixels, column by column.
+
+    Args:
+        expressions: Whether expressions are learned; the manifest's action units are.
+    """
     found = {
         "image": digest("\n".join(manifest.table[IMAGE].to_list()).encode()),
         "subject": digest("\n".join(manifest.subject_names).encode() + manifest.subject_indices.tobytes()),
     }
     for code, column in zip(manifest.action_units.codes, manifest.labels.T, strict=True):
         found[code] = digest(column.tobytes())
-    if manifest.has_expressions:
+    if expressions:
         names = manifest.table[EXPRESSION].cast(pl.String).fill_null("")
         found[EXPRESSION] = digest("\n".join(names.to_list()).encode())
     if LANDMARKS_X[0] in manifest.table.columns:

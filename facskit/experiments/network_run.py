@@ -16,10 +16,10 @@ from facskit.experiments.assemble import Part
 from facskit.experiments.initial_branches import branch_sources
 from facskit.experiments.initial_weights import describe_body, describe_start
 from facskit.experiments.intervention.weights import write_intervention_weights
+from facskit.experiments.network_parts import Feeds, assemble_network
 from facskit.experiments.recipe import Recipe
 from facskit.experiments.recipe_files import describe_difference, format_recipe
 from facskit.experiments.run_data import check_data, record_data
-from facskit.experiments.run_parts import Feeds, assemble_run
 from facskit.experiments.scoring import RunScoring, scoring_of
 from facskit.experiments.session import Session
 from facskit.models.checkpoints import CheckpointInfo, read_checkpoint_info, save_checkpoint
@@ -72,7 +72,9 @@ def train_network(
     check_data(run, session.record(recipe.data.fold))
     if not run.finished and before.feeds is None:  # whoever opened the batches has looked at the people too
         refuse_known_start(recipe, session, fold)
-    parts = None if run.finished else assemble_run(recipe, session, fold, teachers=before.teachers, feeds=before.feeds)
+    parts = (
+        None if run.finished else assemble_network(recipe, session, fold, teachers=before.teachers, feeds=before.feeds)
+    )
     open_run(recipe, out, session, claim)
     if parts is None or run.finished:
         return run

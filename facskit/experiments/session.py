@@ -1,55 +1,18 @@
 """Faces and folds of a recipe, opened once, and the runtime: what all runs of one command share."""
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import torch
 from lightning_fabric import Fabric
 from rich.console import Console
 
-from facskit.datasets.data_record import DataRecord, manifest_digests, parts_of
 from facskit.datasets.fold import Fold
-from facskit.datasets.manifest import Manifest
-from facskit.experiments.assemble import assemble_folds, assemble_manifest, describe_folds
-from facskit.experiments.recipe import DataConfig, Recipe
+from facskit.experiments.opened_data import OpenedData, describe_folds
+from facskit.experiments.recipe import Recipe
 from facskit.models.layers import FaceNetwork
 from facskit.training.runtime import start_runtime
 
-__all__ = ["OpenedData", "Session", "device_name", "say"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class OpenedData:
-    """The faces of a recipe and their folds."""
-
-    manifest: Manifest
-    """The labelled faces."""
-    folds: list[Fold]
-    """All folds of the recipe."""
-
-    @classmethod
-    def read(cls, data: DataConfig) -> "OpenedData":
-        """Open and divide the faces that a recipe names.
-
-        Raises:
-            DatasetError: The faces are missing or wrong, or can't be divided as the recipe says.
-            RecipeError: The recipe's fold doesn't exist.
-        """
-        manifest = assemble_manifest(data)
-        return cls(manifest=manifest, folds=assemble_folds(data, manifest))
-
-    def record(self, fold: int) -> DataRecord:
-        """Return what a run keeps of its data, to know them again.
-
-        Args:
-            fold: Number of the run's fold, from 1.
-        """
-        people = parts_of(self.folds[fold - 1])
-        return DataRecord(images=len(self.manifest), digests=self._digests, people=people)
-
-    @cached_property
-    def _digests(self) -> dict[str, str]:
-        return manifest_digests(self.manifest)
+__all__ = ["Session", "device_name", "say"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,8 +21,6 @@ class Session(OpenedData):
 
     fabric: Fabric
     """The launched runtime."""
-    held_out: str
-    """How test subjects were held out, in words."""
 
     @classmethod
     def open(cls, recipe: Recipe) -> "Session":
@@ -73,9 +34,12 @@ class Session(OpenedData):
             RecipeError: The machine or the folds aren't what the recipe asks for.
         """
         data = OpenedData.read(recipe.data)
-        held_out = describe_folds(recipe.data.folds, len(data.folds))
-        fabric = start_runtime(recipe.runtime)
-        return cls(manifest=data.manifest, folds=data.folds, fabric=fabric, held_out=held_out)
+        return cls(manifest=data.manifest, folds=data.folds, config=data.config, fabric=start_runtime(recipe.runtime))
+
+    @property
+    def held_out(self) -> str:
+        """How test subjects were held out, in words."""
+        return describe_folds(self.config.folds, len(self.folds))
 
     @property
     def notes(self) -> list[str]:

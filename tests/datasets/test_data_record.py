@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from facskit.action_units import ActionUnitSet
-from facskit.columns import LANDMARKS_X, LANDMARKS_Y
+from facskit.columns import EXPRESSION, LANDMARKS_X, LANDMARKS_Y
 from facskit.datasets.data_record import DataRecord, manifest_digests
 from facskit.datasets.manifest import Manifest
 from facskit.datasets.origin import DataOrigin
@@ -26,6 +26,10 @@ def _manifest(**columns: object) -> Manifest:
     return Manifest(table=table, root=Path(), action_units=ActionUnitSet.parse("AU12"))
 
 
+def _digests(manifest: Manifest) -> dict[str, str]:
+    return manifest_digests(manifest, expressions=True)
+
+
 @pytest.mark.parametrize(
     ("columns", "told"),
     [
@@ -37,17 +41,18 @@ def _manifest(**columns: object) -> Manifest:
     ],
 )
 def test_every_column_that_training_reads_has_a_digest(columns: dict[str, pl.Series], told: str) -> None:
-    before, after = manifest_digests(_manifest()), manifest_digests(_manifest(**columns))
+    before, after = _digests(_manifest()), _digests(_manifest(**columns))
     assert {name for name in before if before[name] != after[name]} == {told}
 
 
 def test_a_crop_and_an_order_of_rows_are_data_but_a_column_of_the_users_is_not() -> None:
     plain = _manifest()
     cropped = replace(plain, origin=DataOrigin(corpus="bp4d", crop=EyeSimilarityCrop(size=64)))
-    assert manifest_digests(cropped)["crop"] != manifest_digests(plain)["crop"]
-    assert manifest_digests(plain.select(np.array([1, 0])))["image"] != manifest_digests(plain)["image"]
-    assert manifest_digests(_manifest(remark=pl.Series(["x", "y"]))) == manifest_digests(plain)
-    assert manifest_digests(replace(plain, root=Path("elsewhere"))) == manifest_digests(plain)
+    assert _digests(cropped)["crop"] != _digests(plain)["crop"]
+    assert _digests(plain.select(np.array([1, 0])))["image"] != _digests(plain)["image"]
+    assert _digests(_manifest(remark=pl.Series(["x", "y"]))) == _digests(plain)
+    assert _digests(replace(plain, root=Path("elsewhere"))) == _digests(plain)
+    assert EXPRESSION not in manifest_digests(plain, expressions=False)
 
 
 def test_differences_are_told_with_the_worst_first() -> None:

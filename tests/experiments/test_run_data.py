@@ -11,10 +11,10 @@ from facskit.datasets.folds import SubjectFolds
 from facskit.datasets.loaders import EpochLoader
 from facskit.datasets.samples import Batch
 from facskit.errors import DatasetError, MediaError
+from facskit.experiments.opened_data import OpenedData
 from facskit.experiments.recipe import Recipe
-from facskit.experiments.run import cross_validate, train
-from facskit.experiments.session import OpenedData
 from facskit.experiments.sweep.sweep import plan_sweep, run_sweep
+from facskit.experiments.train import cross_validate, train
 from facskit.models.checkpoints import load_checkpoint, read_checkpoint_info, save_checkpoint
 from facskit.objectives.causal_intervention import CausalInterventionConfig
 from facskit.training.loop import TrainingConfig

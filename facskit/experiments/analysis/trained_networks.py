@@ -17,10 +17,10 @@ from facskit.errors import DatasetError
 from facskit.evaluation.counts import divide
 from facskit.evaluation.predictions import Predictions, concat
 from facskit.experiments.analysis.named_paths import split_name
+from facskit.experiments.opened_data import OpenedData
 from facskit.experiments.recipe import Recipe
 from facskit.experiments.run_tree import STAGES, find_stages, recipe_of, run_name, runs_in
 from facskit.experiments.scoring import PREDICTIONS
-from facskit.experiments.session import OpenedData
 from facskit.objectives.causal_intervention import StageName
 
 __all__ = ["TrainedNetwork", "find_networks", "training_rates"]

@@ -22,11 +22,11 @@ from typing import Any
 from facskit.errors import RecipeError
 from facskit.experiments.assemble import assemble_model
 from facskit.experiments.initial_weights import describe_body, describe_start
+from facskit.experiments.network_parts import Feeds, assemble_network
 from facskit.experiments.network_run import Predecessors, open_run, refuse_known_start, train_network
 from facskit.experiments.recipe import About, Recipe
 from facskit.experiments.recipe_files import describe_difference, format_recipe, read_recipe
 from facskit.experiments.run_data import check_data
-from facskit.experiments.run_parts import Feeds, assemble_run
 from facskit.experiments.run_tree import STAGES, run_name, runs_in
 from facskit.experiments.scoring import PREDICTIONS, scoring_of
 from facskit.experiments.session import Session
@@ -161,7 +161,7 @@ def _rehearse(recipe: Recipe, session: Session) -> Feeds:
     for each in (*stages.values(), recipe):
         refuse_known_start(each, session, fold)
     networks = {name: assemble_model(stage) for name, stage in stages.items()}
-    return assemble_run(recipe, session, fold, teachers=_teachers(networks)).feeds
+    return assemble_network(recipe, session, fold, teachers=_teachers(networks)).feeds
 
 
 def _essence(recipe: Recipe) -> Recipe:

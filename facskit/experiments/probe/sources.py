@@ -58,6 +58,8 @@ class SourceRun:
     """The networks, by rising epoch."""
     recipe: Recipe | None = None
     """What it was trained by, if that is known: its faces and its fold."""
+    folder: Path | None = None
+    """Its folder, if it has one."""
     images: str = ""
     """Manifest that it was pre-trained on, if that was one."""
 
@@ -142,7 +144,7 @@ def _run(folder: Path, name: str) -> tuple[SourceRun, tuple[str, ...]]:
         notes.append(
             f"{folder}: only the last weights were kept; training.keep_every in the recipe keeps some on the way"
         )
-    return SourceRun(name=name, moments=(*moments, *kept), recipe=recipe), tuple(notes)
+    return SourceRun(name=name, moments=(*moments, *kept), recipe=recipe, folder=folder), tuple(notes)
 
 
 def _pretraining(folder: Path, name: str) -> SourceRun:

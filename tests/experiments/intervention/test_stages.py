@@ -22,14 +22,15 @@ from facskit.errors import DatasetError, FacskitError, RecipeError
 from facskit.evaluation.predictions import Predictions
 from facskit.experiments import network_run
 from facskit.experiments.analysis.networks_report import compare_networks
-from facskit.experiments.assemble import assemble_folds, assemble_manifest, assemble_model, assemble_objective
+from facskit.experiments.assemble import assemble_model, assemble_objective
 from facskit.experiments.intervention import stages
 from facskit.experiments.intervention.stages import stage_recipe, stages_key
+from facskit.experiments.network_parts import assemble_network
+from facskit.experiments.opened_data import assemble_folds, assemble_manifest
 from facskit.experiments.recipe import About, DataConfig, Recipe
 from facskit.experiments.recipe_files import read_recipe
-from facskit.experiments.run import cross_validate, train
-from facskit.experiments.run_parts import assemble_run
 from facskit.experiments.session import Session
+from facskit.experiments.train import cross_validate, train
 from facskit.faces.alignment import WholeImage
 from facskit.interfaces.report_printing import print_networks
 from facskit.models.attention_network import AttentionConfig
@@ -316,7 +317,7 @@ def test_a_student_may_start_from_the_imbalanced_network(recipe: Recipe, whole: 
         balanced=load_checkpoint(whole / NETWORKS[1] / "weights.safetensors")[0],
     )
     warm = replace(recipe, objective=replace(CIU, student="imbalanced"))
-    models = [assemble_run(one, session, session.folds[0], teachers=teachers).model for one in (recipe, warm)]
+    models = [assemble_network(one, session, session.folds[0], teachers=teachers).model for one in (recipe, warm)]
     expected = teachers.imbalanced.state_dict()
     assert all(torch.equal(value, expected[name]) for name, value in models[1].state_dict().items())
     assert not torch.equal(models[0].state_dict()["head.weight"], expected["head.weight"])

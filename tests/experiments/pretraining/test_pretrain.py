@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 import torch
 
@@ -172,3 +173,14 @@ def test_two_processes_learn_what_one_learns(drawn: Path, whole: PretrainingDire
     # The masks are others, since each process draws its own, but the images of every update are the same.
     losses = [read_metrics(folder / "metrics.jsonl")[-1]["validation_loss"] for folder in (out, whole.path)]
     assert losses[0] == pytest.approx(losses[1], rel=0.1)
+
+
+def test_other_images_are_refused(drawn: Path, tmp_path: Path) -> None:
+    faces, out = tmp_path / "faces.parquet", tmp_path / "run"
+    pl.read_parquet(drawn).write_parquet(faces)
+    pretrain(tiny_recipe(faces), out)
+    pl.read_parquet(drawn).with_columns(AU01=1 - pl.col("AU01")).write_parquet(faces)
+    pretrain(tiny_recipe(faces), out)  # nobody reads labels here
+    pl.read_parquet(drawn)[1:].write_parquet(faces)
+    with pytest.raises(DatasetError, match="trained with other data .* 1 row less"):
+        pretrain(tiny_recipe(faces), out)

@@ -1,4 +1,4 @@
-"""Everything a run needs, built before the run begins: a mistake in the recipe shows before anything is written."""
+"""Parts that one network is trained with, built before anything is written: a mistake in the recipe shows at once."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ from facskit.objectives.causal_intervention import CausalInterventionConfig, Tea
 from facskit.objectives.objective import Objective
 from facskit.training.runtime import seed_everything
 
-__all__ = ["Feeds", "RunParts", "assemble_run"]
+__all__ = ["Feeds", "NetworkParts", "assemble_network"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +28,7 @@ class Feeds:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunParts:
+class NetworkParts:
     """What a run trains with, and what it will score."""
 
     model: FaceNetwork
@@ -39,9 +39,9 @@ class RunParts:
     """Its batches."""
 
 
-def assemble_run(
+def assemble_network(
     recipe: Recipe, session: Session, fold: Fold, *, teachers: Teachers | None = None, feeds: Feeds | None = None
-) -> RunParts:
+) -> NetworkParts:
     """Seed the process and build what one run needs.
 
     Args:
@@ -60,7 +60,7 @@ def assemble_run(
         assert teachers is not None  # the stages come first
         model.load_state_dict(teachers.imbalanced.state_dict())
     objective = assemble_objective(recipe, model, session.manifest, fold, teachers)
-    return RunParts(model=model, objective=objective, feeds=feeds or _open_feeds(recipe, session, fold))
+    return NetworkParts(model=model, objective=objective, feeds=feeds or _open_feeds(recipe, session, fold))
 
 
 def _open_feeds(recipe: Recipe, session: Session, fold: Fold) -> Feeds:

@@ -1,4 +1,4 @@
-"""What the commands `train`, `cross-validate` and `evaluate` do: one run, all runs, or the scores of a weight file."""
+"""Training by a recipe: one fold as `facskit train` does it, or every fold with every seed as `cross-validate` does."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -8,7 +8,6 @@ from facskit.errors import DatasetError
 from facskit.evaluation.expressions.reports import ExpressionReport
 from facskit.evaluation.reports import Report
 from facskit.experiments.analysis.networks_report import compare_networks, write_comparison
-from facskit.experiments.analysis.weight_scores import evaluate
 from facskit.experiments.intervention.stages import train_fold
 from facskit.experiments.network_run import train_network
 from facskit.experiments.recipe import Recipe
@@ -20,7 +19,7 @@ from facskit.experiments.session import Session
 from facskit.objectives.causal_intervention import CausalInterventionConfig
 from facskit.training.run_directory import RunDirectory, claim_folder
 
-__all__ = ["cross_validate", "evaluate", "train"]
+__all__ = ["cross_validate", "train"]
 
 
 def train(recipe: Recipe, out: Path) -> tuple[Path, Report | ExpressionReport | None]:

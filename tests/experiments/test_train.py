@@ -13,9 +13,10 @@ from facskit.datasets.manifest import write_manifest
 from facskit.datasets.packed import packaged_faces
 from facskit.errors import DatasetError, RecipeError
 from facskit.evaluation.predictions import Predictions
+from facskit.experiments.analysis.weight_scores import evaluate
 from facskit.experiments.recipe import DataConfig, EvaluationConfig, Recipe
 from facskit.experiments.recipe_files import read_recipe
-from facskit.experiments.run import cross_validate, evaluate, train
+from facskit.experiments.train import cross_validate, train
 from facskit.faces.alignment import EyeSimilarityCrop, WholeImage
 from facskit.models.checkpoints import load_checkpoint, save_checkpoint
 from facskit.models.compact_network import CompactConfig
