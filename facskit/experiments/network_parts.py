@@ -64,19 +64,15 @@ def assemble_network(
 
 
 def _open_feeds(recipe: Recipe, session: Session, fold: Fold) -> Feeds:
-    training = assemble_loader(recipe, session.manifest, fold, "train", session.fabric)
-    return Feeds(training=training, scored=_scored_parts(recipe, session, fold))
-
-
-def _scored_parts(recipe: Recipe, session: Session, fold: Fold) -> dict[Part, EpochLoader[Batch]]:
-    """Open what the run will score: the test subjects, and the validation subjects where they are used."""
+    """Open what the network learns from and what it will be scored on, the latter as far as it is used."""
+    manifest, fabric = session.manifest, session.fabric
+    training = assemble_loader(recipe, manifest, fold, "train", fabric)
     chosen_there = recipe.evaluation.threshold.startswith("validation")
     if chosen_there and not len(fold.validation):
         raise DatasetError("evaluation.threshold asks for validation subjects, but data.folds sets none aside.")
-    wanted: dict[Part, bool] = {
-        "validation": len(fold.validation) > 0 and (chosen_there or recipe.evaluation.validate_each_epoch),
-        "test": len(fold.test) > 0,
-    }
-    return {
-        part: assemble_loader(recipe, session.manifest, fold, part, session.fabric) for part in wanted if wanted[part]
-    }
+    scored: dict[Part, EpochLoader[Batch]] = {}
+    if len(fold.validation) and (chosen_there or recipe.evaluation.validate_each_epoch):
+        scored["validation"] = assemble_loader(recipe, manifest, fold, "validation", fabric)
+    if len(fold.test):
+        scored["test"] = assemble_loader(recipe, manifest, fold, "test", fabric)
+    return Feeds(training=training, scored=scored)

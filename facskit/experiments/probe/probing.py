@@ -189,15 +189,15 @@ class _Work:
 
     def _find(self, features: Features, faces: ProbedFaces) -> dict[str, Any]:
         subjects = faces.manifest.subjects[features.rows]
-        probes = [
-            probe_split(
-                features.values, subjects, split.within(features.rows), replace(self.plan.identity, method=method)
-            )
-            for method in self.plan.methods
-            for split in faces.splits
-            if method == "converged" or split.name == "random-frames"
-        ]
-        return {"dim": features.values.shape[1], "probes": [_probe_dict(found) for found in probes]}
+        probes = []
+        for method in self.plan.methods:
+            config = replace(self.plan.identity, method=method)
+            for split in faces.splits:
+                if method == "paper" and split.name != "random-frames":
+                    continue  # published on random frames alone
+                found = probe_split(features.values, subjects, split.within(features.rows), config)
+                probes.append(_probe_dict(found))
+        return {"dim": features.values.shape[1], "probes": probes}
 
     def _draw(self, features: Features, faces: ProbedFaces) -> dict[str, Any]:
         # The frames of random-frames: as many of everybody, whatever recordings there are.

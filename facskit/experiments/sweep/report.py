@@ -254,16 +254,21 @@ def _counted(number: int, what: str) -> str:
 
 def _to_csv(report: SweepReport) -> str:
     """Return one line of numbers per grid point."""
-    text = io.StringIO()
-    rows = []
+    rows: list[dict[str, Any]] = []
     for one, difference in zip(report.points, report.differences, strict=True):
         plain = plain_point(one, difference)
-        interval = {f"difference_{name}": getattr(difference, name, None) for name in ("estimate", "low", "high")}
-        units = {f"f1_{code}": value for code, value in plain["f1_per_au"].items()}
-        values = {key: show_value(value) for key, value in one.point.values}
-        nested = {"difference_to_first"} | {key for key, value in plain.items() if isinstance(value, dict | list)}
-        rows.append(values | {key: plain[key] for key in plain if key not in nested} | interval | units)
-    writer = csv.DictWriter(text, list(dict.fromkeys(key for row in rows for key in row)), lineterminator="\n")
+        row: dict[str, Any] = {key: show_value(value) for key, value in one.point.values}
+        nested = {"difference_to_first", "values", "f1_per_au", "runs"}  # a cell holds one number
+        row |= {key: value for key, value in plain.items() if key not in nested}
+        for name in ("estimate", "low", "high"):
+            row[f"difference_{name}"] = getattr(difference, name, None)
+        row |= {f"f1_{code}": value for code, value in plain["f1_per_au"].items()}
+        rows.append(row)
+    columns: dict[str, None] = {}  # of all rows, in the order in which they first appear
+    for row in rows:
+        columns |= dict.fromkeys(row)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(columns), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue()
