@@ -116,7 +116,7 @@ def manifest_digests(manifest: Manifest, *, expressions: bool) -> dict[str, str]
     if LANDMARKS_X[0] in manifest.table.columns:
         points = hashlib.sha256()
         for name in (*LANDMARKS_X, *LANDMARKS_Y):
-            points.update(manifest.table[name].to_numpy())  # an array at a time: a million rows have half a gigabyte
+            points.update(manifest.table[name].to_numpy().tobytes())  # an array at a time: a million rows have half a gigabyte
         found["landmarks"] = points.hexdigest()[:16]
     crop = None if manifest.origin is None else manifest.origin.crop
     found["crop"] = digest(json.dumps(None if crop is None else recipe_to_dict(crop), sort_keys=True).encode())

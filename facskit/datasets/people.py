@@ -13,7 +13,15 @@ from facskit.datasets.manifest import Manifest
 from facskit.datasets.origin import UNNAMED, DataOrigin
 from facskit.errors import DatasetError
 
-__all__ = ["KnownPeople", "People", "known_people", "people_of_weights", "person_key", "refuse_known_people"]
+__all__ = [
+    "KnownPeople",
+    "People",
+    "find_known_people",
+    "independence_notes",
+    "people_of_weights",
+    "person_key",
+    "refuse_known_people",
+]
 
 _SAME_PEOPLE = {"disfa-plus": "disfa"}
 _SPELLED = {"bp4d+": "bp4d-plus", "bp4dplus": "bp4d-plus", "disfa+": "disfa-plus", "disfaplus": "disfa-plus"}
@@ -81,7 +89,7 @@ def person_key(corpus: str | None, subject: str) -> str | None:
     return f"{_SAME_PEOPLE.get(name, name)}:{_plain_name(name, subject)}"
 
 
-def known_people(trained: Sequence[People], tested: People) -> KnownPeople:
+def find_known_people(trained: Sequence[People], tested: People) -> KnownPeople:
     """Find out which people a model knows.
 
     Args:
@@ -111,18 +119,34 @@ def refuse_known_people(trained: Sequence[People], tested: People) -> None:
     Raises:
         DatasetError: People are in both; the message names some and says what to do.
     """
-    both = known_people(trained, tested).certain
+    both = find_known_people(trained, tested).certain
     if not both:
         return
     names = ", ".join(both[:_SHOWN])
     more = f" and {len(both) - _SHOWN:,} more" if len(both) > _SHOWN else ""
-    elsewhere = next((group.corpus for group in trained if known_people([group], tested).certain), None)
+    elsewhere = next((group.corpus for group in trained if find_known_people([group], tested).certain), None)
     other = "" if tested.corpus == elsewhere else f" (people of {tested.corpus} are in {elsewhere} too)"
     raise DatasetError(
         f"{len(both):,} of {len(set(tested.subjects)):,} people to test on were trained on{other}: {names}{more}; "
         "leave them out (facskit evaluate does it with --known-people leave-out), choose other folds, or "
         "use weights trained without them"
     )
+
+
+def independence_notes(provenance: Mapping[str, Any], tested: People) -> list[str]:
+    """Say so if weights were trained on people with the names of those tested, or on nobody knows whom.
+
+    Args:
+        provenance: `CheckpointInfo.provenance`.
+        tested: Whom the weights are tested on.
+    """
+    trained = people_of_weights(provenance)
+    if not trained:
+        return ["It isn't known whom the weights were trained on; scores of people among them are too good."]
+    known = find_known_people(trained, tested).all
+    if not known:
+        return []
+    return [f"NOT INDEPENDENT: {len(known)} subjects have names of training subjects, {known[0]} for example."]
 
 
 def people_of_weights(provenance: Mapping[str, Any]) -> tuple[People, ...]:

@@ -10,7 +10,7 @@ from torch import nn
 
 from facskit.datasets.fold import Fold
 from facskit.datasets.loaders import EpochLoader
-from facskit.datasets.people import People, known_people, people_of_weights, refuse_known_people
+from facskit.datasets.people import People, find_known_people, people_of_weights, refuse_known_people
 from facskit.datasets.samples import Batch
 from facskit.experiments.assemble import Part
 from facskit.experiments.initial_branches import branch_sources
@@ -138,7 +138,7 @@ def refuse_known_start(recipe: Recipe, session: Session, fold: Fold) -> None:
         refuse_known_people(trained, tested)
         if not trained:
             session.say(f"It isn't known whom {start['name']} was trained on; people to test on may be among them.")
-    if known := known_people(trained, tested).all:
+    if known := find_known_people(trained, tested).all:
         session.say(
             f"{start['name']} may know {len(known):,} of the people to test on, {known[0]} for example: "
             "it was trained on people of these names."

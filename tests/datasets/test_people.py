@@ -6,7 +6,7 @@ from facskit.datasets.origin import UNNAMED, DataOrigin
 from facskit.datasets.people import (
     KnownPeople,
     People,
-    known_people,
+    find_known_people,
     people_of_weights,
     person_key,
     refuse_known_people,
@@ -34,23 +34,23 @@ def _people(corpus: str | None, *subjects: str) -> People:
 
 def test_people_of_one_corpus_are_found_in_another() -> None:
     disfa = _people("disfa", "SN001", "SN002", "SN010")
-    found = known_people([disfa], _people("disfa-plus", "SN010", "SN1", "SN099"))
+    found = find_known_people([disfa], _people("disfa-plus", "SN010", "SN1", "SN099"))
     assert found == KnownPeople(certain=("SN010", "SN1"), doubtful=())
     for strangers in (_people("bp4d", "SN001"), _people("raf-db", "SN002")):
-        assert known_people([disfa], strangers).all == ()
+        assert find_known_people([disfa], strangers).all == ()
 
 
 @pytest.mark.parametrize(("one", "other"), [(None, "bp4d"), ("bp4d", None), (None, None), (UNNAMED, UNNAMED)])
 def test_an_unknown_corpus_leaves_doubt_not_a_refusal(one: str | None, other: str | None) -> None:
     trained, tested = [_people(one, "S001", "S002")], _people(other, "S002", "S003")
-    assert known_people(trained, tested) == KnownPeople(certain=(), doubtful=("S002",))
+    assert find_known_people(trained, tested) == KnownPeople(certain=(), doubtful=("S002",))
     refuse_known_people(trained, tested)
 
 
 def test_rendered_people_are_the_same_wherever_they_appear() -> None:
     trained = [_people(None, "R2026-00001", "R2026-00002", "S1")]
     for corpus in (None, UNNAMED, "curated faces"):
-        found = known_people(trained, _people(corpus, "R2026-00002", "R2025-00001", "S1"))
+        found = find_known_people(trained, _people(corpus, "R2026-00002", "R2025-00001", "S1"))
         assert found == KnownPeople(certain=("R2026-00002",), doubtful=("S1",))
     with pytest.raises(DatasetError, match=r"1 of 2 people .* trained on: R2026-00001; leave them out"):
         refuse_known_people(trained, _people(None, "R2026-00001", "R1-00001"))

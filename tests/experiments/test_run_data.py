@@ -16,6 +16,7 @@ from facskit.experiments.recipe import Recipe
 from facskit.experiments.sweep.sweep import plan_sweep, run_sweep
 from facskit.experiments.train import cross_validate, train
 from facskit.models.checkpoints import load_checkpoint, read_checkpoint_info, save_checkpoint
+from facskit.objectives.attention_regression import AttentionRegressionConfig
 from facskit.objectives.causal_intervention import CausalInterventionConfig
 from facskit.training.loop import TrainingConfig
 from tests.experiments.drawn_faces import write_drawn_faces
@@ -134,10 +135,11 @@ def test_a_sweep_refuses_to_set_runs_of_other_data_side_by_side(recipe: Recipe, 
 
 
 def test_stages_of_other_labels_teach_nobody(recipe: Recipe, faces: Path, tmp_path: Path) -> None:
-    taught = replace(recipe, objective=CausalInterventionConfig(), training=TrainingConfig(epochs=1))
+    causal = CausalInterventionConfig(attention=AttentionRegressionConfig())
+    taught = replace(recipe, objective=causal, training=TrainingConfig(epochs=1))
     train(taught, tmp_path / "run")
     _edit(faces, _relabel)
-    reusing = replace(taught, objective=CausalInterventionConfig(gamma=2.0, stages=str(tmp_path / "run" / "stages")))
+    reusing = replace(taught, objective=replace(causal, gamma=2.0, stages=str(tmp_path / "run" / "stages")))
     with pytest.raises(DatasetError, match="imbalanced: " + CHANGED.format("in AU12")):
         train(reusing, tmp_path / "other")
     assert not (tmp_path / "other").exists()

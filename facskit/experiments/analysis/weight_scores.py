@@ -13,7 +13,13 @@ from facskit.datasets.face_dataset import FaceDataset, Preparation
 from facskit.datasets.loaders import LoaderConfig, eval_loader
 from facskit.datasets.manifest import Manifest, read_manifest
 from facskit.datasets.packed import packaged_faces
-from facskit.datasets.people import People, known_people, people_of_weights, refuse_known_people
+from facskit.datasets.people import (
+    People,
+    find_known_people,
+    independence_notes,
+    people_of_weights,
+    refuse_known_people,
+)
 from facskit.errors import DatasetError
 from facskit.evaluation.expressions.predictions import predict_expressions
 from facskit.evaluation.expressions.reports import ExpressionReport, build_expression_report, write_expression_report
@@ -111,7 +117,7 @@ class _Test:
         origin = self.faces.origin
         return [
             *self.remarks,
-            *_shared_subjects(self.faces, self.info),
+            *independence_notes(self.info.provenance, People.of(self.faces)),
             *([] if origin is None else [f"Data: {origin.stamp()}."]),
         ]
 
@@ -181,7 +187,7 @@ def _strangers(faces: Manifest, info: CheckpointInfo, known_people: KnownPeople)
         case "refuse":
             refuse_known_people(trained, here)  # doubtful names become a note of the report
             return faces, ()
-    known = known_people(trained, here).certain
+    known = find_known_people(trained, here).certain
     if not known:
         return faces, ()
     if len(known) == len(faces.subject_names):
@@ -190,14 +196,3 @@ def _strangers(faces: Manifest, info: CheckpointInfo, known_people: KnownPeople)
         )
     rest = faces.select(~np.isin(faces.subjects.astype(str), known))
     return rest, (f"{len(known):,} people whom the weights were trained on are left out; {len(rest):,} images remain.",)
-
-
-def _shared_subjects(faces: Manifest, info: CheckpointInfo) -> list[str]:
-    """Say so if the weights were trained on people with the same names, or on nobody knows whom."""
-    trained = people_of_weights(info.provenance)
-    if not trained:
-        return ["It isn't known whom the weights were trained on; scores of people among them are too good."]
-    known = known_people(trained, People.of(faces)).all
-    if not known:
-        return []
-    return [f"NOT INDEPENDENT: {len(known)} subjects have names of training subjects, {known[0]} for example."]
