@@ -76,7 +76,7 @@ class DataRecord:
         moved.sort(key=lambda name: (now[name] != "test" or before[name] != "training", name))
         if moved:
             first = moved[0]
-            others = f" (and {len(moved) - 1:,} more people changed places)" if len(moved) > 1 else ""
+            others = f" (and {len(moved) - 1:,} more changed places)" if len(moved) > 1 else ""
             found.append(f"{first} was {_DOES[before[first]]} and would now be {_DOES[now[first]]}{others}")
         for names, word in ((before.keys() - now.keys(), "is gone"), (now.keys() - before.keys(), "is new")):
             if names:
@@ -115,8 +115,8 @@ def manifest_digests(manifest: Manifest, *, expressions: bool) -> dict[str, str]
         found[EXPRESSION] = digest("\n".join(names.to_list()).encode())
     if LANDMARKS_X[0] in manifest.table.columns:
         points = hashlib.sha256()
-        for name in (*LANDMARKS_X, *LANDMARKS_Y):
-            points.update(manifest.table[name].to_numpy().tobytes())  # an array at a time: a million rows have half a gigabyte
+        for name in (*LANDMARKS_X, *LANDMARKS_Y):  # an array at a time: all of a million rows are half a gigabyte
+            points.update(manifest.table[name].to_numpy().tobytes())
         found["landmarks"] = points.hexdigest()[:16]
     crop = None if manifest.origin is None else manifest.origin.crop
     found["crop"] = digest(json.dumps(None if crop is None else recipe_to_dict(crop), sort_keys=True).encode())

@@ -4,6 +4,8 @@ A run that has learned nothing yet takes whatever faces there are. A finished ru
 record is judged by what its weights say of the people it was trained on; one that broke off can't be judged.
 """
 
+from dataclasses import replace
+
 from facskit.datasets.data_record import DataRecord
 from facskit.errors import DatasetError
 from facskit.files import write_text
@@ -59,7 +61,9 @@ def record_data(run: RunDirectory, now: DataRecord) -> None:
 def _differences_of_weights(run: RunDirectory, now: DataRecord) -> list[str]:
     """Compare with the people that a finished run's weights name, where there is no record."""
     named = read_weight_info(run.weights).provenance.get("training_subjects")
-    if not isinstance(named, list) or "training" not in now.people or set(named) == set(now.people["training"]):
+    if not isinstance(named, list) or not now.people:
         return []
-    strangers = sorted(set(named) ^ set(now.people["training"]))
-    return [f"its weights name other people as those it was trained on: {strangers[0]} is one of the two groups only"]
+    # Of the others nothing is known, so they count as what they are now.
+    learned = set(named)
+    then = {part: [name for name in names if name not in learned] for part, names in now.people.items()}
+    return now.differences(replace(now, people={**then, "training": named}))

@@ -58,9 +58,7 @@ def test_a_crop_and_an_order_of_rows_are_data_but_a_column_of_the_users_is_not()
 def test_differences_are_told_with_the_worst_first() -> None:
     assert THEN.differences(THEN) == []
     moved = replace(THEN, people={"training": ("F003",), "validation": ("F002",), "test": ("F001",)})
-    assert moved.differences(THEN) == [
-        "F001 was trained on and would now be tested on (and 2 more people changed places)"
-    ]
+    assert moved.differences(THEN) == ["F001 was trained on and would now be tested on (and 2 more changed places)"]
     fewer = DataRecord(images=2, digests={"image": "z"}, people={**PEOPLE, "test": ("F009",)})
     assert fewer.differences(THEN) == ["the manifest has 1 row less", "F003 is gone", "F009 is new"]
     relabelled = replace(THEN, digests={"image": "a", "AU12": "c"})
