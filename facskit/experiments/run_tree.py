@@ -75,4 +75,5 @@ def is_pretraining(folder: Path) -> bool:
 def kept_weights(folder: Path) -> dict[int, Path]:
     """Return the weight files that a run or a pre-training kept on the way, by rising epoch."""
     kept = [*folder.glob("epochs/epoch-*.safetensors"), *folder.glob("encoders/epoch-*.safetensors")]
-    return {int(path.stem.rpartition("-")[2]): path for path in sorted(kept)}
+    by_epoch = {int(path.stem.rpartition("-")[2]): path for path in kept}
+    return dict(sorted(by_epoch.items()))

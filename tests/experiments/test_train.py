@@ -1,6 +1,5 @@
 import json
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +8,6 @@ import pytest
 
 from facskit.datasets.folds import HoldOut, SubjectFolds
 from facskit.datasets.loaders import LoaderConfig
-from facskit.datasets.manifest import write_manifest
-from facskit.datasets.packed import packaged_faces
 from facskit.errors import DatasetError, RecipeError
 from facskit.evaluation.predictions import Predictions
 from facskit.experiments.analysis.weight_scores import evaluate
@@ -159,25 +156,6 @@ def test_evaluate_scores_a_weight_file_and_warns_of_known_subjects(
     tested = Predictions.load(validated / "fold-1-seed-0" / "predictions.parquet")
     rows = [found.names.tolist().index(name) for name in tested.names]
     assert np.allclose(found.probabilities[rows], tested.probabilities, atol=1e-6)
-
-
-@pytest.mark.parametrize("faces", ["packaged", "synthesized"])
-def test_evaluate_knows_rendered_people_again(faces: str, recipe: Recipe, validated: Path, tmp_path: Path) -> None:
-    """Neither the packaged faces nor what `facskit synthesize` writes says which corpus it is."""
-    model, info = load_checkpoint(validated / "fold-1-seed-0" / "weights.safetensors")
-    manifest = packaged_faces()
-    everybody = manifest.subject_names
-    trained = replace(info, provenance={"training_subjects": list(everybody[:46]), "manifest": "packaged", "data": ""})
-    save_checkpoint(tmp_path / "trained.safetensors", model, trained)
-    if faces == "synthesized":
-        faces = str(write_manifest(manifest, tmp_path / "manifest.parquet"))
-    scores = partial(evaluate, tmp_path / "trained.safetensors", faces, tmp_path / "scores", device="cpu")
-    with pytest.raises(DatasetError, match=rf"46 of 48 people to test on were trained on: {everybody[0]}"):
-        scores()
-    report = scores(known_people="leave-out")
-    assert "46 people whom the weights were trained on are left out; 60 images remain." in report.to_markdown()
-    tested = Predictions.load(tmp_path / "scores" / "predictions.parquet")
-    assert set(tested.subjects.tolist()) == set(everybody[46:])
 
 
 def test_evaluate_says_so_if_nobody_knows_whom_the_weights_were_trained_on(

@@ -91,12 +91,12 @@ def test_a_run_that_broke_off_ends_with_the_same_bytes(
     def break_off(self: EpochLoader[FaceImages], epoch: int, start_step: int = 0) -> Iterator[FaceImages]:
         nonlocal seen
         for batch in undisturbed(self, epoch, start_step):
-            seen += len(self.faces) == 120
+            seen += len(self.dataset) == 120
             if seen > stop:
                 raise KeyboardInterrupt
             yield batch
 
-    monkeypatch.setattr("batches", break_off)
+    monkeypatch.setattr(EpochLoader, "batches", break_off)
     with pytest.raises(KeyboardInterrupt):
         pretrain(tiny_recipe(drawn), tmp_path / "run")
     monkeypatch.undo()
