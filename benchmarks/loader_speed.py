@@ -18,7 +18,8 @@ import polars as pl
 from facskit.action_units import BP4D
 from facskit.columns import IMAGE_BYTES, LANDMARKS_X, LANDMARKS_Y
 from facskit.datasets.augmentation import AugmentationConfig
-from facskit.datasets.loaders import FaceDataset, LoaderConfig, Preparation, train_loader
+from facskit.datasets.face_dataset import FaceDataset, Preparation
+from facskit.datasets.loaders import LoaderConfig, train_loader
 from facskit.datasets.manifest import Manifest, read_manifest
 from facskit.experiments.recipe_files import read_recipe
 from facskit.faces.filters import one_thread

@@ -26,13 +26,12 @@ import torch
 from PIL import Image
 
 from benchmarks.plain_pretraining import PlainAutoencoder, PlainFaces, PlainRun, endless, plain_loader, plain_rate
-from facskit.datasets.loaders import LoaderConfig
+from facskit.datasets.loaders import EpochLoader, LoaderConfig
 from facskit.datasets.packed import packaged_faces
 from facskit.datasets.unlabelled.loader import (
     FaceImages,
     ResizeFlip,
     UnlabelledFaces,
-    UnlabelledLoader,
     UnlabelledPreparation,
 )
 from facskit.datasets.unlabelled.sources import UnlabelledImages
@@ -100,7 +99,7 @@ def write_images(folder: Path, count: int, size: int) -> Path:
 class Endless:
     """An epoch of any length, of batches from as many epochs as it takes."""
 
-    def __init__(self, loader: UnlabelledLoader, steps: int) -> None:
+    def __init__(self, loader: EpochLoader[FaceImages], steps: int) -> None:
         self.loader, self.steps_per_epoch = loader, steps
 
     def batches(self, epoch: int, start_step: int = 0) -> Iterator[FaceImages]:
@@ -109,12 +108,12 @@ class Endless:
         return itertools.islice(every, start_step, self.steps_per_epoch)
 
 
-def our_loader(manifest: Path, setting: Setting, cache_gib: float = 0.0) -> UnlabelledLoader:
+def our_loader(manifest: Path, setting: Setting, cache_gib: float = 0.0) -> EpochLoader[FaceImages]:
     """Open the images as `facskit pretrain` does."""
     source = UnlabelledImages.open(str(manifest))
     preparation = UnlabelledPreparation(crop=WholeImage(size=setting.size), augmentation=ResizeFlip())
     faces = UnlabelledFaces(source, preparation, np.arange(len(source)), cache_gib)
-    return UnlabelledLoader(faces, LoaderConfig(batch_size=setting.batch, workers=setting.workers), train=True)
+    return EpochLoader(faces, LoaderConfig(batch_size=setting.batch, workers=setting.workers), train=True)
 
 
 def our_rate(manifest: Path, setting: Setting) -> float:

@@ -28,8 +28,8 @@ from facskit.evaluation.bootstrap import BootstrapConfig
 from facskit.evaluation.predicted_faces import concat
 from facskit.evaluation.predictions import Predictions
 from facskit.experiments.analysis.weight_scores import evaluate
-from facskit.experiments.assemble import assemble_folds, assemble_manifest
 from facskit.experiments.intervention.stages import stage_folder
+from facskit.experiments.opened_data import assemble_folds, assemble_manifest
 from facskit.experiments.recipe import Recipe
 from facskit.experiments.recipe_files import read_recipe
 from facskit.experiments.sweep.grid import change_recipe

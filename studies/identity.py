@@ -15,7 +15,8 @@ import tyro
 from jaxtyping import Float32
 from rich.console import Console
 
-from facskit.datasets.loaders import FaceDataset, LoaderConfig, Preparation, eval_loader
+from facskit.datasets.face_dataset import FaceDataset, Preparation
+from facskit.datasets.loaders import LoaderConfig, eval_loader
 from facskit.datasets.manifest import read_manifest
 from facskit.errors import FacskitError
 from facskit.evaluation.bootstrap import BootstrapConfig, bootstrap_difference

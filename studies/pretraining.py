@@ -18,14 +18,15 @@ import tyro
 from jaxtyping import Float
 from rich.console import Console
 
-from facskit.datasets.loaders import FaceDataset, LoaderConfig, Preparation, eval_loader
+from facskit.datasets.face_dataset import FaceDataset, Preparation
+from facskit.datasets.loaders import LoaderConfig, eval_loader
 from facskit.datasets.manifest import Manifest, read_manifest, write_manifest
 from facskit.datasets.packed import packaged_faces
 from facskit.evaluation.predictions import Predictions
 from facskit.experiments.analysis.weight_scores import evaluate
 from facskit.experiments.recipe import Recipe
 from facskit.experiments.recipe_files import read_recipe
-from facskit.experiments.run import train
+from facskit.experiments.train import train
 from facskit.files import write_text
 from facskit.models.checkpoints import load_encoder
 from facskit.models.masked_autoencoder import AutoencoderConfig, MaskedAutoencoder

@@ -37,7 +37,10 @@ def test_from_nothing_to_action_units(tmp_path: Path, capsys: pytest.CaptureFixt
     run("train", recipe, *options)  # a finished run answers at once
     assert "finished" in capsys.readouterr().err
 
-    run("evaluate", weights, faces / "manifest.parquet", "--out", scored, "--device", "cpu")
+    scoring = ("evaluate", weights, faces / "manifest.parquet", "--out", scored, "--device", "cpu")
+    assert cli.main([str(word) for word in scoring]) != 0
+    assert "people to test on were trained on" in capsys.readouterr().err
+    run(*scoring, "--known-people", "allow")
     report = json.loads((scored / "results.json").read_text())
     assert set(report["per_au"]["f1"]) == {"AU12", "AU25"}
     assert "NOT INDEPENDENT" in (scored / "results.md").read_text()  # it was trained on some of these people

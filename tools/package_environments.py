@@ -23,7 +23,7 @@ from facskit.synthesis.environments import PACKAGED_ENVIRONMENTS, harmonics_of, 
 SHA256 = "152bd218a3390703f184f0c6ce16e73c8f0a87f32d38530d418a09d33d8208dc"
 """Of `pmndrs-assets-1.7.0.tgz`."""
 BRIGHTEST = 50.0
-"""Radiance, as a multiple of a panorama's mean, above which the sun is cut: the hard part of it is a lamp of its own."""
+"""Radiance, as a multiple of a panorama's mean, above which the sun is cut: its hard part is a lamp of its own."""
 
 
 def main(archive: Path) -> None:

@@ -11,7 +11,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from facskit.experiments.run import evaluate
+from facskit.experiments.analysis.weight_scores import evaluate
 from facskit.models.checkpoints import load_checkpoint, save_checkpoint
 
 ASSET = Path("facskit/assets/weights/rendered-compact.safetensors")

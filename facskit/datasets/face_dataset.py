@@ -8,13 +8,13 @@ import numpy as np
 import torch
 from jaxtyping import Float, Float32, Int8, Int64
 from torch import Tensor
-from torch.utils.data import Dataset
 
 from facskit.datasets.augmentation import AugmentationConfig, augment_matrix, augment_pixels, sample_generator
 from facskit.datasets.image_store import ImageStore
+from facskit.datasets.loaders import BatchKey, PreparedSamples
 from facskit.datasets.manifest import Manifest
 from facskit.datasets.packed import recipe_matrix
-from facskit.datasets.samples import Sample, unknown_landmarks
+from facskit.datasets.samples import Batch, Sample, unknown_landmarks
 from facskit.errors import DatasetError, FacskitError
 from facskit.expressions import ExpressionSet
 from facskit.faces.alignment import BoxCrop, CropRecipe, EyeSimilarityCrop, WholeImage, border_level
@@ -50,7 +50,7 @@ class Preparation:
     """Seed of the random changes and of the order of rows."""
 
 
-class FaceDataset(Dataset[PreparedArrays | FacskitError]):
+class FaceDataset(PreparedSamples[Batch]):
     """Prepared samples, keyed by epoch and position, so that workers keep no state."""
 
     def __init__(
@@ -95,9 +95,18 @@ class FaceDataset(Dataset[PreparedArrays | FacskitError]):
             self._landmarks = manifest.all_landmarks[self.rows]
         self._images = ImageStore(manifest, self.rows, cache_gib)
 
+    @property
+    def seed(self) -> int:
+        """Seed of the random changes and of the order of rows."""
+        return self.preparation.seed
+
     def __len__(self) -> int:
         """Return the number of samples."""
         return len(self.rows)
+
+    def batch(self, prepared: PreparedArrays) -> Batch:
+        """Return prepared arrays as a batch."""
+        return Batch(**prepared._asdict(), action_units=self.action_units)
 
     def sample(self, epoch: int, position: int) -> Sample:
         """Prepare one face, to look at what a model sees of it; batches hold exactly the same numbers.
@@ -129,7 +138,7 @@ class FaceDataset(Dataset[PreparedArrays | FacskitError]):
             landmarks=self._landmarks_in_crops(np.array([position]), matrix[None])[0],
         )
 
-    def __getitem__(self, key: tuple[int, Int64[np.ndarray, "batch"]]) -> PreparedArrays | FacskitError:
+    def __getitem__(self, key: BatchKey) -> PreparedArrays | FacskitError:
         """Prepare a batch's tensors.
 
         Args:

@@ -1,7 +1,7 @@
-"""Who is the same person in two corpora, so that nobody is tested on whom a model was trained on.
+"""People behind the names of corpora: who is the same person in two of them, and whom a model was trained on.
 
 Subject names are corpora's own: `SN001` of DISFA+ is `SN001` of DISFA, but `F001` of BP4D+ is taken to be somebody else
-than `F001` of BP4D.
+than `F001` of BP4D. Rendered people have names that nobody else has, such as `R2026-00001`.
 """
 
 import re
@@ -9,13 +9,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from facskit.datasets.manifest import Manifest
 from facskit.datasets.origin import UNNAMED, DataOrigin
 from facskit.errors import DatasetError
 
-__all__ = ["People", "people_of_weights", "person_key", "refuse_shared_people", "shared_people"]
+__all__ = [
+    "KnownPeople",
+    "People",
+    "find_known_people",
+    "independence_notes",
+    "people_of_weights",
+    "person_key",
+    "refuse_known_people",
+]
 
 _SAME_PEOPLE = {"disfa-plus": "disfa"}
 _SPELLED = {"bp4d+": "bp4d-plus", "bp4dplus": "bp4d-plus", "disfa+": "disfa-plus", "disfaplus": "disfa-plus"}
+_RENDERED = re.compile(r"R\d+-\d{5,}")
+"""Names that `facskit synthesize` gives, those of the packaged faces among them: seed and number make the person."""
 _SHOWN = 5
 
 
@@ -28,9 +39,35 @@ class People:
     subjects: tuple[str, ...]
     """Their names there."""
 
+    @classmethod
+    def of(cls, manifest: Manifest, subjects: Sequence[str] | None = None) -> "People":
+        """Return people of a manifest.
 
-def person_key(corpus: str, subject: str) -> str:
-    """Return a name that is the same wherever the same person appears.
+        Args:
+            subjects: Their names; everybody if not given.
+        """
+        return cls(
+            corpus=_name_of(manifest.origin), subjects=tuple(manifest.subject_names if subjects is None else subjects)
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class KnownPeople:
+    """Those of some people whom a model was trained on, by name."""
+
+    certain: tuple[str, ...]
+    """The same people for certain, sorted."""
+    doubtful: tuple[str, ...]
+    """People with the name of somebody it was trained on, where nobody wrote down whose names these are, sorted."""
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        """Both together, sorted."""
+        return tuple(sorted({*self.certain, *self.doubtful}))
+
+
+def person_key(corpus: str | None, subject: str) -> str | None:
+    """Return a name that is the same wherever the same person appears; None if it isn't known whose name it is.
 
     All nine people of DISFA+ took part in DISFA before, under the same names. BP4D and BP4D+ are taken to show
     different people although both have an F001: that is an assumption, because they are described as separate
@@ -38,67 +75,78 @@ def person_key(corpus: str, subject: str) -> str:
     one person have two keys.
 
     Args:
-        corpus: Name of the corpus, for example `disfa-plus` or `DISFA+`.
+        corpus: Name of the corpus, for example `disfa-plus` or `DISFA+`, or None if nobody wrote it down.
         subject: Name of the person there; `SN001`, `sn1` and `SN0001` are one.
 
     Returns:
         For example `disfa:SN001`.
     """
+    if _RENDERED.fullmatch(subject):
+        return f"rendered:{subject}"
+    if corpus in (None, UNNAMED):
+        return None
     name = _corpus(corpus)
     return f"{_SAME_PEOPLE.get(name, name)}:{_plain_name(name, subject)}"
 
 
-def shared_people(a: People, b: People) -> tuple[tuple[str, str], ...]:
-    """Find who is in both of two groups.
-
-    Returns:
-        Pairs of names, the one in `a` and the one in `b`, sorted. If a group's corpus isn't known, names are compared
-        as they are, so a pair may be two people who happen to have one name.
-    """
-    if a.corpus in (None, UNNAMED) or b.corpus in (None, UNNAMED):
-        return tuple((name, name) for name in sorted(set(a.subjects) & set(b.subjects)))
-    keys = {person_key(b.corpus, name): name for name in b.subjects}
-    found = {(name, keys[key]) for name in a.subjects if (key := person_key(a.corpus, name)) in keys}
-    return tuple(sorted(found))
-
-
-def refuse_shared_people(
-    train_origin: DataOrigin | str | None,
-    train_subjects: Sequence[str],
-    test_origin: DataOrigin | str | None,
-    test_subjects: Sequence[str],
-) -> tuple[str, ...]:
-    """Refuse to test a model on people it was trained on.
+def find_known_people(trained: Sequence[People], tested: People) -> KnownPeople:
+    """Find out which people a model knows.
 
     Args:
-        train_origin: What the model was trained on: a manifest's origin, its stamp, or the corpus's name; None if
-            nobody wrote it down.
-        train_subjects: Whom it was trained on.
-        test_origin: The same for the data to test on.
-        test_subjects: Who is to be tested on.
+        trained: Whom it was trained on, as `people_of_weights` returns it.
+        tested: Whom it is to be tested on.
+    """
+    known_keys = {person_key(group.corpus, name) for group in trained for name in group.subjects} - {None}
+    unclear = {name for group in trained for name in group.subjects if person_key(group.corpus, name) is None}
+    names = {name for group in trained for name in group.subjects}
+    certain, doubtful = [], []
+    for name in sorted(set(tested.subjects)):
+        key = person_key(tested.corpus, name)
+        if key in known_keys:
+            certain.append(name)
+        elif name in unclear or (key is None and name in names):
+            doubtful.append(name)
+    return KnownPeople(certain=tuple(certain), doubtful=tuple(doubtful))
 
-    Returns:
-        Names that both have although it isn't known whether they are the same people, because an origin is unknown:
-        a note for the report. Empty when all is known.
+
+def refuse_known_people(trained: Sequence[People], tested: People) -> None:
+    """Refuse to test a model on people it was certainly trained on.
+
+    Args:
+        trained: Whom it was trained on.
+        tested: Whom it is to be tested on.
 
     Raises:
         DatasetError: People are in both; the message names some and says what to do.
     """
-    trained = People(corpus=_name_of(train_origin), subjects=tuple(train_subjects))
-    tested = People(corpus=_name_of(test_origin), subjects=tuple(test_subjects))
-    both = shared_people(trained, tested)
-    if trained.corpus is None or tested.corpus is None:
-        return tuple(name for name, _ in both)
-    if both:
-        names = ", ".join(name for _, name in both[:_SHOWN])
-        more = f" and {len(both) - _SHOWN:,} more" if len(both) > _SHOWN else ""
-        other = "" if trained.corpus == tested.corpus else f" (people of {tested.corpus} are in {trained.corpus} too)"
-        raise DatasetError(
-            f"{len(both):,} of {len(set(test_subjects)):,} people to test on were trained on{other}: {names}{more}; "
-            "leave them out (facskit evaluate does it with --known-people leave-out), choose other folds, or "
-            "use weights trained without them"
-        )
-    return ()
+    both = find_known_people(trained, tested).certain
+    if not both:
+        return
+    names = ", ".join(both[:_SHOWN])
+    more = f" and {len(both) - _SHOWN:,} more" if len(both) > _SHOWN else ""
+    elsewhere = next((group.corpus for group in trained if find_known_people([group], tested).certain), None)
+    other = "" if tested.corpus == elsewhere else f" (people of {tested.corpus} are in {elsewhere} too)"
+    raise DatasetError(
+        f"{len(both):,} of {len(set(tested.subjects)):,} people to test on were trained on{other}: {names}{more}; "
+        "leave them out (facskit evaluate does it with --known-people leave-out), choose other folds, or "
+        "use weights trained without them"
+    )
+
+
+def independence_notes(provenance: Mapping[str, Any], tested: People) -> list[str]:
+    """Say so if weights were trained on people with the names of those tested, or on nobody knows whom.
+
+    Args:
+        provenance: `CheckpointInfo.provenance`.
+        tested: Whom the weights are tested on.
+    """
+    trained = people_of_weights(provenance)
+    if not trained:
+        return ["It isn't known whom the weights were trained on; scores of people among them are too good."]
+    known = find_known_people(trained, tested).all
+    if not known:
+        return []
+    return [f"NOT INDEPENDENT: {len(known)} subjects have names of training subjects, {known[0]} for example."]
 
 
 def people_of_weights(provenance: Mapping[str, Any]) -> tuple[People, ...]:

@@ -10,11 +10,11 @@ from facskit.datasets.findings import Finding
 from facskit.doctor.checkup import Checkup, finding_of, quoted
 from facskit.doctor.folders import leftovers
 from facskit.errors import CheckpointError
+from facskit.experiments.run_tree import is_pretraining, runs_in
 from facskit.models.checkpoints import EncoderInfo, read_weight_info
+from facskit.models.weight_files import weights_of_run
 
 __all__ = ["check_run", "check_weights", "is_run"]
-
-_WEIGHTS = ("weights.safetensors", "encoder.safetensors")
 
 
 def check_weights(path: Path) -> Checkup:
@@ -47,29 +47,24 @@ def check_weights(path: Path) -> Checkup:
 
 def is_run(folder: Path) -> bool:
     """Tell whether a folder is that of a training run or of a cross-validation."""
-    marks = ("metrics.jsonl", "environment.json", "checkpoints", *_WEIGHTS)
-    begun = any((folder / mark).exists() for mark in marks) or bool(_runs(folder))
-    return (folder / "recipe.yaml").is_file() and begun
+    marks = ("metrics.jsonl", "environment.json", "checkpoints")
+    begun = weights_of_run(folder) or runs_in(folder) or any((folder / mark).exists() for mark in marks)
+    return (folder / "recipe.yaml").is_file() and bool(begun)
 
 
 def check_run(folder: Path) -> Checkup:
     """Look over the folder of a run or of a cross-validation."""
-    runs = _runs(folder)
+    runs = runs_in(folder)
     return _check_cross_validation(folder, runs) if runs else _check_one_run(folder)
-
-
-def _runs(folder: Path) -> list[Path]:
-    return sorted(entry for entry in folder.glob("fold-*-seed-*") if entry.is_dir())
 
 
 def _check_one_run(folder: Path) -> Checkup:
     run = Checkup(kind="run", what="a training run", place=folder)
-    weights = next((folder / name for name in _WEIGHTS if (folder / name).is_file()), None)
+    weights = weights_of_run(folder)
     findings = [*_losses(folder), *leftovers(folder)]
     epochs = sum(1 for record in _records(folder) if "epoch" in record)
     facts = [f"{epochs:,} lines about epochs in metrics.jsonl"] if epochs else []
-    pretraining = "\n  decoder_dim:" in _text(folder / "recipe.yaml")
-    command = "pretrain" if pretraining else "train"
+    command = "pretrain" if is_pretraining(folder) else "train"
     go_on = f"facskit {command} {quoted(folder / 'recipe.yaml')} --out {quoted(folder)}"
     if weights is None:
         snapshots = sorted((folder / "checkpoints").glob("step-*.pt"))
@@ -94,7 +89,7 @@ def _check_one_run(folder: Path) -> Checkup:
 
 def _check_cross_validation(folder: Path, runs: list[Path]) -> Checkup:
     findings = [finding for run in runs for finding in _check_one_run(run).findings if finding.severity != "note"]
-    done = sum((run / _WEIGHTS[0]).is_file() for run in runs)
+    done = sum(weights_of_run(run) is not None for run in runs)
     again = f"facskit cross-validate {quoted(folder / 'recipe.yaml')} --out {quoted(folder)}"
     if not (folder / "results.md").is_file():
         sentence = f"{done} of {len(runs)} runs begun are finished, without results.md; the same command goes on"

@@ -1,37 +1,22 @@
-"""From a recipe to the objects that carry it out: manifest, folds, loaders, model, objective.
+"""Assembly of what trains: from a recipe and its opened data to loaders, model and objective.
 
 Networks and objectives build themselves from their configs; of folds this is the place that knows all kinds.
 """
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import replace
-from pathlib import Path
 from typing import Literal
 
-import numpy as np
-import polars as pl
 import torch
-from jaxtyping import Int8
 from lightning_fabric import Fabric
 
-from facskit.columns import SPLIT
 from facskit.datasets.augmentation import AugmentationConfig
+from facskit.datasets.face_dataset import FaceDataset, Preparation
 from facskit.datasets.fold import Fold
-from facskit.datasets.folds import (
-    FoldsConfig,
-    GivenSplit,
-    HoldOut,
-    LeaveOneSubjectOut,
-    PublishedFolds,
-    SubjectFolds,
-    make_folds,
-)
-from facskit.datasets.loaders import EpochLoader, FaceDataset, Preparation, eval_loader, train_loader
-from facskit.datasets.manifest import Manifest, read_manifest
-from facskit.datasets.packed import packaged_faces
+from facskit.datasets.loaders import EpochLoader, eval_loader, train_loader
+from facskit.datasets.manifest import Manifest
 from facskit.datasets.samples import Batch
-from facskit.errors import DatasetError, RecipeError
+from facskit.errors import DatasetError
 from facskit.experiments.initial_weights import load_body
 from facskit.experiments.recipe import DataConfig, Recipe
 from facskit.experiments.untaught import refuse_unknown_places
@@ -42,88 +27,15 @@ from facskit.objectives.config import TrainingPart
 from facskit.objectives.objective import Objective
 
 __all__ = [
-    "assemble_folds",
     "assemble_loader",
-    "assemble_manifest",
     "assemble_model",
     "assemble_objective",
-    "describe_folds",
     "head_subjects",
     "remaining_crop",
 ]
 
 Part = Literal["train", "validation", "test"]
 """A part of a fold."""
-
-
-def assemble_manifest(data: DataConfig) -> Manifest:
-    """Open a recipe's faces with the action units or expressions it wants.
-
-    Returns:
-        The manifest.
-
-    Raises:
-        DatasetError: The manifest is missing or wrong, or lacks an action unit or expressions.
-    """
-    if data.manifest != "packaged":
-        manifest = read_manifest(Path(data.manifest), data.unit_set)
-    else:
-        packaged = packaged_faces()
-        missing = [unit.code for unit in data.unit_set if unit not in packaged.action_units]
-        if missing:
-            shown = packaged.action_units
-            raise DatasetError(f"The packaged faces don't show {', '.join(missing)}; they show {shown}.")
-        manifest = replace(packaged, action_units=data.unit_set, name="the packaged faces")
-    expressions = data.expression_set
-    if expressions is not None and not (manifest.expression_indices(expressions) >= 0).any():
-        raise DatasetError(f"{manifest.name}: no row has an expression of data.expressions ({expressions})")
-    return manifest
-
-
-def assemble_folds(data: DataConfig, manifest: Manifest) -> list[Fold]:
-    """Divide the manifest's subjects as the recipe says.
-
-    Returns:
-        All folds, in order; each one's rows are known to belong to its subjects.
-
-    Raises:
-        DatasetError: The subjects can't be divided like that.
-        RecipeError: The recipe's fold doesn't exist.
-    """
-    splits = manifest.table[SPLIT].cast(pl.String).to_list() if SPLIT in manifest.table.columns else None
-    try:
-        folds = make_folds(data.folds, manifest.subjects, _labels_to_spread(data, manifest), splits)
-    except DatasetError as error:
-        raise DatasetError(f"{manifest.name}: {error}") from error
-    if data.fold > len(folds):
-        raise RecipeError(f"data.fold: found {data.fold}, expected one of the {len(folds)} folds of data.folds.")
-    for fold in folds:
-        fold.check(manifest.subjects)
-    return folds
-
-
-def _labels_to_spread(data: DataConfig, manifest: Manifest) -> Int8[np.ndarray, "samples labels"]:
-    """Return what folds should have even shares of: action units, or expressions as one column each."""
-    expressions = data.expression_set
-    if expressions is None:
-        return manifest.labels
-    shown = manifest.expression_indices(expressions)[:, np.newaxis]
-    return (shown == np.arange(len(expressions))).astype(np.int8)
-
-
-def describe_folds(config: FoldsConfig, count: int) -> str:
-    """Say in words how test subjects were held out, for the stamp on every score."""
-    match config:
-        case SubjectFolds():
-            return f"{count} subject-exclusive folds, seed {config.seed}"
-        case PublishedFolds():
-            return f"the {count} published subject-exclusive folds of {config.dataset}"
-        case LeaveOneSubjectOut():
-            return f"leave one of {count} subjects out"
-        case HoldOut():
-            return f"one held-out set of {config.test_fraction:.0%} of the subjects, seed {config.seed}"
-        case GivenSplit():
-            return f"the corpus's own {config.test_part} part"
 
 
 def head_subjects(data: DataConfig, manifest: Manifest, fold: Fold) -> tuple[str, ...]:
@@ -149,7 +61,7 @@ def remaining_crop(manifest: Manifest, wanted: CropRecipe) -> CropRecipe:
 
 def assemble_loader(
     recipe: Recipe, manifest: Manifest, fold: Fold, part: Part, fabric: Fabric, *, plain: bool = False
-) -> EpochLoader:
+) -> EpochLoader[Batch]:
     """Return the batches of one part of a fold: varied and shuffled for training, plain and in order otherwise.
 
     Args:

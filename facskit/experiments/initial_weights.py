@@ -99,8 +99,7 @@ class Body:
     @property
     def training_subjects(self) -> list[str]:
         """Names of those it was trained on, as far as the file says: also before, where its own training started."""
-        known = [self.provenance.get(key) for key in ("training_subjects", "initial_training_subjects")]
-        return sorted({str(name) for names in known if isinstance(names, list) for name in names})
+        return sorted({name for people in people_of_weights(self.provenance) for name in people.subjects})
 
 
 def describe_body(weights: str | Path) -> Body:

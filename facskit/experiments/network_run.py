@@ -10,14 +10,15 @@ from typing import Any
 from torch import nn
 
 from facskit.datasets.fold import Fold
-from facskit.datasets.people import People, people_of_weights, refuse_shared_people, shared_people
+from facskit.datasets.people import People, find_known_people, people_of_weights, refuse_known_people
 from facskit.datasets.samples import Batch
 from facskit.experiments.assemble import assemble_loader
 from facskit.experiments.initial_branches import branch_sources
 from facskit.experiments.initial_weights import Body, describe_start, provenance_of_start
+from facskit.experiments.network_parts import Feeds, assemble_network
 from facskit.experiments.recipe import Recipe
 from facskit.experiments.recipe_files import describe_difference, format_recipe
-from facskit.experiments.run_parts import Feeds, assemble_run
+from facskit.experiments.run_data import check_data, record_data
 from facskit.experiments.scoring import scoring_of
 from facskit.experiments.session import Session
 from facskit.experiments.untaught import describe_untaught, untaught_labels
@@ -29,7 +30,7 @@ from facskit.objectives.objective import Objective
 from facskit.training.loop import fit
 from facskit.training.run_directory import RunDirectory
 
-__all__ = ["Predecessors", "mention_untaught", "open_run", "refuse_known_people", "train_network"]
+__all__ = ["Predecessors", "mention_untaught", "open_run", "refuse_known_start", "train_network"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,19 +65,21 @@ def train_network(
 
     Raises:
         RecipeError: The folder belongs to another recipe, or another process trains there.
-        DatasetError: The faces are wrong, or people to test on are known to the initial weights.
+        DatasetError: The faces are wrong, or others than the run began with, or people to test on are known to the
+            initial weights.
         FacskitError: The loss is no longer a number, or somebody asked the run to stop.
     """
     fold, run = session.folds[recipe.data.fold - 1], RunDirectory(out)
+    check_data(run, session.record(recipe.data.fold))
     if run.finished:
         open_run(recipe, out, session, claim)
         return run
     start = before.start
-    if before.feeds is None:
+    if before.feeds is None:  # whoever opened the batches has looked at the people too
         start = describe_start(recipe.initial_weights)
-        refuse_known_people(start, session, fold)
+        refuse_known_start(start, session, fold)
         mention_untaught(recipe, session, fold)
-    parts = assemble_run(recipe, session, fold, stages=before.networks, feeds=before.feeds)
+    parts = assemble_network(recipe, session, fold, stages=before.networks, feeds=before.feeds)
     open_run(recipe, out, session, claim)
     if run.finished:  # by another process, while this one waited
         return run
@@ -122,14 +125,15 @@ def open_run(recipe: Recipe, out: Path, session: Session, claim: Callable[[], No
     if session.fabric.is_global_zero:
         if claim is not None:
             claim()
-        RunDirectory.open(out, format_recipe(recipe), device=session.device_name, difference=describe_difference)
+        run = RunDirectory.open(out, format_recipe(recipe), device=session.device_name, difference=describe_difference)
+        record_data(run, session.record(recipe.data.fold))
     session.fabric.barrier()
     run = RunDirectory(out)
     if run.finished:
         session.say(f"{out}: this run is finished; its weights are in {run.weights.name}")
 
 
-def refuse_known_people(start: Body | None, session: Session, fold: Fold) -> None:
+def refuse_known_start(start: Body | None, session: Session, fold: Fold) -> None:
     """Refuse to test on people whose labels the initial weights were trained with; say so where it isn't certain.
 
     Raises:
@@ -137,20 +141,17 @@ def refuse_known_people(start: Body | None, session: Session, fold: Fold) -> Non
     """
     if start is None or not len(fold.test):
         return
-    origin = session.manifest.origin
-    tested = People(corpus=None if origin is None else origin.corpus, subjects=fold.test_subjects)
     trained = people_of_weights(start.provenance)
-    if not trained and start.kind == "recognizer":
-        session.say(f"It isn't known whom {start.name} was trained on; people to test on may be among them.")
-    for people in trained:
-        known = shared_people(people, tested)
-        if start.kind == "recognizer":
-            refuse_shared_people(people.corpus, people.subjects, origin, fold.test_subjects)
-        if known:
-            session.say(
-                f"{start.name} may know {len(known):,} of the people to test on, {known[0][1]} for example: "
-                "it was trained on people of these names."
-            )
+    tested = People.of(session.manifest, fold.test_subjects)
+    if start.kind == "recognizer":  # an autoencoder has seen their faces, but no label
+        refuse_known_people(trained, tested)
+        if not trained:
+            session.say(f"It isn't known whom {start.name} was trained on; people to test on may be among them.")
+    if known := find_known_people(trained, tested).all:
+        session.say(
+            f"{start.name} may know {len(known):,} of the people to test on, {known[0]} for example: "
+            "it was trained on people of these names."
+        )
 
 
 def mention_untaught(recipe: Recipe, session: Session, fold: Fold) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 from torch import nn
 
 from facskit.datasets.loaders import EpochLoader
+from facskit.datasets.samples import Batch
 from facskit.evaluation.expressions.metrics import score_expressions
 from facskit.evaluation.expressions.predictions import ExpressionPredictions
 from facskit.evaluation.expressions.reports import ExpressionReport, build_expression_report
@@ -49,7 +50,7 @@ class RunScoring(ABC):
         self.session = session
 
     @abstractmethod
-    def after_epoch(self, model: nn.Module, loader: EpochLoader) -> dict[str, float]:
+    def after_epoch(self, model: nn.Module, loader: EpochLoader[Batch]) -> dict[str, float]:
         """Return the validation subjects' scores for the log; they choose nothing.
 
         Args:
@@ -57,7 +58,7 @@ class RunScoring(ABC):
         """
 
     @abstractmethod
-    def test(self, model: nn.Module, scored: dict[Part, EpochLoader], folder: Path) -> tuple[float, ...]:
+    def test(self, model: nn.Module, scored: dict[Part, EpochLoader[Batch]], folder: Path) -> tuple[float, ...]:
         """Predict the test subjects, once, write the predictions, and return the thresholds that go with the weights.
 
         Args:
@@ -105,12 +106,12 @@ class ActionUnitScoring(RunScoring):
 
     container = Predictions
 
-    def after_epoch(self, model: nn.Module, loader: EpochLoader) -> dict[str, float]:
+    def after_epoch(self, model: nn.Module, loader: EpochLoader[Batch]) -> dict[str, float]:
         """Return macro F1 at the fixed threshold, and ROC-AUC."""
         scores = self._predict(model, loader, None).scores()  # no bar of its own: the training's is still there
         return {f"validation_{name}": scores.macro(name).value for name in ("f1", "roc_auc")}
 
-    def test(self, model: nn.Module, scored: dict[Part, EpochLoader], folder: Path) -> tuple[float, ...]:
+    def test(self, model: nn.Module, scored: dict[Part, EpochLoader[Batch]], folder: Path) -> tuple[float, ...]:
         """Predict the test subjects; return the thresholds that the recipe's protocol chooses."""
         protocol = self.recipe.evaluation.protocol(self.session.held_out)
         validation = None
@@ -131,7 +132,7 @@ class ActionUnitScoring(RunScoring):
         dataset = _NAMES.get(self.recipe.evaluation.dataset)
         return build_report(predictions, title=self.recipe.name, dataset=dataset)
 
-    def _predict(self, model: nn.Module, loader: EpochLoader, shown: str | None) -> Predictions:
+    def _predict(self, model: nn.Module, loader: EpochLoader[Batch], shown: str | None) -> Predictions:
         precision = self.recipe.runtime.precision
         return predict(model, loader.batches(0), self.source(), precision=precision, description=shown)
 
@@ -149,12 +150,12 @@ class ExpressionScoring(RunScoring):
         super().__init__(recipe, session)
         self.expressions = expressions
 
-    def after_epoch(self, model: nn.Module, loader: EpochLoader) -> dict[str, float]:
+    def after_epoch(self, model: nn.Module, loader: EpochLoader[Batch]) -> dict[str, float]:
         """Return accuracy and mean class accuracy."""
         scores = score_expressions(self._predict(model, loader, None))
         return {"validation_accuracy": scores.accuracy, "validation_mean_class_accuracy": scores.mean_class_accuracy}
 
-    def test(self, model: nn.Module, scored: dict[Part, EpochLoader], folder: Path) -> tuple[float, ...]:
+    def test(self, model: nn.Module, scored: dict[Part, EpochLoader[Batch]], folder: Path) -> tuple[float, ...]:
         """Predict the test subjects; expressions have no thresholds."""
         if "test" in scored:
             self._predict(model, scored["test"], "Recognising test faces").save(folder / PREDICTIONS)
@@ -168,7 +169,7 @@ class ExpressionScoring(RunScoring):
             predictions, title=self.recipe.name, dataset=None if dataset == "none" else dataset
         )
 
-    def _predict(self, model: nn.Module, loader: EpochLoader, shown: str | None) -> ExpressionPredictions:
+    def _predict(self, model: nn.Module, loader: EpochLoader[Batch], shown: str | None) -> ExpressionPredictions:
         precision = self.recipe.runtime.precision
         return predict_expressions(
             model, loader.batches(0), self.expressions, self.source(), precision=precision, description=shown

@@ -1,4 +1,4 @@
-"""What all runs of one command share: the runtime, the faces, the folds, and a word to the person who waits."""
+"""Faces and folds of a recipe, opened once, and the runtime: what all runs of one command share."""
 
 from dataclasses import dataclass
 
@@ -7,8 +7,7 @@ from lightning_fabric import Fabric
 from rich.console import Console
 
 from facskit.datasets.fold import Fold
-from facskit.datasets.manifest import Manifest
-from facskit.experiments.assemble import assemble_folds, assemble_manifest, describe_folds
+from facskit.experiments.opened_data import OpenedData, describe_folds
 from facskit.experiments.recipe import Recipe
 from facskit.models.layers import FaceNetwork
 from facskit.training.runtime import start_runtime
@@ -17,17 +16,11 @@ __all__ = ["Session", "device_name", "say"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Session:
+class Session(OpenedData):
     """The faces of a recipe, opened once, and the runtime, started once."""
 
     fabric: Fabric
     """The launched runtime."""
-    manifest: Manifest
-    """The labelled faces."""
-    folds: list[Fold]
-    """All folds of the recipe."""
-    held_out: str
-    """How test subjects were held out, in words."""
 
     @classmethod
     def open(cls, recipe: Recipe) -> "Session":
@@ -40,10 +33,13 @@ class Session:
             DatasetError: The faces are missing or wrong.
             RecipeError: The machine or the folds aren't what the recipe asks for.
         """
-        manifest = assemble_manifest(recipe.data)
-        folds = assemble_folds(recipe.data, manifest)
-        held_out = describe_folds(recipe.data.folds, len(folds))
-        return cls(fabric=start_runtime(recipe.runtime), manifest=manifest, folds=folds, held_out=held_out)
+        data = OpenedData.read(recipe.data)
+        return cls(manifest=data.manifest, folds=data.folds, config=data.config, fabric=start_runtime(recipe.runtime))
+
+    @property
+    def held_out(self) -> str:
+        """How test subjects were held out, in words."""
+        return describe_folds(self.config.folds, len(self.folds))
 
     @property
     def notes(self) -> list[str]:

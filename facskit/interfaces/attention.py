@@ -10,6 +10,7 @@ import tyro
 from rich.console import Console
 from rich.markup import escape
 
+from facskit.datasets.people import People, independence_notes
 from facskit.errors import MediaError, RecipeError
 from facskit.evaluation.attention_scores import attention_table
 from facskit.experiments.analysis.attention_check import (
@@ -133,8 +134,11 @@ def _look_at_manifest(command: AttentionCommand, manifest: str, folder: Path) ->
     )
     table = attention_table(check.scores, f"Attention of {command.weights} on {manifest}")
     table_console().print(table.to_terminal())
-    spread = f"- Predefined maps: bumps with a standard deviation of {check.spread:.3g} map cells.\n"
-    write_text(folder / "attention.md", table.to_markdown("#") + spread)
+    notes = [
+        f"Predefined maps: bumps with a standard deviation of {check.spread:.3g} map cells.",
+        *independence_notes(info.provenance, People.of(faces)),
+    ]
+    write_text(folder / "attention.md", table.to_markdown("#") + "".join(f"- {note}\n" for note in notes))
     _draw(check, info, folder)
     drawn = ", and attention.png beside it" if check.faces else ""
     Console(highlight=False, soft_wrap=True).print(f"Results: {escape(str(folder / 'attention.md'))}{drawn}")

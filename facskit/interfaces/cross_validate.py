@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from facskit.experiments.run import cross_validate
+from facskit.experiments.train import cross_validate
 from facskit.interfaces.recipe_command import read_command
 from facskit.interfaces.report_printing import print_networks, print_report
 

@@ -15,7 +15,7 @@ from facskit.errors import RecipeError
 from facskit.experiments.analysis.weight_scores import evaluate
 from facskit.experiments.recipe import Recipe
 from facskit.experiments.recipe_files import read_recipe
-from facskit.experiments.run import train
+from facskit.experiments.train import train
 from facskit.interfaces.attention import main as show_attention
 from facskit.interfaces.recipe_command import RECIPES
 from facskit.interfaces.recognize import RecognizeConfig, recognize

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from facskit.experiments.run import train
+from facskit.experiments.train import train
 from facskit.interfaces.recipe_command import read_command
 from facskit.interfaces.report_printing import print_networks, print_report
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from facskit.errors import CheckpointError
 from facskit.models.published_catalogue import CATALOGUE
 
-__all__ = ["DEFAULT_WEIGHTS", "data_home", "find_weights", "installed_weights", "packaged_weights"]
+__all__ = ["DEFAULT_WEIGHTS", "data_home", "find_weights", "installed_weights", "packaged_weights", "weights_of_run"]
 
 DEFAULT_WEIGHTS = "rendered-compact"
 """The weights that come with facskit and that the name `packaged` stands for."""
@@ -49,7 +49,7 @@ def find_weights(weights: str | Path) -> Path:
     Raises:
         CheckpointError: No weights have that name; the message has the nearest one and the list.
     """
-    text, of_run = str(weights), _of_run(Path(weights))
+    text, of_run = str(weights), weights_of_run(Path(weights))
     if isinstance(weights, Path) or text.endswith(_ENDING) or "/" in text or "\\" in text:
         return of_run or Path(weights)
     known = installed_weights() | packaged_weights()
@@ -61,8 +61,8 @@ def find_weights(weights: str | Path) -> Path:
     raise CheckpointError(_unknown(text, list(known)))
 
 
-def _of_run(folder: Path) -> Path | None:
-    """Return the weights that a run left in its folder."""
+def weights_of_run(folder: Path) -> Path | None:
+    """Return the weights that a finished run or pre-training left in its folder; None if there are none yet."""
     found = (folder / f"{name}{_ENDING}" for name in ("weights", "encoder"))
     return next((path for path in found if path.is_file()), None)
 

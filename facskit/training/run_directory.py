@@ -3,6 +3,7 @@
 ```text
 run/
   recipe.yaml          the resolved recipe; running it repeats the run
+  data.json            digests of the faces and labels, and who is in which part of the fold
   environment.json     versions, commit and device
   metrics.jsonl        one JSON object per logged interval and per epoch
   checkpoints/         the last two snapshots of everything needed to go on

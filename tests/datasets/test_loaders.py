@@ -12,15 +12,8 @@ import torch
 from facskit.action_units import NO_ACTION_UNITS, ActionUnitSet
 from facskit.datasets import image_store
 from facskit.datasets.augmentation import AugmentationConfig
-from facskit.datasets.loaders import (
-    EpochLoader,
-    FaceDataset,
-    LoaderConfig,
-    Preparation,
-    epoch_batches,
-    eval_loader,
-    train_loader,
-)
+from facskit.datasets.face_dataset import FaceDataset, Preparation
+from facskit.datasets.loaders import EpochLoader, LoaderConfig, epoch_batches, eval_loader, train_loader
 from facskit.datasets.manifest import Manifest, read_manifest
 from facskit.datasets.packed import pack_manifest
 from facskit.datasets.samples import Batch
@@ -114,18 +107,18 @@ def test_training_batches_are_complete_and_differ_between_epochs(manifest: Manif
 
 
 @pytest.fixture
-def loaders(manifest: Manifest) -> list[EpochLoader]:
+def loaders(manifest: Manifest) -> list[EpochLoader[Batch]]:
     dataset = FaceDataset(manifest, STRONG, train_subjects=manifest.subject_names)
     return [train_loader(dataset, replace(PAIRS, workers=workers)) for workers in (0, 2)]
 
 
-def test_workers_change_nothing(loaders: list[EpochLoader]) -> None:
+def test_workers_change_nothing(loaders: list[EpochLoader[Batch]]) -> None:
     alone, helped = loaders
     for epoch in (0, 4):
         assert all_same(list(alone.batches(epoch)), list(helped.batches(epoch)))
 
 
-def test_a_run_resumes_at_any_step(loaders: list[EpochLoader]) -> None:
+def test_a_run_resumes_at_any_step(loaders: list[EpochLoader[Batch]]) -> None:
     alone, helped = loaders
     whole = list(alone.batches(2))
     for step in range(4):
@@ -135,14 +128,14 @@ def test_a_run_resumes_at_any_step(loaders: list[EpochLoader]) -> None:
         next(alone.batches(2, start_step=4))
 
 
-def test_an_epoch_may_be_left_early(loaders: list[EpochLoader]) -> None:
+def test_an_epoch_may_be_left_early(loaders: list[EpochLoader[Batch]]) -> None:
     for loader in loaders:
         whole = list(loader.batches(0))
         assert same(next(loader.batches(0)), whole[0])
         assert all_same(list(loader.batches(0)), whole)
 
 
-def test_loading_leaves_the_global_random_state_alone(loaders: list[EpochLoader]) -> None:
+def test_loading_leaves_the_global_random_state_alone(loaders: list[EpochLoader[Batch]]) -> None:
     for loader in loaders:
         state, numpy_state = torch.get_rng_state(), np.random.get_state(legacy=False)["state"]["key"]  # noqa: NPY002 -- what must not change
         list(loader.batches(0))

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from facskit.datasets.loaders import EpochLoader, FaceDataset, LoaderConfig, Preparation, eval_loader
+from facskit.datasets.face_dataset import FaceDataset, Preparation
+from facskit.datasets.loaders import EpochLoader, LoaderConfig, eval_loader
 from facskit.datasets.packed import packaged_faces
+from facskit.datasets.samples import Batch
 from facskit.evaluation.features import Features, extract_features
 from facskit.faces.alignment import EyeSimilarityCrop
 from facskit.models.attention_network import AttentionConfig
@@ -18,7 +20,7 @@ ROWS = np.array([3, 8, 500, 1200, 1439])
 SMALL = ViTConfig(image_size=32, patch_size=16, dim=16, depth=2, heads=2, drop_path=0.5)
 
 
-def _loader(batch_size: int = 2) -> EpochLoader:
+def _loader(batch_size: int = 2) -> EpochLoader[Batch]:
     preparation = Preparation(recipe=EyeSimilarityCrop(size=32))
     return eval_loader(FaceDataset(packaged_faces(), preparation, rows=ROWS), LoaderConfig(batch_size=batch_size))
 

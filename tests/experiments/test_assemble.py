@@ -10,15 +10,8 @@ from facskit.datasets.augmentation import AugmentationConfig
 from facskit.datasets.folds import HoldOut, LeaveOneSubjectOut, PublishedFolds, SubjectFolds
 from facskit.datasets.loaders import LoaderConfig
 from facskit.errors import DatasetError, RecipeError
-from facskit.experiments.assemble import (
-    assemble_folds,
-    assemble_loader,
-    assemble_manifest,
-    assemble_model,
-    assemble_objective,
-    describe_folds,
-    head_subjects,
-)
+from facskit.experiments.assemble import assemble_loader, assemble_model, assemble_objective, head_subjects
+from facskit.experiments.opened_data import assemble_folds, assemble_manifest, describe_folds
 from facskit.experiments.recipe import DataConfig, ObjectiveConfig, Recipe
 from facskit.experiments.recipe_files import format_recipe, read_recipe
 from facskit.faces.alignment import WholeImage

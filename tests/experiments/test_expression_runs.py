@@ -16,16 +16,10 @@ from facskit.errors import DatasetError
 from facskit.evaluation.expressions.predictions import ExpressionPredictions
 from facskit.evaluation.expressions.reports import ExpressionReport
 from facskit.experiments.analysis.weight_scores import evaluate
-from facskit.experiments.assemble import (
-    assemble_folds,
-    assemble_loader,
-    assemble_manifest,
-    assemble_model,
-    assemble_objective,
-    describe_folds,
-)
+from facskit.experiments.assemble import assemble_loader, assemble_model, assemble_objective
+from facskit.experiments.opened_data import assemble_folds, assemble_manifest, describe_folds
 from facskit.experiments.recipe import DataConfig, EvaluationConfig, Recipe
-from facskit.experiments.run import cross_validate, train
+from facskit.experiments.train import cross_validate, train
 from facskit.faces.alignment import EyeSimilarityCrop, WholeImage
 from facskit.inference.recognizer import Recognizer
 from facskit.models.checkpoints import load_checkpoint

@@ -9,7 +9,7 @@ import torch
 from facskit.datasets.folds import HoldOut
 from facskit.datasets.loaders import LoaderConfig
 from facskit.experiments.recipe import DataConfig, Recipe
-from facskit.experiments.run import train
+from facskit.experiments.train import train
 from facskit.faces.alignment import WholeImage
 from facskit.models.checkpoints import load_checkpoint
 from facskit.models.compact_network import CompactConfig

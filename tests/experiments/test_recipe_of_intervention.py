@@ -7,7 +7,8 @@ import pytest
 
 from facskit.errors import DatasetError, RecipeError
 from facskit.experiments import recipe as recipe_module
-from facskit.experiments.assemble import assemble_manifest, assemble_objective
+from facskit.experiments.assemble import assemble_objective
+from facskit.experiments.opened_data import assemble_manifest
 from facskit.experiments.recipe import DataConfig, Recipe
 from facskit.experiments.recipe_files import format_recipe, read_recipe
 from facskit.faces.alignment import EyeSimilarityCrop

@@ -6,7 +6,7 @@ from pathlib import Path
 from facskit.datasets.folds import SubjectFolds
 from facskit.datasets.loaders import LoaderConfig
 from facskit.experiments.recipe import DataConfig, Recipe
-from facskit.experiments.run import cross_validate
+from facskit.experiments.train import cross_validate
 from facskit.faces.alignment import WholeImage
 from facskit.models.compact_network import CompactConfig
 from facskit.objectives.attention_regression import AttentionRegressionConfig

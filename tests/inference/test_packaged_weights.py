@@ -7,7 +7,7 @@ import skimage.data
 
 from facskit.action_units import RENDERED
 from facskit.datasets.packed import packaged_faces
-from facskit.experiments.run import evaluate
+from facskit.experiments.analysis.weight_scores import evaluate
 from facskit.inference.recognizer import Recognizer
 from facskit.models.checkpoints import load_checkpoint
 from facskit.models.weight_files import find_weights, packaged_weights

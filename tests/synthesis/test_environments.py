@@ -26,7 +26,7 @@ def test_a_small_lamp_lights_what_faces_it(row: int, column: int, bright: np.nda
     panorama[row, column] = 1.0
     place = Environment(name="lamp", irradiance=irradiance_of(harmonics_of(panorama)).astype(np.float32))
     lit, unlit = place.brightness(np.stack([bright, dark]))
-    # Exact is max(0, cosine) over its mean 1/4; degree 2 alone gives 4.25 in front and 0.25 behind (17/16 and 1/16 of 4).
+    # Exact is max(0, cosine) over its mean 1/4; degree 2 alone gives 4.25 in front and 0.25 behind (17/16, 1/16 of 4).
     assert lit == pytest.approx(4.25, abs=0.1)
     assert unlit == pytest.approx(0.25, abs=0.1)
 

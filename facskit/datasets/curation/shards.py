@@ -3,6 +3,7 @@
 Any tar tool and any WebDataset reader can read the shards in sequence; with the table any image can be read by itself.
 """
 
+import hashlib
 import io
 import os
 import tarfile
@@ -147,6 +148,11 @@ class ShardedImages:
             position: 0 to the number of images less one.
         """
         return str(self._sources[self._source[position]])
+
+    @property
+    def digest(self) -> str:
+        """Text that is another for other names, another order or other sizes of images."""
+        return hashlib.sha256(self._names.tobytes() + self._length.tobytes()).hexdigest()[:16]
 
     def encoded(self, position: int) -> bytes:
         """Read one image without decoding it.

@@ -4,7 +4,6 @@ A batch is a pure function of (seed, epoch, step). A stored image that already i
 resampled: it is decoded and at most mirrored. Where faces vary by no more than that, finished crops can be kept.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -12,12 +11,10 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
-from torch.utils.data import Dataset
 
 from facskit.datasets.augmentation import AugmentationConfig, augment_matrix, sample_generator
-from facskit.datasets.loaders import LoaderConfig
+from facskit.datasets.loaders import BatchKey, PreparedSamples
 from facskit.datasets.packed import recipe_matrix
-from facskit.datasets.prepared_batches import BatchKey, BatchOrder, PreparedBatches
 from facskit.datasets.unlabelled.crop_cache import CropCache
 from facskit.datasets.unlabelled.sources import UnlabelledImages
 from facskit.errors import DatasetError, FacskitError
@@ -30,7 +27,6 @@ __all__ = [
     "RandomResizedCrop",
     "ResizeFlip",
     "UnlabelledFaces",
-    "UnlabelledLoader",
     "UnlabelledPreparation",
 ]
 
@@ -116,7 +112,7 @@ class UnlabelledPreparation:
     """Seed of the random changes and of the order of images."""
 
 
-class UnlabelledFaces(Dataset[tuple[Tensor, Tensor] | FacskitError]):
+class UnlabelledFaces(PreparedSamples[FaceImages]):
     """Cropped and varied 8-bit faces, keyed by epoch and position, so that workers keep no state.
 
     Args:
@@ -145,9 +141,18 @@ class UnlabelledFaces(Dataset[tuple[Tensor, Tensor] | FacskitError]):
         self._pictures = source.pictures(rows, 0.0 if fixed else cache_gib)
         self._finished = CropCache(len(rows), self.crop.size, cache_gib if fixed else 0.0)
 
+    @property
+    def seed(self) -> int:
+        """Seed of the random changes and of the order of images."""
+        return self.preparation.seed
+
     def __len__(self) -> int:
         """Return the number of images."""
         return len(self.rows)
+
+    def batch(self, prepared: tuple[Tensor, Tensor]) -> FaceImages:
+        """Return prepared images and their rows as a batch."""
+        return FaceImages(images=prepared[0], indices=prepared[1])
 
     def __getitem__(self, key: BatchKey) -> tuple[Tensor, Tensor] | FacskitError:
         """Prepare a batch's images and row numbers.
@@ -203,52 +208,6 @@ class UnlabelledFaces(Dataset[tuple[Tensor, Tensor] | FacskitError]):
     def _matrix(self, image: UInt8[np.ndarray, "height width 3"], position: int) -> Float[np.ndarray, "2 3"]:
         landmarks = None if self._landmarks is None else self._landmarks[position].astype(np.float64)
         return recipe_matrix(self.crop, image, landmarks, self._pictures.name(position))
-
-
-class UnlabelledLoader:
-    """Batches of one process, epoch by epoch, from any step on; one iteration at a time.
-
-    Args:
-        train: Whether the order is random in each epoch and an incomplete last batch is left out.
-        rank: Number of this process among those that train together.
-        world_size: How many processes train together; each gets its share of every global batch.
-
-    Raises:
-        DatasetError: There are fewer faces to train with than one global batch needs.
-    """
-
-    def __init__(
-        self, faces: UnlabelledFaces, config: LoaderConfig, *, train: bool, rank: int = 0, world_size: int = 1
-    ) -> None:
-        self.faces = faces
-        order = BatchOrder(seed=faces.preparation.seed, train=train, rank=rank, world_size=world_size)
-        self._batches = PreparedBatches(faces, config, order)
-
-    @property
-    def steps_per_epoch(self) -> int:
-        """How many batches an epoch has."""
-        return self._batches.steps_per_epoch
-
-    def batches(self, epoch: int, start_step: int = 0) -> Iterator[FaceImages]:
-        """Yield an epoch's batches.
-
-        Args:
-            epoch: Counted from zero.
-            start_step: The first batch wanted; earlier ones are skipped without being prepared.
-
-        Yields:
-            The batches, on the processor, in pinned memory where there is a CUDA device.
-
-        Raises:
-            MediaError: An image is missing or damaged; the message names it.
-            ValueError: `start_step` is outside the epoch.
-        """
-        for images, indices in self._batches.stream(epoch, start_step):
-            yield FaceImages(images=images, indices=indices)
-
-    def close(self) -> None:
-        """End the worker processes; the next epoch would start new ones."""
-        self._batches.close()
 
 
 def _check_chance(chance: float) -> None:

@@ -15,6 +15,7 @@ from jaxtyping import Float32, Int64, UInt8
 from facskit.action_units import NO_ACTION_UNITS
 from facskit.datasets.curation.config import CurationConfig
 from facskit.datasets.curation.shards import ShardedImages
+from facskit.datasets.data_record import DataRecord, manifest_digests
 from facskit.datasets.face_dataset import needed_landmarks
 from facskit.datasets.image_store import ImageStore
 from facskit.datasets.manifest import Manifest, read_manifest
@@ -80,6 +81,12 @@ class UnlabelledImages:
     def __len__(self) -> int:
         """Return the number of images."""
         return len(self._source)
+
+    def record(self) -> DataRecord:
+        """Return what a pre-training keeps of its images, to know them again."""
+        if isinstance(self._source, Manifest):
+            return DataRecord(images=len(self), digests=manifest_digests(self._source, expressions=False))
+        return DataRecord(images=len(self), digests={"image": self._source.digest})
 
     @cached_property
     def subjects(self) -> Int64[np.ndarray, "images"]:

@@ -4,8 +4,6 @@ A run by causal intervention (CIU) brings three networks: the imbalanced and the
 trained, and the unbiased one.
 """
 
-import contextlib
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,21 +13,18 @@ import numpy as np
 from jaxtyping import Float
 
 from facskit.datasets.samples import LabelState
-from facskit.errors import DatasetError, RecipeError
+from facskit.errors import DatasetError
 from facskit.evaluation.counts import divide
 from facskit.evaluation.predicted_faces import concat
 from facskit.evaluation.predictions import Predictions
 from facskit.experiments.analysis.named_paths import split_name
-from facskit.experiments.assemble import assemble_folds, assemble_manifest
+from facskit.experiments.opened_data import OpenedData
 from facskit.experiments.recipe import Recipe
-from facskit.experiments.recipe_files import read_recipe
+from facskit.experiments.run_tree import STAGES, find_stages, recipe_of, run_name, runs_in
 from facskit.experiments.scoring import PREDICTIONS
 from facskit.objectives.causal_intervention import StageName
-from facskit.objectives.config import StagedConfig
 
 __all__ = ["TrainedNetwork", "find_networks", "training_rates"]
-
-_RUN = re.compile(r"fold-\d+-seed-\d+")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +56,7 @@ def find_networks(words: Sequence[str], *, stages: bool = True) -> list[TrainedN
         DatasetError: There is nothing at a path, a run isn't finished, or two networks would have the same name.
     """
     opened = [_open_word(word) for word in words]
-    with_stages = [stages and _stage_folder(path) is not None for _, path in opened]
+    with_stages = [stages and find_stages(path) is not None for _, path in opened]
     found: list[TrainedNetwork] = []
     seen: set[Path] = set()
     for (name, path), has_stages in zip(opened, with_stages, strict=True):
@@ -82,8 +77,8 @@ def training_rates(recipe: Recipe) -> Float[np.ndarray, "aus"]:
         DatasetError: The faces aren't there any more, or can't be divided as the recipe says.
         RecipeError: The recipe's fold doesn't exist.
     """
-    manifest = assemble_manifest(recipe.data)
-    labels = manifest.labels[assemble_folds(recipe.data, manifest)[recipe.data.fold - 1].train]
+    data = OpenedData.read(recipe.data)
+    labels = data.manifest.labels[data.folds[recipe.data.fold - 1].train]
     return divide((labels == LabelState.PRESENT).sum(axis=0), (labels != LabelState.UNKNOWN).sum(axis=0))
 
 
@@ -104,50 +99,28 @@ def _one(path: Path, name: str) -> TrainedNetwork:
     predictions = Predictions.load(path) if path.is_file() else _of_folder(path)
     folder, file = (path.parent, path) if path.is_file() else (path, path / PREDICTIONS)
     place = (file if file.is_file() else path).resolve()
-    return TrainedNetwork(name=name or _name(path), predictions=predictions, path=place, recipe=_recipe(folder))
+    return TrainedNetwork(name=name or _name(path), predictions=predictions, path=place, recipe=recipe_of(folder))
 
 
 def _of_folder(folder: Path) -> Predictions:
     """Read the predictions of a run or of a cross-validation; one that broke off has those of its finished runs."""
     if (folder / PREDICTIONS).is_file():
         return Predictions.load(folder / PREDICTIONS)
-    runs = sorted(run for run in folder.glob("fold-*-seed-*") if (run / PREDICTIONS).is_file())
+    runs = [run for run in runs_in(folder) if (run / PREDICTIONS).is_file()]
     if not runs:
-        why = "its last stage isn't finished" if (folder / "stages").is_dir() else "no run here is finished and tested"
+        why = "its last stage isn't finished" if (folder / STAGES).is_dir() else "no run here is finished and tested"
         raise DatasetError(f"{folder}: found no {PREDICTIONS}: {why}")
     return concat([Predictions.load(run / PREDICTIONS) for run in runs])
-
-
-def _recipe(folder: Path) -> Recipe | None:
-    with contextlib.suppress(RecipeError):  # a later version may not read it; the predictions are enough
-        return read_recipe(folder / "recipe.yaml")
-    return None
-
-
-def _stage_folder(path: Path) -> Path | None:
-    """Return where the first stages of a run or cross-validation are: in it, beside it, or where its recipe says."""
-    if not path.is_dir():
-        return None
-    beside = path.resolve().parent / "stages"
-    if (path / "stages").is_dir():
-        return path / "stages"
-    if _RUN.fullmatch(path.name) and (beside / path.name).is_dir():
-        return beside
-    recipe = _recipe(path)
-    if recipe is None or not isinstance(recipe.objective, StagedConfig) or not recipe.objective.stages:
-        return None
-    elsewhere = Path(recipe.objective.stages)
-    return elsewhere if elsewhere.is_dir() else None
 
 
 def _with_stages(path: Path, name: str) -> list[TrainedNetwork]:
     """Open the three networks of CIU; a name, if given, is that of the unbiased one and stands before the others."""
     unbiased = replace(_one(path, name), name=name or "unbiased")
-    stages = _stage_folder(path)
+    stages = find_stages(path)
     assert stages is not None
     networks = []
     for stage in get_args(StageName):
-        folders = [stages / f"fold-{fold}-seed-{seed}" / stage for fold, seed in unbiased.predictions.runs]
+        folders = [stages / run_name(fold, seed) / stage for fold, seed in unbiased.predictions.runs]
         if not any(folder.is_dir() for folder in folders):
             continue  # one network can do without the other: TE, TDE, or a teacher that is computed from the other
         networks.append(

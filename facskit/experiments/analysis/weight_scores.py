@@ -10,10 +10,17 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from facskit.action_units import ActionUnitSet
-from facskit.datasets.loaders import FaceDataset, LoaderConfig, Preparation, eval_loader
+from facskit.datasets.face_dataset import FaceDataset, Preparation
+from facskit.datasets.loaders import LoaderConfig, eval_loader
 from facskit.datasets.manifest import Manifest, read_manifest
 from facskit.datasets.packed import packaged_faces
-from facskit.datasets.people import People, people_of_weights, refuse_shared_people, shared_people
+from facskit.datasets.people import (
+    People,
+    find_known_people,
+    independence_notes,
+    people_of_weights,
+    refuse_known_people,
+)
 from facskit.datasets.samples import Batch
 from facskit.errors import DatasetError
 from facskit.evaluation.expressions.predictions import ExpressionPredictions
@@ -72,7 +79,8 @@ def evaluate(
     faces, left_out = _strangers(faces, info, known_people)
     fabric = start_runtime(RuntimeConfig(device=device))  # type: ignore[arg-type]
     test = _Test(model.to(fabric.device), info, faces, manifest, batch_size)
-    title, notes = f"{_name(weights)} on {manifest}", [*left_out, *_shared_subjects(faces, info)]
+    title, notes = f"{_name(weights)} on {manifest}", list(left_out)
+    notes += independence_notes(info.provenance, People.of(faces))
     if faces.origin is not None:
         notes.append(f"Data: {faces.origin.stamp()}.")
     predictions: Predictions | ExpressionPredictions
@@ -171,41 +179,19 @@ def _known(info: CheckpointInfo) -> str:
 
 def _strangers(faces: Manifest, info: CheckpointInfo, known_people: KnownPeople) -> tuple[Manifest, tuple[str, ...]]:
     """Return the faces of people whom the weights don't know for certain, and what the report should say about it."""
-    trained = people_of_weights(info.provenance)
+    trained, here = people_of_weights(info.provenance), People.of(faces)
     match known_people:
         case "allow":
             return faces, ()
         case "refuse":
-            for people in trained:  # doubtful names become a note of the report
-                refuse_shared_people(people.corpus, people.subjects, faces.origin, faces.subject_names)
+            refuse_known_people(trained, here)  # doubtful names become a note of the report
             return faces, ()
-    here = _people(faces)
-    known = set[str]()
-    for people in trained:
-        if here.corpus is not None and people.corpus is not None:  # names alone prove nothing
-            known |= {name for _, name in shared_people(people, here)}
+    known = find_known_people(trained, here).certain
     if not known:
         return faces, ()
     if len(known) == len(faces.subject_names):
         raise DatasetError(
             f"{faces.name}: the weights were trained on all {len(known):,} people; nobody is left to test"
         )
-    rest = faces.select(~np.isin(faces.subjects.astype(str), sorted(known)))
+    rest = faces.select(~np.isin(faces.subjects.astype(str), known))
     return rest, (f"{len(known):,} people whom the weights were trained on are left out; {len(rest):,} images remain.",)
-
-
-def _people(faces: Manifest) -> People:
-    return People(corpus=None if faces.origin is None else faces.origin.corpus, subjects=faces.subject_names)
-
-
-def _shared_subjects(faces: Manifest, info: CheckpointInfo) -> list[str]:
-    """Say so if the weights were trained on people with the same names, or on nobody knows whom."""
-    here, trained = _people(faces), people_of_weights(info.provenance)
-    if not trained:
-        return ["It isn't known whom the weights were trained on; scores of people among them are too good."]
-    known = set[str]()
-    for people in trained:
-        known |= {name for _, name in shared_people(people, here)}
-    if not known:
-        return []
-    return [f"NOT INDEPENDENT: {len(known)} subjects have names of training subjects, {min(known)} for example."]

@@ -20,30 +20,29 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
-from facskit.datasets.fold import Fold
-from facskit.errors import DatasetError, RecipeError
+from facskit.errors import RecipeError
 from facskit.experiments.assemble import assemble_model
 from facskit.experiments.initial_weights import Body, describe_body, describe_start, provenance_of_start
+from facskit.experiments.network_parts import assemble_network
 from facskit.experiments.network_run import (
     Predecessors,
     mention_untaught,
     open_run,
-    refuse_known_people,
+    refuse_known_start,
     train_network,
 )
 from facskit.experiments.recipe import About, ObjectiveConfig, Recipe
 from facskit.experiments.recipe_files import describe_difference, format_recipe, read_recipe
-from facskit.experiments.run_parts import assemble_run
+from facskit.experiments.run_data import check_data
+from facskit.experiments.run_tree import STAGES, run_name, runs_in
 from facskit.experiments.scoring import PREDICTIONS, scoring_of
 from facskit.experiments.session import Session
-from facskit.models.checkpoints import load_checkpoint, read_checkpoint_info
+from facskit.models.checkpoints import load_checkpoint
 from facskit.objectives.config import StagedConfig
 from facskit.training.run_directory import RunDirectory
 
 __all__ = ["share_stages", "stage_folder", "stage_recipe", "train_fold"]
 
-STAGES = "stages"
-"""Name of the folder of stages in that of a run or cross-validation."""
 _LAST = "last"
 """Key of the network that all stages are for."""
 
@@ -75,7 +74,7 @@ def stage_folder(recipe: Recipe, root: Path, name: str) -> Path:
     """
     reused = _config(recipe).stages
     stages = Path(reused) if reused else root / STAGES
-    return stages / f"fold-{recipe.data.fold}-seed-{recipe.runtime.seed}" / name
+    return stages / run_name(recipe.data.fold, recipe.runtime.seed) / name
 
 
 def share_stages(recipe: Recipe, folder: Path) -> tuple[Recipe, Path | None]:
@@ -110,13 +109,19 @@ def train_fold(
 
     Raises:
         RecipeError: A folder has a network that was trained in another way, or another process trains there.
-        DatasetError: The faces are wrong, or people to test on are known to initial weights or to stages.
+        DatasetError: The faces are wrong, or others than a network began with, or people to test on are known to
+            initial weights.
         FacskitError: The loss is no longer a number, or somebody asked the run to stop.
     """
     run = RunDirectory(out)
-    if run.finished or not isinstance(recipe.objective, StagedConfig):
+    if not isinstance(recipe.objective, StagedConfig):
         return train_network(recipe, out, session, claim=claim)
-    _check_reused(recipe, root, session.folds[recipe.data.fold - 1])
+    for name in recipe.objective.stage_names:
+        check_data(RunDirectory(stage_folder(recipe, root, name)), session.record(recipe.data.fold))
+    if run.finished:
+        return train_network(recipe, out, session, claim=claim)
+    check_data(run, session.record(recipe.data.fold))
+    _check_reused(recipe, root)
     before = _rehearse(recipe, session)
     open_run(recipe, out, session, claim)
     if run.finished:  # by another process, while this one waited
@@ -142,10 +147,10 @@ def _rehearse(recipe: Recipe, session: Session) -> dict[str, Predecessors]:
     starts = {}
     for name, each in {**stages, _LAST: recipe}.items():
         starts[name] = describe_start(each.initial_weights)
-        refuse_known_people(starts[name], session, fold)
+        refuse_known_start(starts[name], session, fold)
     mention_untaught(recipe, session, fold)
     networks = {name: assemble_model(stage) for name, stage in stages.items()}
-    feeds = assemble_run(recipe, session, fold, stages=networks).feeds
+    feeds = assemble_network(recipe, session, fold, stages=networks).feeds
     return {name: Predecessors(feeds=feeds, start=start) for name, start in starts.items()}
 
 
@@ -156,7 +161,7 @@ def _train_stages(recipe: Recipe, root: Path, session: Session, before: Mapping[
     for number, (name, folder) in enumerate(folders.items(), start=1):
         stage = stage_recipe(recipe, name)
         if RunDirectory(folder).finished:
-            _check_finished(stage, folder, session.folds[recipe.data.fold - 1])
+            _check_finished(stage, folder)
             session.say(f"Network {number} of {len(names) + 1}, {name}: finished in {folder}")
         else:
             session.say(f"Network {number} of {len(names) + 1}, {name}: {folder}")
@@ -176,7 +181,7 @@ def _essence(recipe: Recipe) -> Recipe:
     return replace(recipe, name="any", about=About())
 
 
-def _check_reused(recipe: Recipe, root: Path, fold: Fold) -> None:
+def _check_reused(recipe: Recipe, root: Path) -> None:
     """Refuse stages that don't fit before the run's folder keeps a recipe that can't run."""
     reused = _config(recipe).stages
     if reused and RunDirectory(Path(reused)).recipe.exists():
@@ -187,22 +192,16 @@ def _check_reused(recipe: Recipe, root: Path, fold: Fold) -> None:
     for name in _config(recipe).stage_names:
         folder = stage_folder(recipe, root, name)
         if reused and RunDirectory(folder).finished:
-            _check_finished(stage_recipe(recipe, name), folder, fold)
+            _check_finished(stage_recipe(recipe, name), folder)
 
 
-def _check_finished(stage: Recipe, folder: Path, fold: Fold) -> None:
+def _check_finished(stage: Recipe, folder: Path) -> None:
     run = RunDirectory(folder)
     there, now = (format_recipe(_essence(one)) for one in (read_recipe(run.recipe), stage))
     if there != now:
         raise RecipeError(
             f"{folder}: the finished network was trained by another recipe: {describe_difference(there, now)}; name "
             "another folder of stages (objective.stages, or --out), or go back to that recipe."
-        )
-    trained = set(read_checkpoint_info(run.weights).provenance.get("training_subjects", ()))
-    if known := sorted(trained & set(fold.test_subjects)):
-        raise DatasetError(
-            f"{folder}: the finished network was trained on {len(known):,} of the people to test on, {known[0]} for "
-            "example; the faces were divided in another way then, so train the stages anew in another folder."
         )
 
 
@@ -240,8 +239,8 @@ def _like_from_like(weights: str, name: str) -> str:
     if not isinstance(recipe.objective, StagedConfig):
         return weights
     if not RunDirectory(folder).finished:
-        runs = sorted(run.name for run in folder.glob("fold-*-seed-*"))
-        hint = f"name one of its runs, such as {folder / runs[0]}" if runs else "let it finish first"
+        runs = runs_in(folder)
+        hint = f"name one of its runs, such as {runs[0]}" if runs else "let it finish first"
         raise RecipeError(f"initial_weights: {folder} has no network of its own to start from; {hint}.")
     for root in (folder, folder.parent):
         if (found := stage_folder(recipe, root, name) / "weights.safetensors").is_file():

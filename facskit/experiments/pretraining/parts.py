@@ -11,7 +11,8 @@ from jaxtyping import Float, Int64, UInt8
 from lightning_fabric import Fabric
 from torch import Tensor
 
-from facskit.datasets.unlabelled.loader import UnlabelledFaces, UnlabelledLoader, UnlabelledPreparation
+from facskit.datasets.loaders import EpochLoader
+from facskit.datasets.unlabelled.loader import FaceImages, UnlabelledFaces, UnlabelledPreparation
 from facskit.datasets.unlabelled.sources import UnlabelledImages
 from facskit.errors import CheckpointError, DatasetError
 from facskit.experiments.pretraining_recipe import PretrainRecipe
@@ -69,7 +70,7 @@ class FixedMasks:
             return reconstruction_picture(model, images, noise, self._objective.config.norm_pixels)
 
     def _batches(self) -> Iterator[tuple[Float[Tensor, "batch 3 height width"], Float[Tensor, "batch patches"]]]:
-        loader = UnlabelledLoader(self._faces, self._config, train=False)
+        loader = EpochLoader(self._faces, self._config, train=False)
         done = 0
         for batch in loader.batches(0):
             noise = self._noise[done : done + len(batch)].to(self._fabric.device)
@@ -89,7 +90,9 @@ class PretrainingParts:
     """The network."""
     objective: MaskedReconstruction
     """The network with its loss."""
-    loader: UnlabelledLoader
+    faces: UnlabelledFaces
+    """The faces that are learned from."""
+    loader: EpochLoader[FaceImages]
     """The training batches."""
     held_out: FixedMasks | None
     """Faces set aside, if any are."""
@@ -114,7 +117,7 @@ def assemble_pretraining(recipe: PretrainRecipe, source: UnlabelledImages, fabri
     varied = UnlabelledPreparation(crop=data.crop, augmentation=data.augmentation, seed=recipe.runtime.seed)
     faces = UnlabelledFaces(source, varied, train, data.loader.cache_gib)
     try:
-        loader = UnlabelledLoader(faces, data.loader, train=True, rank=fabric.global_rank, world_size=fabric.world_size)
+        loader = EpochLoader(faces, data.loader, train=True, rank=fabric.global_rank, world_size=fabric.world_size)
     except DatasetError as error:
         raise DatasetError(f"{data.images}: data.loader.batch_size: {error}") from error
 
@@ -127,6 +130,7 @@ def assemble_pretraining(recipe: PretrainRecipe, source: UnlabelledImages, fabri
     return PretrainingParts(
         model=objective.model,
         objective=objective,
+        faces=faces,
         loader=loader,
         held_out=fixed(held, data.loader.cache_gib if fabric.is_global_zero else 0.0),
         shown=fixed(_spread(held if len(held) else train, recipe.pictures.faces), 0.0),

@@ -24,6 +24,7 @@ from facskit.experiments.pretraining.loss_figure import draw_losses
 from facskit.experiments.pretraining.parts import PretrainingParts, assemble_pretraining
 from facskit.experiments.pretraining_recipe import PretrainRecipe
 from facskit.experiments.recipe_files import describe_difference, format_recipe
+from facskit.experiments.run_data import check_data, record_data
 from facskit.experiments.session import device_name, say
 from facskit.faces.images import write_image
 from facskit.models.checkpoints import EncoderInfo, save_encoder
@@ -61,18 +62,20 @@ def pretrain(recipe: PretrainRecipe, out: Path) -> Path:
 
     Raises:
         CheckpointError: The initial weights are missing or belong to another network.
-        DatasetError: The images are missing or wrong, or too few.
+        DatasetError: The images are missing or wrong, or others than the run began with, or too few.
         RecipeError: The folder belongs to another recipe, or the machine isn't what the recipe asks for.
         FacskitError: The loss is no longer a number, or somebody asked the run to stop.
     """
     source = UnlabelledImages.open(recipe.data.images)
     fabric, run = start_runtime(recipe.runtime), PretrainingDirectory(out)
+    check_data(run, source.record())
     # Nothing is written before everything is built.
     parts = None if run.finished else assemble_pretraining(recipe, source, fabric)
     if fabric.is_global_zero:
         PretrainingDirectory.open(
             out, format_recipe(recipe), device=device_name(fabric), difference=describe_difference
         )
+        record_data(run, source.record())
     fabric.barrier()
     if parts is None or run.finished:
         say(fabric, f"{out}: this run is finished; its encoder is in {run.weights.name}")
@@ -102,8 +105,8 @@ def _describer(recipe: PretrainRecipe, source: UnlabelledImages, parts: Pretrain
             "paper": recipe.about.paper,
             "images": recipe.data.images,
             "data": "" if source.origin is None else source.origin.stamp(),
-            "training_images": len(parts.loader.faces),
-            "training_subjects": source.subject_names(parts.loader.faces.rows),
+            "training_images": len(parts.faces),
+            "training_subjects": source.subject_names(parts.faces.rows),
             "crop": plain_values(recipe.data.crop),
             "augmentation": recipe.data.augmentation.kind,
             "norm_pixels": recipe.objective.norm_pixels,
@@ -145,7 +148,7 @@ def _introduce(recipe: PretrainRecipe, source: UnlabelledImages, parts: Pretrain
     """Say what is about to be trained, with the numbers that follow from the recipe."""
     encoder = recipe.model.encoder
     size = sum(parameter.numel() for parameter in parts.model.parameters()) / 1e6
-    trained = len(parts.loader.faces)
+    trained = len(parts.faces)
     say(
         fabric,
         f"{recipe.name}: {trained} of {len(source)} images to learn from, {len(source) - trained} set aside; "

@@ -12,13 +12,15 @@ import polars as pl
 from jaxtyping import Int64
 
 from facskit.columns import IMAGE_BYTES, RECORDING
+from facskit.datasets.data_record import DataRecord
 from facskit.datasets.manifest import Manifest, read_manifest
 from facskit.datasets.packed import packaged_faces
 from facskit.errors import DatasetError
 from facskit.evaluation.identity.splits import ProbeSplit, SplitConfig, other_recordings, random_frames
-from facskit.experiments.assemble import assemble_folds, assemble_manifest
+from facskit.experiments.opened_data import OpenedData
 from facskit.experiments.probe.sources import Source, SourceRun
-from facskit.experiments.recipe import Recipe
+from facskit.experiments.run_data import check_data
+from facskit.training.run_directory import RunDirectory
 
 __all__ = ["FacePart", "ProbedFaces", "faces_of_sources"]
 
@@ -79,27 +81,35 @@ def faces_of_sources(
         Faces by run; runs on the same faces share one object.
 
     Raises:
-        DatasetError: Faces are missing or wrong, or it isn't known which are meant.
+        DatasetError: Faces are missing or wrong, or it isn't known which are meant, or a part is asked for of a run
+            that was trained with other faces.
     """
     runs = [run for source in sources for run in source.runs]
     named = manifest or next((run.images for run in runs if run.images), "")
     first = next((run for run in runs if run.recipe is not None), None)
     opened: dict[tuple[str, ...], ProbedFaces] = {}
+    records: dict[tuple[str, ...], DataRecord] = {}
     chosen = {}
     for run in runs:
         owner = run if run.recipe is not None else first
-        own = None if manifest or owner is None else owner.recipe
         key: tuple[str, ...]
-        if own is not None:
-            where = "" if part == "all" else str((own.data.folds, own.data.fold))
-            key = (own.data.manifest, own.data.action_units, own.data.expressions, where)
+        if owner is not None and owner.recipe is not None and not manifest:
+            own = owner.recipe.data
+            where = "" if part == "all" else str((own.folds, own.fold))
+            key = (own.manifest, own.action_units, own.expressions, where)
+            if key not in opened:
+                data = OpenedData.read(own)
+                opened[key] = _divide(*_faces_of_run(data, part), config)
+                if part != "all":
+                    records[key] = data.record(own.fold)
+            if key in records and owner.folder is not None:  # a part is that of the people the run was trained with
+                check_data(RunDirectory(owner.folder), records[key])
         elif named:
             key = (named,)
+            if key not in opened:
+                opened[key] = _divide(*_faces_of_manifest(named, part), config)
         else:
             raise DatasetError("weights alone don't say which faces to probe them on; name a manifest with --manifest")
-        if key not in opened:
-            faces = _faces_of_run(own, part) if own is not None else _faces_of_manifest(named, part)
-            opened[key] = _divide(*faces, config)
         chosen[run] = opened[key]
     return chosen
 
@@ -113,14 +123,14 @@ def _faces_of_manifest(name: str, part: FacePart) -> tuple[Manifest, str]:
     return faces, f"all faces of {faces.name}"
 
 
-def _faces_of_run(recipe: Recipe, part: FacePart) -> tuple[Manifest, str]:
-    faces = assemble_manifest(recipe.data)
+def _faces_of_run(data: OpenedData, part: FacePart) -> tuple[Manifest, str]:
+    faces = data.manifest
     if part == "all":
         return faces, f"all faces of {faces.name}, those of the run's recipe"
-    fold = assemble_folds(recipe.data, faces)[recipe.data.fold - 1]
+    fold = data.folds[data.config.fold - 1]
     rows = fold.train if part == "train" else fold.test
     if not len(rows):
-        raise DatasetError(f"{recipe.name}: fold {fold.index} has no {part} people to probe; take --part all")
+        raise DatasetError(f"{faces.name}: fold {fold.index} has no {part} people to probe; take --part all")
     return faces.select(rows), f"{part} people of {faces.name}, fold {fold.index}"
 
 

@@ -16,7 +16,9 @@ from lightning_fabric import Fabric
 from rich.progress import Progress, TaskID
 
 from facskit.action_units import ActionUnitSet
-from facskit.datasets.loaders import EpochLoader, FaceDataset, LoaderConfig, Preparation, eval_loader
+from facskit.datasets.face_dataset import FaceDataset, Preparation
+from facskit.datasets.loaders import EpochLoader, LoaderConfig, eval_loader
+from facskit.datasets.samples import Batch
 from facskit.evaluation.features import Features, extract_features
 from facskit.evaluation.identity.embedding import Clustering, Embedding, EmbeddingConfig, embed_features
 from facskit.evaluation.identity.probe import IdentityProbe, IdentityProbeConfig, ProbeMethod, probe_split
@@ -179,7 +181,7 @@ class _Work:
     def _features(self, network: ProbedNetwork, faces: ProbedFaces) -> Features:
         manifest = faces.manifest
         preparation = Preparation(recipe=remaining_crop(manifest, network.crop), normalization=network.normalization)
-        loader: EpochLoader = eval_loader(FaceDataset(manifest, preparation, rows=faces.rows), self.plan.loader)
+        loader: EpochLoader[Batch] = eval_loader(FaceDataset(manifest, preparation, rows=faces.rows), self.plan.loader)
         try:
             return extract_features(network.model.to(self.fabric.device), loader.batches(0))
         finally:
@@ -187,15 +189,15 @@ class _Work:
 
     def _find(self, features: Features, faces: ProbedFaces) -> dict[str, Any]:
         subjects = faces.manifest.subjects[features.rows]
-        probes = [
-            probe_split(
-                features.values, subjects, split.within(features.rows), replace(self.plan.identity, method=method)
-            )
-            for method in self.plan.methods
-            for split in faces.splits
-            if method == "converged" or split.name == "random-frames"
-        ]
-        return {"dim": features.values.shape[1], "probes": [_probe_dict(found) for found in probes]}
+        probes = []
+        for method in self.plan.methods:
+            config = replace(self.plan.identity, method=method)
+            for split in faces.splits:
+                if method == "paper" and split.name != "random-frames":
+                    continue  # published on random frames alone
+                found = probe_split(features.values, subjects, split.within(features.rows), config)
+                probes.append(_probe_dict(found))
+        return {"dim": features.values.shape[1], "probes": probes}
 
     def _draw(self, features: Features, faces: ProbedFaces) -> dict[str, Any]:
         # The frames of random-frames: as many of everybody, whatever recordings there are.

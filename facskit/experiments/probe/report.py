@@ -158,17 +158,18 @@ def _clusters(probing: Probing) -> TextTable:
 
 
 def _rows(source: ProbedSource, series: _Series) -> list[_Row]:
-    by_epoch: dict[int | None, list[IdentityProbe]] = {}
+    """Count the networks of each epoch together, those of an unknown epoch first."""
+    by_epoch: dict[int, list[IdentityProbe]] = {}
     for moment in source.moments:
-        by_epoch.setdefault(moment.epoch, []).extend(
-            found for found in moment.probes if (found.method, found.split) == series
-        )
-    epochs = sorted(by_epoch, key=lambda epoch: -1 if epoch is None else epoch)
-    return [
-        _Row(label=source.label, epoch=epoch, networks=len(by_epoch[epoch]), probe=pool_probes(by_epoch[epoch]))
-        for epoch in epochs
-        if by_epoch[epoch]
-    ]
+        for found in moment.probes:
+            if (found.method, found.split) == series:
+                by_epoch.setdefault(-1 if moment.epoch is None else moment.epoch, []).append(found)
+    rows = []
+    for epoch in sorted(by_epoch):
+        probes = by_epoch[epoch]
+        known = None if epoch < 0 else epoch
+        rows.append(_Row(label=source.label, epoch=known, networks=len(probes), probe=pool_probes(probes)))
+    return rows
 
 
 def _settled(rows: list[_Row]) -> bool:
@@ -184,14 +185,10 @@ def _series(probing: Probing) -> list[_Series]:
 def _curves(probing: Probing) -> Iterator[ProbeCurve]:
     for series in _series(probing):
         for source in probing.sources:
-            points = [
-                CurvePoint(
-                    epoch=row.epoch,
-                    accuracy=row.probe.interval(probing.plan.identity.bootstrap),
-                    chance=row.probe.chance,
-                )
-                for row in _rows(source, series)
-            ]
+            points = []
+            for row in _rows(source, series):
+                interval = row.probe.interval(probing.plan.identity.bootstrap)
+                points.append(CurvePoint(epoch=row.epoch, accuracy=interval, chance=row.probe.chance))
             yield ProbeCurve(label=source.label, method=series[0], split=series[1], points=tuple(points))
 
 
@@ -200,19 +197,13 @@ def _maps(probing: Probing) -> dict[str, Embedding]:
 
 
 def _plain(probing: Probing) -> dict[str, Any]:
-    return {
-        "faces": list(probing.faces),
-        "notes": list(probing.notes),
-        "settings": asdict(probing.plan.identity),
-        "runs": [
-            {
-                "label": source.label,
-                "points": [_probe_dict(row, probing) for series in _series(probing) for row in _rows(source, series)],
-                "clusters": _cluster_dict(source.embedding),
-            }
-            for source in probing.sources
-        ],
-    }
+    runs = []
+    for source in probing.sources:
+        rows = [row for series in _series(probing) for row in _rows(source, series)]
+        points = [_probe_dict(row, probing) for row in rows]
+        runs.append({"label": source.label, "points": points, "clusters": _cluster_dict(source.embedding)})
+    settings = asdict(probing.plan.identity)
+    return {"faces": list(probing.faces), "notes": list(probing.notes), "settings": settings, "runs": runs}
 
 
 def _probe_dict(row: _Row, probing: Probing) -> dict[str, Any]:

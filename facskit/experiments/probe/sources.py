@@ -14,17 +14,15 @@ from facskit.experiments.initial_weights import describe_body
 from facskit.experiments.pretraining_recipe import PretrainRecipe
 from facskit.experiments.recipe import Recipe
 from facskit.experiments.recipe_files import read_recipe
+from facskit.experiments.run_tree import is_pretraining, kept_weights, runs_in
 from facskit.faces.alignment import CropRecipe, WholeImage
 from facskit.faces.normalization import Normalization
 from facskit.models.checkpoints import EncoderInfo, load_checkpoint, load_encoder, read_weight_info
 from facskit.models.layers import FaceNetwork
 from facskit.models.masked_autoencoder import MaskedAutoencoder
-from facskit.models.weight_files import find_weights
+from facskit.models.weight_files import find_weights, weights_of_run
 
 __all__ = ["Moment", "ProbedNetwork", "Source", "SourceRun", "find_sources"]
-
-_MEMBERS = "fold-*-seed-*"
-"""What the runs of a cross-validation, or of one point of a sweep, are called in its folder."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -61,6 +59,8 @@ class SourceRun:
     """The networks, by rising epoch."""
     recipe: Recipe | None = None
     """What it was trained by, if that is known: its faces and its fold."""
+    folder: Path | None = None
+    """Its folder, if it has one."""
     images: str = ""
     """Manifest that it was pre-trained on, if that was one."""
 
@@ -104,7 +104,7 @@ def _source(label: str, text: str) -> Source:
             label=label or text if weights.stem in {"weights", "encoder"} else weights.stem, runs=(_file(weights),)
         )
     label = label or folder.resolve().name
-    members = sorted(path for path in folder.glob(_MEMBERS) if (path / "recipe.yaml").is_file())
+    members = [path for path in runs_in(folder) if (path / "recipe.yaml").is_file()]
     if members:
         runs, notes = zip(*(_run(path, path.name) for path in members), strict=True)
         return Source(label=label, runs=runs, notes=tuple(note for each in notes for note in each))
@@ -127,7 +127,7 @@ def _epoch_of(provenance: Any) -> int | None:  # noqa: ANN401 - whatever the fil
 
 
 def _run(folder: Path, name: str) -> tuple[SourceRun, tuple[str, ...]]:
-    if (folder / "encoders").is_dir() or (folder / "encoder.safetensors").is_file():
+    if is_pretraining(folder):
         return _pretraining(folder, name), ()
     recipe = read_recipe(folder / "recipe.yaml")
     moments, notes = [], []
@@ -136,27 +136,21 @@ def _run(folder: Path, name: str) -> tuple[SourceRun, tuple[str, ...]]:
             moments.append(_before(recipe))
         except CheckpointError as error:
             notes.append(f"{folder}: not probed before training, because its initial weights are not here ({error})")
-    kept = [_moment(_number(path), path) for path in sorted((folder / "epochs").glob("epoch-*.safetensors"))]
-    last = folder / "weights.safetensors"
-    if last.is_file() and not (kept and kept[-1].epoch == recipe.training.epochs):
-        kept.append(_moment(recipe.training.epochs, last))
+    kept = _kept(folder, recipe.training.epochs)
     if not kept:
         raise CheckpointError(f"{folder}: the run has no weights yet; go on with it: facskit train, or cross-validate")
-    if not last.is_file():
+    if weights_of_run(folder) is None:
         notes.append(f"{folder}: the run isn't finished; it is probed up to epoch {kept[-1].epoch}")
     elif len(kept) == 1:
         notes.append(
             f"{folder}: only the last weights were kept; training.keep_every in the recipe keeps some on the way"
         )
-    return SourceRun(name=name, moments=(*moments, *kept), recipe=recipe), tuple(notes)
+    return SourceRun(name=name, moments=(*moments, *kept), recipe=recipe, folder=folder), tuple(notes)
 
 
 def _pretraining(folder: Path, name: str) -> SourceRun:
     recipe = read_recipe(folder / "recipe.yaml", PretrainRecipe)
-    kept = [_moment(_number(path), path) for path in sorted((folder / "encoders").glob("epoch-*.safetensors"))]
-    last = folder / "encoder.safetensors"
-    if last.is_file() and not (kept and kept[-1].epoch == recipe.training.epochs):
-        kept.append(_moment(recipe.training.epochs, last))
+    kept = _kept(folder, recipe.training.epochs)
     if not kept:
         raise CheckpointError(f"{folder}: the pre-training has no weights yet; go on with it: facskit pretrain")
     images = recipe.data.images
@@ -164,8 +158,13 @@ def _pretraining(folder: Path, name: str) -> SourceRun:
     return SourceRun(name=name, moments=tuple(kept), images=images if known else "")
 
 
-def _number(path: Path) -> int:
-    return int(path.stem.rpartition("-")[2])
+def _kept(folder: Path, epochs: int) -> list[Moment]:
+    """Return the networks that a run kept on the way, and its result unless the last epoch was kept anyway."""
+    kept = kept_weights(folder)
+    result = weights_of_run(folder)
+    if result is not None and epochs not in kept:
+        kept[epochs] = result
+    return [_moment(epoch, path) for epoch, path in kept.items()]
 
 
 def _moment(epoch: int | None, weights: Path) -> Moment:

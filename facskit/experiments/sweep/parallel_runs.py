@@ -21,8 +21,8 @@ from rich.progress import Progress, TaskID
 from facskit.errors import FacskitError, RecipeError
 from facskit.experiments.recipe import Recipe
 from facskit.experiments.recipe_files import describe_difference, format_recipe
-from facskit.experiments.run import train
 from facskit.experiments.scoring import PREDICTIONS
+from facskit.experiments.train import train
 from facskit.processes import counting_bar, single_threaded_children, start_worker
 from facskit.training.interruption import catch_interruption
 from facskit.training.run_directory import RunDirectory

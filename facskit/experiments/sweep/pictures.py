@@ -11,13 +11,12 @@ from facskit.experiments.sweep.figures import WeightHistogram, draw_curves, draw
 from facskit.experiments.sweep.grid import show_value
 from facskit.experiments.sweep.report import SweepReport
 from facskit.experiments.sweep.results import PointResult
+from facskit.objectives.intervention_weights import INTERVENTION_WEIGHTS
 
-__all__ = ["CURVES", "GAMMA", "WEIGHTS", "draw_sweep"]
+__all__ = ["CURVES", "GAMMA", "draw_sweep", "read_weights"]
 
 CURVES, GAMMA = "curves.png", "gamma.png"
 """Names of the figures."""
-WEIGHTS = "intervention_weights.json"
-"""File in a run's folder with the histogram of its intervention weights."""
 _SWEPT_GAMMA = "objective.gamma"
 
 
@@ -32,20 +31,17 @@ def draw_sweep(report: SweepReport, folder: Path) -> list[Path]:
     """
     drawn = []
     if any(one.best_epoch is not None for one in report.points):
-        curves = {
-            tuple(show_value(value) for _, value in one.point.values) or (one.point.name,): one.curves("validation_f1")
-            for one in report.points
-            if one.runs
-        }
+        curves = {}
+        for one in report.points:
+            if one.runs:
+                values = tuple(show_value(value) for _, value in one.point.values)
+                curves[values or (one.point.name,)] = one.curves("validation_f1")
         draw_curves(curves, short_keys(report.keys), report.title, folder / CURVES)
         drawn.append(folder / CURVES)
     if _SWEPT_GAMMA in report.keys:
         for name, points in _by_other_values(report).items():
-            picture = folder / (f"gamma-{name}.png" if name else GAMMA)
-            f1 = {gamma: list(one.run_f1.values()) for gamma, one in points.items() if one.runs}
-            weights = {gamma: found for gamma, one in points.items() if (found := read_weights(one)) is not None}
-            draw_gamma(f1, weights, f"{report.title} {name}".strip(), picture)
-            drawn.append(picture)
+            drawn.append(folder / (f"gamma-{name}.png" if name else GAMMA))
+            _draw_points(points, f"{report.title} {name}".strip(), drawn[-1])
     for name in (CURVES, GAMMA):
         if folder / name not in drawn:
             (folder / name).unlink(missing_ok=True)
@@ -54,12 +50,23 @@ def draw_sweep(report: SweepReport, folder: Path) -> list[Path]:
 
 def read_weights(one: PointResult) -> WeightHistogram | None:
     """Return the intervention weights of a grid point's runs together; None if no run wrote them."""
-    paths = [run.folder / WEIGHTS for run in one.runs]
+    paths = [run.folder / f"{INTERVENTION_WEIGHTS}.json" for run in one.runs]
     found = [json.loads(path.read_text(encoding="utf-8")) for path in paths if path.exists()]
     if not found:
         return None
     counts = np.sum([np.array(weights["counts"], dtype=np.int64) for weights in found], axis=0)
     return WeightHistogram(edges=np.array(found[0]["edges"], dtype=np.float64), counts=counts)
+
+
+def _draw_points(points: Mapping[float, PointResult], title: str, picture: Path) -> None:
+    """Draw grid points that differ in gamma alone."""
+    f1, weights = {}, {}
+    for gamma, one in points.items():
+        if one.runs:
+            f1[gamma] = list(one.run_f1.values())
+        if (found := read_weights(one)) is not None:
+            weights[gamma] = found
+    draw_gamma(f1, weights, title, picture)
 
 
 def _by_other_values(report: SweepReport) -> Mapping[str, dict[float, PointResult]]:

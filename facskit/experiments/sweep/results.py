@@ -73,8 +73,10 @@ class PointResult:
     @cached_property
     def by_seed(self) -> dict[int, float]:
         """Macro F1 of each seed: the mean of its folds."""
-        seeds = sorted({seed for _, seed in self.run_f1})
-        return {seed: float(np.mean([f1 for run, f1 in self.run_f1.items() if run[1] == seed])) for seed in seeds}
+        folds: dict[int, list[float]] = {}
+        for (_, seed), f1 in self.run_f1.items():
+            folds.setdefault(seed, []).append(f1)
+        return {seed: float(np.mean(folds[seed])) for seed in sorted(folds)}
 
     @property
     def spread(self) -> float:

@@ -21,16 +21,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from facskit.datasets.folds_config import FoldsConfig
 from facskit.errors import DatasetError, RecipeError
-from facskit.experiments.assemble import assemble_folds, assemble_manifest
 from facskit.experiments.intervention.stages import share_stages
+from facskit.experiments.opened_data import OpenedData
 from facskit.experiments.recipe import Recipe
 from facskit.experiments.recipe_files import describe_difference, format_recipe
+from facskit.experiments.run_data import check_data
+from facskit.experiments.run_tree import STAGES, run_name
 from facskit.experiments.sweep.grid import GridPoint, make_grid
 from facskit.experiments.sweep.parallel_runs import PlannedRun, choose_slots, train_runs
 from facskit.experiments.sweep.pictures import draw_sweep
 from facskit.experiments.sweep.report import SweepReport, build_sweep_report, write_sweep_report
-from facskit.training.run_directory import claim_folder
+from facskit.training.run_directory import RunDirectory, claim_folder
 
 __all__ = ["Sweep", "plan_sweep", "run_sweep"]
 
@@ -60,8 +63,8 @@ class Sweep:
                     data=replace(point.recipe.data, fold=fold),
                     runtime=replace(point.recipe.runtime, seed=seed),
                 )
-                recipe, stages = share_stages(recipe, self.out / "stages")
-                folder = f"fold-{fold}-seed-{seed}"
+                recipe, stages = share_stages(recipe, self.out / STAGES)
+                folder = run_name(fold, seed)
                 runs.append(
                     PlannedRun(
                         name=f"{point.name}, fold {fold}, seed {seed}",
@@ -96,7 +99,7 @@ def plan_sweep(
     if recipe.data.expression_set is not None:
         raise RecipeError("data.expressions: sweeps score action units; train recipes of expressions one by one")
     points = make_grid(recipe, swept)
-    parts = assemble_folds(recipe.data, assemble_manifest(recipe.data))
+    parts = OpenedData.read(recipe.data).folds
     chosen = tuple(range(1, len(parts) + 1)) if folds is None else tuple(folds) or (recipe.data.fold,)
     if unknown := [fold for fold in chosen if not 1 <= fold <= len(parts)]:
         raise RecipeError(f"--folds: found {unknown[0]}, expected folds from 1 to {len(parts)} of data.folds")
@@ -122,14 +125,28 @@ def run_sweep(sweep: Sweep, *, jobs: int = 0, devices: Sequence[str] = ()) -> Sw
 
     Raises:
         RecipeError: The folder belongs to a sweep of another recipe, or a device isn't there.
-        DatasetError: No run was finished.
+        DatasetError: A run there was trained with other data than the recipe's now, or no run was finished.
     """
     slots = choose_slots(sweep.recipe, jobs=jobs, devices=devices)
-    claim_folder(sweep.out, format_recipe(sweep.recipe), describe_difference)
     planned = {point: sweep.runs(point) for point in sweep.points}
+    _check_data([run for runs in planned.values() for run in runs])
+    claim_folder(sweep.out, format_recipe(sweep.recipe), describe_difference)
     # Seed by seed, so that a sweep that is looked at early has something of every point.
     order = [run for runs in zip(*planned.values(), strict=True) for run in runs]
     failures = train_runs(order, slots, sweep.out / "logs")
     report = build_sweep_report(planned, failures, title=sweep.recipe.name)
     write_sweep_report(report, sweep.out, draw_sweep(report, sweep.out))
     return report
+
+
+def _check_data(runs: Sequence[PlannedRun]) -> None:
+    """Refuse a sweep some of whose runs were trained with other data: one table would set them side by side."""
+    opened: dict[tuple[str, str, str, FoldsConfig], OpenedData] = {}
+    for run in runs:
+        if not run.folder.exists():
+            continue
+        data = run.recipe.data
+        key = (data.manifest, data.action_units, data.expressions, data.folds)
+        if key not in opened:
+            opened[key] = OpenedData.read(data)
+        check_data(RunDirectory(run.folder), opened[key].record(data.fold))

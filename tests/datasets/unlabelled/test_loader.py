@@ -11,7 +11,7 @@ import torch
 
 from facskit.columns import IMAGE_BYTES
 from facskit.datasets.curation.shards import INDEX, SHARDS, ShardWriter, shard_name
-from facskit.datasets.loaders import LoaderConfig
+from facskit.datasets.loaders import EpochLoader, LoaderConfig
 from facskit.datasets.packed import packaged_faces, recipe_matrix
 from facskit.datasets.unlabelled import loader as unlabelled
 from facskit.datasets.unlabelled.crop_cache import CropCache
@@ -21,7 +21,6 @@ from facskit.datasets.unlabelled.loader import (
     RandomResizedCrop,
     ResizeFlip,
     UnlabelledFaces,
-    UnlabelledLoader,
     UnlabelledPreparation,
 )
 from facskit.datasets.unlabelled.sources import UnlabelledImages
@@ -74,7 +73,7 @@ def faces(
 
 
 def batches(found: UnlabelledFaces, epoch: int, start: int = 0, **config: int) -> list[FaceImages]:
-    loader = UnlabelledLoader(found, LoaderConfig(**{"batch_size": 2, **config}), train=True)
+    loader = EpochLoader(found, LoaderConfig(**{"batch_size": 2, **config}), train=True)
     drawn = list(loader.batches(epoch, start))
     loader.close()
     return drawn
@@ -89,12 +88,12 @@ def same(one: list[FaceImages], other: list[FaceImages]) -> bool:
 def test_an_epoch_can_be_taken_up_at_any_step(source: UnlabelledImages, augmentation: PretrainingAugmentation) -> None:
     found = faces(source, augmentation)
     whole = batches(found, epoch=1)
-    assert len(whole) == UnlabelledLoader(found, LoaderConfig(batch_size=2), train=True).steps_per_epoch == 5
+    assert len(whole) == EpochLoader(found, LoaderConfig(batch_size=2), train=True).steps_per_epoch == 5
     assert sorted(row for batch in whole for row in batch.indices.tolist()) == list(range(10))
     for start in range(6):
         assert same(batches(found, 1, start), whole[start:])
     assert not same(batches(found, 2), whole)
-    loader = UnlabelledLoader(found, LoaderConfig(batch_size=2), train=True)
+    loader = EpochLoader(found, LoaderConfig(batch_size=2), train=True)
     with pytest.raises(ValueError, match="start_step must be from 0 to 5, got 6"):
         next(loader.batches(0, 6))
 
@@ -102,7 +101,7 @@ def test_an_epoch_can_be_taken_up_at_any_step(source: UnlabelledImages, augmenta
 @pytest.mark.parametrize("cache_gib", [0.0, 0.01])
 def test_worker_processes_change_nothing(source: UnlabelledImages, cache_gib: float) -> None:
     alone, helped = (faces(source, ResizeFlip(), cache_gib=cache_gib) for _ in range(2))
-    loader = UnlabelledLoader(helped, LoaderConfig(batch_size=2, workers=2), train=True)
+    loader = EpochLoader(helped, LoaderConfig(batch_size=2, workers=2), train=True)
     for epoch in range(2):
         assert same(list(loader.batches(epoch)), batches(alone, epoch))
     loader.close()
@@ -120,17 +119,17 @@ def test_processes_share_every_global_batch(source: UnlabelledImages) -> None:
     found = faces(source, ResizeFlip())
     together = batches(found, 0, batch_size=4)
     for rank in range(2):
-        loader = UnlabelledLoader(found, LoaderConfig(batch_size=2), train=True, rank=rank, world_size=2)
+        loader = EpochLoader(found, LoaderConfig(batch_size=2), train=True, rank=rank, world_size=2)
         mine = list(loader.batches(0))
         assert [batch.indices.tolist() for batch in mine] == [
             batch.indices.tolist()[2 * rank : 2 * rank + 2] for batch in together
         ]
     with pytest.raises(DatasetError, match="found 10 training images, fewer than one batch of 12; expected a smaller"):
-        UnlabelledLoader(found, LoaderConfig(batch_size=6), train=True, world_size=2)
+        EpochLoader(found, LoaderConfig(batch_size=6), train=True, world_size=2)
 
 
 def test_measuring_takes_all_in_order(source: UnlabelledImages) -> None:
-    loader = UnlabelledLoader(faces(source), LoaderConfig(batch_size=4), train=False)
+    loader = EpochLoader(faces(source), LoaderConfig(batch_size=4), train=False)
     assert [batch.indices.tolist() for batch in loader.batches(7)] == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
 
 

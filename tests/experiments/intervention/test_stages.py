@@ -22,14 +22,15 @@ from facskit.errors import DatasetError, FacskitError, RecipeError
 from facskit.evaluation.predictions import Predictions
 from facskit.experiments import network_run
 from facskit.experiments.analysis.networks_report import score_networks
-from facskit.experiments.assemble import assemble_folds, assemble_manifest, assemble_model, assemble_objective
+from facskit.experiments.assemble import assemble_model, assemble_objective
 from facskit.experiments.intervention import stages
 from facskit.experiments.intervention.stages import share_stages, stage_recipe
+from facskit.experiments.network_parts import assemble_network
+from facskit.experiments.opened_data import assemble_folds, assemble_manifest
 from facskit.experiments.recipe import About, DataConfig, Recipe
 from facskit.experiments.recipe_files import read_recipe
-from facskit.experiments.run import cross_validate, train
-from facskit.experiments.run_parts import assemble_run
 from facskit.experiments.session import Session
+from facskit.experiments.train import cross_validate, train
 from facskit.faces.alignment import WholeImage
 from facskit.interfaces.report_printing import print_networks
 from facskit.models.attention_network import AttentionConfig
@@ -178,11 +179,11 @@ def _break_in_epoch(network: int, epoch: int, step: int) -> Callable[[pytest.Mon
     def arm(patch: pytest.MonkeyPatch) -> None:
         usual, trainings = EpochLoader.batches, []
 
-        def batches(self: EpochLoader, number: int, start_step: int = 0) -> Iterator[Batch]:
-            if self.config.batch_size == 4 and number == 0 and start_step == 0 and self._prepared.order.train:
+        def batches(self: EpochLoader[Batch], number: int, start_step: int = 0) -> Iterator[Batch]:
+            if self.config.batch_size == 4 and number == 0 and start_step == 0 and self.train:
                 trainings.append(number)
             for place, batch in enumerate(usual(self, number, start_step), start=start_step):
-                if (len(trainings), number, place) == (network, epoch, step) and self._prepared.order.train:
+                if (len(trainings), number, place) == (network, epoch, step) and self.train:
                     raise _PowerCutError
                 yield batch
 
@@ -283,7 +284,7 @@ def test_stages_that_know_people_to_test_on_are_refused(recipe: Recipe, whole: P
     everybody = {**info.provenance, "training_subjects": [f"S{number}" for number in range(6)]}
     save_checkpoint(shared / "weights.safetensors", model, replace(info, provenance=everybody))
     reusing = replace(recipe, objective=replace(CIU, stages=str(tmp_path / "shared")))
-    with pytest.raises(DatasetError, match=r"the finished network was trained on 2 of the people to test on"):
+    with pytest.raises(DatasetError, match=r"imbalanced: .*S\d was trained on and would now be tested on"):
         train(reusing, tmp_path / "run")
 
 
@@ -321,7 +322,7 @@ def test_a_student_may_start_from_the_imbalanced_network(recipe: Recipe, whole: 
         for name, folder in zip(CIU.stage_names, NETWORKS, strict=False)
     }
     warm = replace(recipe, objective=replace(CIU, student="imbalanced"))
-    models = [assemble_run(one, session, session.folds[0], stages=networks).model for one in (recipe, warm)]
+    models = [assemble_network(one, session, session.folds[0], stages=networks).model for one in (recipe, warm)]
     expected = networks["imbalanced"].state_dict()
     assert all(torch.equal(value, expected[name]) for name, value in models[1].state_dict().items())
     assert not torch.equal(models[0].state_dict()["head.weight"], expected["head.weight"])
@@ -392,7 +393,7 @@ def test_a_mistake_of_the_last_stage_shows_before_the_first(recipe: Recipe, tmp_
 def test_a_signal_in_a_stage_says_where_everything_is_saved(recipe: Recipe, tmp_path: Path) -> None:
     usual = EpochLoader.batches
 
-    def batches(self: EpochLoader, number: int, start_step: int = 0) -> Iterator[Batch]:
+    def batches(self: EpochLoader[Batch], number: int, start_step: int = 0) -> Iterator[Batch]:
         for place, batch in enumerate(usual(self, number, start_step), start=start_step):
             if (number, place) == (0, 5):
                 os.kill(os.getpid(), signal.SIGTERM)

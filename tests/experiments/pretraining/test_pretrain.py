@@ -8,10 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 import torch
 
-from facskit.datasets.unlabelled.loader import FaceImages, UnlabelledLoader
+from facskit.datasets.loaders import EpochLoader
+from facskit.datasets.unlabelled.loader import FaceImages
 from facskit.datasets.unlabelled.sources import UnlabelledImages
 from facskit.errors import CheckpointError, DatasetError, RecipeError
 from facskit.experiments.pretraining.parts import assemble_pretraining
@@ -85,17 +87,17 @@ def test_a_run_that_broke_off_ends_with_the_same_bytes(
     drawn: Path, whole: PretrainingDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop: int
 ) -> None:
     seen = 0
-    undisturbed = UnlabelledLoader.batches
+    undisturbed = EpochLoader.batches
 
-    def break_off(self: UnlabelledLoader, epoch: int, start_step: int = 0) -> Iterator[FaceImages]:
+    def break_off(self: EpochLoader[FaceImages], epoch: int, start_step: int = 0) -> Iterator[FaceImages]:
         nonlocal seen
         for batch in undisturbed(self, epoch, start_step):
-            seen += len(self.faces) == 120
+            seen += len(self.dataset) == 120
             if seen > stop:
                 raise KeyboardInterrupt
             yield batch
 
-    monkeypatch.setattr(UnlabelledLoader, "batches", break_off)
+    monkeypatch.setattr(EpochLoader, "batches", break_off)
     with pytest.raises(KeyboardInterrupt):
         pretrain(tiny_recipe(drawn), tmp_path / "run")
     monkeypatch.undo()
@@ -132,7 +134,7 @@ def test_nothing_is_set_aside_or_drawn_if_nobody_asks(drawn: Path) -> None:
     parts = assemble_pretraining(recipe, UnlabelledImages.open(recipe.data.images), start_runtime(recipe.runtime))
     assert parts.held_out is None
     assert parts.shown is None
-    assert len(parts.loader.faces) == 144
+    assert len(parts.faces) == 144
 
 
 def test_a_run_can_start_from_another_ones_encoder(drawn: Path, whole: PretrainingDirectory, tmp_path: Path) -> None:
@@ -172,3 +174,14 @@ def test_two_processes_learn_what_one_learns(drawn: Path, whole: PretrainingDire
     # The masks are others, since each process draws its own, but the images of every update are the same.
     losses = [read_metrics(folder / "metrics.jsonl")[-1]["validation_loss"] for folder in (out, whole.path)]
     assert losses[0] == pytest.approx(losses[1], rel=0.1)
+
+
+def test_other_images_are_refused(drawn: Path, tmp_path: Path) -> None:
+    faces, out = tmp_path / "faces.parquet", tmp_path / "run"
+    pl.read_parquet(drawn).write_parquet(faces)
+    pretrain(tiny_recipe(faces), out)
+    pl.read_parquet(drawn).with_columns(AU01=1 - pl.col("AU01")).write_parquet(faces)
+    pretrain(tiny_recipe(faces), out)  # nobody reads labels here
+    pl.read_parquet(drawn)[1:].write_parquet(faces)
+    with pytest.raises(DatasetError, match="trained with other data .* 1 row less"):
+        pretrain(tiny_recipe(faces), out)

@@ -16,6 +16,7 @@ from facskit.evaluation.bootstrap import BootstrapConfig
 from facskit.evaluation.features import extract_features
 from facskit.evaluation.identity.embedding import EmbeddingConfig
 from facskit.evaluation.identity.probe import IdentityProbeConfig
+from facskit.experiments.opened_data import OpenedData
 from facskit.experiments.probe.probing import ProbePlan, Probing, probe
 from facskit.experiments.probe.report import probe_markdown, write_probing
 from facskit.experiments.probe.sources import find_sources
@@ -269,3 +270,13 @@ def test_the_command_prints_tables_and_says_where_they_are(
     assert max(map(len, said.out.splitlines()[:-1])) <= 110
     with pytest.raises(RecipeError, match="found nothing to probe"):
         main([])
+
+
+def test_a_part_is_that_of_the_people_a_run_was_trained_with(faces: Path, tmp_path: Path) -> None:
+    recipe = _recipe(faces)
+    run = _write_run(tmp_path / "run", recipe, (1,))
+    record = OpenedData.read(recipe.data).record(1)
+    exchanged = {"training": record.people["test"], "test": record.people["training"]}
+    write_text(run / "data.json", replace(record, people={**record.people, **exchanged}).to_json())
+    with pytest.raises(DatasetError, match="was trained on and would now be tested on"):
+        probe([str(run)], tmp_path / "out", replace(PLAN, part="train"))

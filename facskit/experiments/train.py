@@ -1,4 +1,4 @@
-"""What the commands `train`, `cross-validate` and `evaluate` do: one run, all runs, or the scores of a weight file."""
+"""Training by a recipe: one fold as `facskit train` does it, or every fold with every seed as `cross-validate` does."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -7,15 +7,16 @@ from facskit.errors import DatasetError
 from facskit.evaluation.expressions.reports import ExpressionReport
 from facskit.evaluation.reports import Report
 from facskit.experiments.analysis.networks_report import score_networks, write_networks
-from facskit.experiments.analysis.weight_scores import evaluate
 from facskit.experiments.intervention.stages import train_fold
 from facskit.experiments.recipe import Recipe
 from facskit.experiments.recipe_files import describe_difference, format_recipe
+from facskit.experiments.run_data import check_data
+from facskit.experiments.run_tree import run_name
 from facskit.experiments.scoring import PREDICTIONS, scoring_of
 from facskit.experiments.session import Session
 from facskit.training.run_directory import claim_folder
 
-__all__ = ["cross_validate", "evaluate", "train"]
+__all__ = ["cross_validate", "train"]
 
 
 def train(recipe: Recipe, out: Path) -> tuple[Path, Report | ExpressionReport | None]:
@@ -27,7 +28,7 @@ def train(recipe: Recipe, out: Path) -> tuple[Path, Report | ExpressionReport | 
 
     Raises:
         RecipeError: The folder belongs to another recipe, or the machine isn't what the recipe asks for.
-        DatasetError: The faces are missing or wrong.
+        DatasetError: The faces are missing or wrong, or others than the run began with.
         FacskitError: The loss is no longer a number, or somebody asked the run to stop.
     """
     session = Session.open(recipe)
@@ -49,7 +50,7 @@ def cross_validate(recipe: Recipe, out: Path) -> Report | ExpressionReport | Non
 
     Raises:
         RecipeError: The folder belongs to another recipe, or the machine isn't what the recipe asks for.
-        DatasetError: The faces are missing or wrong, or the recipe leaves nobody out.
+        DatasetError: The faces are missing or wrong, or others than a run began with, or the recipe leaves nobody out.
         FacskitError: The loss is no longer a number, or somebody asked the run to stop.
     """
     session = Session.open(recipe)
@@ -59,12 +60,12 @@ def cross_validate(recipe: Recipe, out: Path) -> Report | ExpressionReport | Non
     def claim() -> None:
         claim_folder(out, format_recipe(recipe), describe_difference)
 
-    folders = []
-    for seed in recipe.evaluation.seeds:
-        for fold in session.folds:
-            folders.append(out / f"fold-{fold.index}-seed-{seed}")
-            one = _recipe_of_run(recipe, fold.index, seed)
-            train_fold(one, folders[-1], session, root=out, claim=claim)
+    runs = [(fold.index, seed) for seed in recipe.evaluation.seeds for fold in session.folds]
+    folders = [out / run_name(fold, seed) for fold, seed in runs]
+    for (fold, _), folder in zip(runs, folders, strict=True):  # all before the first training, which may take days
+        check_data(RunDirectory(folder), session.record(fold))
+    for (fold, seed), folder in zip(runs, folders, strict=True):
+        train_fold(_recipe_of_run(recipe, fold, seed), folder, session, root=out, claim=claim)
     if not session.fabric.is_global_zero:
         return None
     return _report(recipe, session, folders, out)

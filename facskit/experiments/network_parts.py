@@ -1,4 +1,4 @@
-"""Everything a run needs, built before the run begins: a mistake in the recipe shows before anything is written."""
+"""Parts that one network is trained with, built before anything is written: a mistake in the recipe shows at once."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,21 +15,21 @@ from facskit.objectives.config import StagedConfig
 from facskit.objectives.objective import Objective
 from facskit.training.runtime import seed_everything
 
-__all__ = ["Feeds", "RunParts", "assemble_run"]
+__all__ = ["Feeds", "NetworkParts", "assemble_network"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Feeds:
     """The batches of one fold, which networks trained one after the other may share: no feed has a state."""
 
-    training: EpochLoader
+    training: EpochLoader[Batch]
     """The training batches."""
-    scored: dict[Part, EpochLoader]
+    scored: dict[Part, EpochLoader[Batch]]
     """The test subjects, and the validation subjects where they are used."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunParts:
+class NetworkParts:
     """What a run trains with, and what it will score."""
 
     model: FaceNetwork
@@ -40,14 +40,14 @@ class RunParts:
     """Its batches."""
 
 
-def assemble_run(
+def assemble_network(
     recipe: Recipe,
     session: Session,
     fold: Fold,
     *,
     stages: Mapping[str, FaceNetwork] | None = None,
     feeds: Feeds | None = None,
-) -> RunParts:
+) -> NetworkParts:
     """Seed the process and build what one run needs.
 
     Args:
@@ -65,23 +65,19 @@ def assemble_run(
     if stages and isinstance(recipe.objective, StagedConfig) and recipe.objective.starts_from is not None:
         model.load_state_dict(stages[recipe.objective.starts_from].state_dict())
     objective = assemble_objective(recipe, model, session.manifest, fold, stages)
-    return RunParts(model=model, objective=objective, feeds=feeds or _open_feeds(recipe, session, fold))
+    return NetworkParts(model=model, objective=objective, feeds=feeds or _open_feeds(recipe, session, fold))
 
 
 def _open_feeds(recipe: Recipe, session: Session, fold: Fold) -> Feeds:
-    training = assemble_loader(recipe, session.manifest, fold, "train", session.fabric)
-    return Feeds(training=training, scored=_scored_parts(recipe, session, fold))
-
-
-def _scored_parts(recipe: Recipe, session: Session, fold: Fold) -> dict[Part, EpochLoader]:
-    """Open what the run will score: the test subjects, and the validation subjects where they are used."""
+    """Open what the network learns from and what it will be scored on, the latter as far as it is used."""
+    manifest, fabric = session.manifest, session.fabric
+    training = assemble_loader(recipe, manifest, fold, "train", fabric)
     chosen_there = recipe.evaluation.threshold.startswith("validation")
     if chosen_there and not len(fold.validation):
         raise DatasetError("evaluation.threshold asks for validation subjects, but data.folds sets none aside.")
-    wanted: dict[Part, bool] = {
-        "validation": len(fold.validation) > 0 and (chosen_there or recipe.evaluation.validate_each_epoch),
-        "test": len(fold.test) > 0,
-    }
-    return {
-        part: assemble_loader(recipe, session.manifest, fold, part, session.fabric) for part in wanted if wanted[part]
-    }
+    scored: dict[Part, EpochLoader[Batch]] = {}
+    if len(fold.validation) and (chosen_there or recipe.evaluation.validate_each_epoch):
+        scored["validation"] = assemble_loader(recipe, manifest, fold, "validation", fabric)
+    if len(fold.test):
+        scored["test"] = assemble_loader(recipe, manifest, fold, "test", fabric)
+    return Feeds(training=training, scored=scored)

@@ -10,9 +10,10 @@ from facskit.datasets.folds import HoldOut, SubjectFolds
 from facskit.datasets.loaders import LoaderConfig
 from facskit.errors import DatasetError, RecipeError
 from facskit.evaluation.predictions import Predictions
+from facskit.experiments.analysis.weight_scores import evaluate
 from facskit.experiments.recipe import DataConfig, EvaluationConfig, Recipe
 from facskit.experiments.recipe_files import read_recipe
-from facskit.experiments.run import cross_validate, evaluate, train
+from facskit.experiments.train import cross_validate, train
 from facskit.faces.alignment import EyeSimilarityCrop, WholeImage
 from facskit.models.checkpoints import load_checkpoint, save_checkpoint
 from facskit.models.compact_network import CompactConfig

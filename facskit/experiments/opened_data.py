@@ -1,0 +1,134 @@
+"""Opened data of a recipe: its faces with the labels that are wanted, divided into folds, and the record of both."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from jaxtyping import Int8
+
+from facskit.columns import SPLIT
+from facskit.datasets.data_record import DataRecord, manifest_digests, parts_of
+from facskit.datasets.fold import Fold
+from facskit.datasets.folds import (
+    FoldsConfig,
+    GivenSplit,
+    HoldOut,
+    LeaveOneSubjectOut,
+    PublishedFolds,
+    SubjectFolds,
+    make_folds,
+)
+from facskit.datasets.manifest import Manifest, read_manifest
+from facskit.datasets.packed import packaged_faces
+from facskit.errors import DatasetError, RecipeError
+from facskit.experiments.recipe import DataConfig
+
+__all__ = ["OpenedData", "assemble_folds", "assemble_manifest", "describe_folds"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenedData:
+    """The faces of a recipe and their folds."""
+
+    manifest: Manifest
+    """The labelled faces."""
+    folds: list[Fold]
+    """All folds of the recipe."""
+    config: DataConfig
+    """What the recipe says of its data."""
+
+    @classmethod
+    def read(cls, data: DataConfig) -> "OpenedData":
+        """Open and divide the faces that a recipe names.
+
+        Raises:
+            DatasetError: The faces are missing or wrong, or can't be divided as the recipe says.
+            RecipeError: The recipe's fold doesn't exist.
+        """
+        manifest = assemble_manifest(data)
+        return cls(manifest=manifest, folds=assemble_folds(data, manifest), config=data)
+
+    def record(self, fold: int) -> DataRecord:
+        """Return what a run keeps of its data, to know them again.
+
+        Args:
+            fold: Number of the run's fold, from 1.
+        """
+        people = parts_of(self.folds[fold - 1])
+        return DataRecord(images=len(self.manifest), digests=self._digests, people=people)
+
+    @cached_property
+    def _digests(self) -> dict[str, str]:
+        return manifest_digests(self.manifest, expressions=self.config.expression_set is not None)
+
+
+def assemble_manifest(data: DataConfig) -> Manifest:
+    """Open a recipe's faces with the action units or expressions it wants.
+
+    Returns:
+        The manifest.
+
+    Raises:
+        DatasetError: The manifest is missing or wrong, or lacks an action unit or expressions.
+    """
+    if data.manifest != "packaged":
+        manifest = read_manifest(Path(data.manifest), data.unit_set)
+    else:
+        packaged = packaged_faces()
+        missing = [unit.code for unit in data.unit_set if unit not in packaged.action_units]
+        if missing:
+            shown = packaged.action_units
+            raise DatasetError(f"The packaged faces don't show {', '.join(missing)}; they show {shown}.")
+        manifest = replace(packaged, action_units=data.unit_set, name="the packaged faces")
+    expressions = data.expression_set
+    if expressions is not None and not (manifest.expression_indices(expressions) >= 0).any():
+        raise DatasetError(f"{manifest.name}: no row has an expression of data.expressions ({expressions})")
+    return manifest
+
+
+def assemble_folds(data: DataConfig, manifest: Manifest) -> list[Fold]:
+    """Divide the manifest's subjects as the recipe says.
+
+    Returns:
+        All folds, in order; each one's rows are known to belong to its subjects.
+
+    Raises:
+        DatasetError: The subjects can't be divided like that.
+        RecipeError: The recipe's fold doesn't exist.
+    """
+    splits = manifest.table[SPLIT].cast(pl.String).to_list() if SPLIT in manifest.table.columns else None
+    try:
+        folds = make_folds(data.folds, manifest.subjects, _labels_to_spread(data, manifest), splits)
+    except DatasetError as error:
+        raise DatasetError(f"{manifest.name}: {error}") from error
+    if data.fold > len(folds):
+        raise RecipeError(f"data.fold: found {data.fold}, expected one of the {len(folds)} folds of data.folds.")
+    for fold in folds:
+        fold.check(manifest.subjects)
+    return folds
+
+
+def _labels_to_spread(data: DataConfig, manifest: Manifest) -> Int8[np.ndarray, "samples labels"]:
+    """Return what folds should have even shares of: action units, or expressions as one column each."""
+    expressions = data.expression_set
+    if expressions is None:
+        return manifest.labels
+    shown = manifest.expression_indices(expressions)[:, np.newaxis]
+    return (shown == np.arange(len(expressions))).astype(np.int8)
+
+
+def describe_folds(config: FoldsConfig, count: int) -> str:
+    """Say in words how test subjects were held out, for the stamp on every score."""
+    match config:
+        case SubjectFolds():
+            return f"{count} subject-exclusive folds, seed {config.seed}"
+        case PublishedFolds():
+            return f"the {count} published subject-exclusive folds of {config.dataset}"
+        case LeaveOneSubjectOut():
+            return f"leave one of {count} subjects out"
+        case HoldOut():
+            return f"one held-out set of {config.test_fraction:.0%} of the subjects, seed {config.seed}"
+        case GivenSplit():
+            return f"the corpus's own {config.test_part} part"
