@@ -34,7 +34,8 @@ def test_enough_is_found_to_mean_something() -> None:
 
 
 def test_whole_command_lines_are_understood_by_the_commands_own_parsers() -> None:
-    places = {line.words: line.place for line in LINES if line.is_whole}
+    modules = [found for found in MENTIONS if found.words.startswith("python -m ") and options_in(found.words)[1:]]
+    places = {line.words: line.place for line in (*LINES, *modules) if line.is_whole}
     refusals = {words: _refusal(words) for words in places}
     wrong = [f"{places[words]}: {words}: {refusal}" for words, refusal in refusals.items() if refusal]
     assert not wrong, "\n".join(wrong)
