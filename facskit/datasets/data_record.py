@@ -14,10 +14,10 @@ from typing import Any
 import polars as pl
 
 from facskit.columns import EXPRESSION, IMAGE, LANDMARKS_X, LANDMARKS_Y
+from facskit.configurations import plain_values
 from facskit.datasets.fold import Fold
 from facskit.datasets.manifest import Manifest
 from facskit.errors import DatasetError
-from facskit.faces.alignment import recipe_to_dict
 
 __all__ = ["DataRecord", "digest", "manifest_digests", "parts_of"]
 
@@ -119,5 +119,5 @@ def manifest_digests(manifest: Manifest, *, expressions: bool) -> dict[str, str]
             points.update(manifest.table[name].to_numpy().tobytes())
         found["landmarks"] = points.hexdigest()[:16]
     crop = None if manifest.origin is None else manifest.origin.crop
-    found["crop"] = digest(json.dumps(None if crop is None else recipe_to_dict(crop), sort_keys=True).encode())
+    found["crop"] = digest(json.dumps(None if crop is None else plain_values(crop), sort_keys=True).encode())
     return found

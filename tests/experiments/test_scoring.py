@@ -21,7 +21,7 @@ from tests.experiments.assembling import two_people
 RECIPE = read_recipe(Path("recipes/debug/one_minute.yaml"))
 
 
-class _Loader(EpochLoader):
+class _Loader(EpochLoader[Batch]):
     """Two images; the first action unit is never there, the second always."""
 
     def __init__(self) -> None: ...
@@ -49,6 +49,6 @@ def test_validation_f1_counts_undefined_f1_as_the_recipe_says(
 ) -> None:
     recipe = replace(RECIPE, evaluation=replace(RECIPE.evaluation, undefined_f1=undefined))
     faces, _ = two_people(recipe)
-    session = Session(fabric=Fabric(accelerator="cpu"), manifest=faces, folds=[], held_out="nobody")
+    session = Session(fabric=Fabric(accelerator="cpu"), manifest=faces, folds=[], config=recipe.data)
     logged = ActionUnitScoring(recipe, session).after_epoch(_Right(), _Loader())
     assert logged["validation_f1"] == expected

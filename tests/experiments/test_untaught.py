@@ -13,7 +13,7 @@ from facskit.datasets.fold import Fold
 from facskit.datasets.manifest import Manifest
 from facskit.errors import DatasetError
 from facskit.experiments.recipe import DataConfig, Recipe
-from facskit.experiments.run import train
+from facskit.experiments.train import train
 from facskit.experiments.untaught import describe_untaught, refuse_unknown_places, untaught_labels
 from facskit.faces.alignment import WholeImage
 from facskit.interfaces.weights import main as show_weights

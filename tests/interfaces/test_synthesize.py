@@ -20,7 +20,7 @@ def test_every_setting_is_an_option(monkeypatch: pytest.MonkeyPatch, capsys: pyt
     words = "--subjects 2 --frames 3 --seed 4 --profile bp4d --background person --size 64 --head h.npz --workers 1"
     assert synthesize.main(["out", *words.split()]) == 0
     config = SynthesisConfig(
-        subjects=2, frames=3, seed=4, profile="bp4d", background="person", size=64, head=Path("h.npz"), workers=1
+        subjects=2, frames=3, seed=4, profile="bp4d", background="person", size=64, head=("h.npz",), workers=1
     )
     assert asked == [(config, Path("out"))]
     assert capsys.readouterr().out == "6 faces of 2 people: out/manifest.parquet\n"

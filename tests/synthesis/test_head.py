@@ -93,7 +93,7 @@ def test_an_archive_without_an_array_is_refused(tmp_path: Path) -> None:
 
 
 def test_import_keeps_the_parts_that_show(clone: Path) -> None:
-    head = find_head(clone)
+    head = find_head(str(clone))
     assert len(head.vertices) == sum(stop - start for start, stop in PARTS.values()) == 25959
     assert head.expression_names == ("browDown_L", "jawOpen")
     assert head.parts["eyelash_right"] == (25275, 25959)
@@ -120,7 +120,7 @@ def test_import_refuses_another_folder(tmp_path: Path) -> None:
     with pytest.raises(
         DatasetError, match=r"is no clone of ICT-FaceKit: it has no FaceXModel/generic_neutral_mesh\.obj"
     ):
-        find_head(tmp_path)
+        find_head(str(tmp_path))
 
 
 def test_import_refuses_a_folder_without_shapes(clone: Path) -> None:
