@@ -3,10 +3,12 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 
 from facskit.doctor.checkup import Checkup
 from facskit.doctor.folders import check_made_folder, made_by
+from facskit.faces.images import encode_jpeg
 
 
 def _describe(folder: Path, description: dict[str, object]) -> None:
@@ -67,6 +69,21 @@ def test_shards_that_are_missing_or_cut_off_are_named(tmp_path: Path) -> None:
     assert "shards that the index doesn't name: faces-000009.tar" in found
     assert "report.md and report.json missing" in found
     assert checkup.facts[0] == "3 images in 2 shards"
+
+
+def test_damaged_pictures_in_shards_are_found(tmp_path: Path) -> None:
+    _curated(tmp_path)
+    (tmp_path / "shards").mkdir()
+    picture = encode_jpeg(np.full((8, 8, 3), 90, np.uint8))
+    cut = picture[:-20]
+    (tmp_path / "shards" / "faces-000000.tar").write_bytes(picture + cut)
+    rows = {"source": ["faces"] * 2, "shard": ["faces-000000.tar"] * 2}
+    spans = {"offset": [0, len(picture)], "length": [len(picture), len(cut)]}
+    pl.DataFrame(rows | spans).write_parquet(tmp_path / "index.parquet")
+    checkup = check_made_folder(tmp_path, "curate")
+    assert "decoded 2 of 2 pictures" in checkup.facts
+    places = [finding.place for finding in checkup.only("error")]
+    assert places == [f"{tmp_path}/shards/faces-000000.tar at byte {len(picture)}"]
 
 
 def test_a_rendered_corpus_is_checked_as_a_manifest(tmp_path: Path) -> None:

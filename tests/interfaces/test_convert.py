@@ -10,7 +10,7 @@ from facskit.datasets.manifest import read_manifest, write_manifest
 from facskit.datasets.packed import packaged_faces
 from facskit.errors import DatasetError, RecipeError
 from facskit.interfaces.convert import main
-from tests.datasets.corpora.lists.list_trees import write_list_tree
+from tests.datasets.corpora.list_trees import write_list_tree
 from tests.datasets.corpora.lists.test_foreign_tables import LIBREFACE, OPENFACE
 
 

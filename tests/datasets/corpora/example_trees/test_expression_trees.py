@@ -5,7 +5,10 @@ from pathlib import Path
 import pytest
 
 from facskit.datasets.corpora.decisions import Decisions
-from facskit.datasets.corpora.example_trees.expression_trees import expression_of, write_expression_tree
+from facskit.datasets.corpora.example_trees.expression_trees import (
+    expression_of,
+    write_expression_tree,
+)
 from facskit.datasets.corpora.raf_db import read_raf_db
 from facskit.datasets.manifest import Manifest
 from facskit.errors import DatasetError

@@ -21,7 +21,7 @@ from facskit.datasets.corpora.lists.label_lists import AUTHORS_PARTS, class_weig
 from facskit.datasets.folds import published_parts
 from facskit.datasets.manifest import Manifest
 from facskit.errors import DatasetError
-from tests.datasets.corpora.lists.list_trees import write_list_tree
+from tests.datasets.corpora.list_trees import write_list_tree
 
 ENDINGS = ("path", "AUoccur", "land", "biocular", "weight")
 PATHS = "BP4D/F001/T1/2440.jpg\r\nBP4D/F001/T1/2441.jpg\r\nBP4D/M007/T3/0012.jpg\r\n"

@@ -15,7 +15,7 @@ from facskit.datasets.corpora.lists.me_graphau import (
 )
 from facskit.datasets.folds import PublishedFolds, make_folds
 from facskit.errors import DatasetError
-from tests.datasets.corpora.lists.list_trees import write_list_tree
+from tests.datasets.corpora.list_trees import write_list_tree
 
 PATHS = "F007/T1/643.jpg\nF015/T2/12.jpg\n"
 LABELS = "0 0 0 0 0 1 1 0 0 9 0 0\n1 1 0 1 1 1 1 0 1 0 1 1\n"

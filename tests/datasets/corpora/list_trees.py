@@ -1,4 +1,4 @@
-"""Lists as their authors keep them, made of the packaged faces."""
+"""Small folders with the lists of FMAE-IAT, JAA-Net or ME-GraphAU and their pictures, made of rendered faces."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +21,7 @@ def write_list_tree(kind: Literal["fmae-iat", "jaa", "me-graphau"], out: Path, c
     """Write lists as their authors keep them, with pictures of two invented people in each published part.
 
     Args:
-        out: A new folder.
+        out: An empty or missing folder.
         corpus: `bp4d` or `disfa`, whose names the people get.
 
     Returns:
