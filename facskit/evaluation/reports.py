@@ -241,7 +241,9 @@ def _meanings(result: CrossValidationResult) -> list[str]:
 
 def _paper_style(predictions: Predictions) -> str:
     """Return a sentence with the macro F1 that FMAE-IAT's way of choosing the threshold would print."""
-    runs = [predictions.run(fold, seed) for fold, seed in predictions.runs]
-    f1 = np.stack([sweep_thresholds(run.labels, run.probabilities).f1_at_shared for run in runs])
-    macro = percent_cell(macro_mean(defined_mean(f1, axis=0)).value)
+    undefined, by_run = predictions.protocol.undefined_f1_value, []
+    for fold, seed in predictions.runs:
+        run = predictions.run(fold, seed)
+        by_run.append(sweep_thresholds(run.labels, run.probabilities, undefined_f1=undefined).f1_at_shared)
+    macro = percent_cell(macro_mean(defined_mean(np.stack(by_run), axis=0)).value)
     return f"Optimistic, for comparison only: macro F1 {macro} % with the best threshold on each test fold."

@@ -28,7 +28,7 @@ class ThresholdSweep:
     thresholds: Float[np.ndarray, "thresholds"]
     """The grid."""
     f1: Float[np.ndarray, "thresholds aus"]
-    """F1 at each threshold; NaN where nothing is present or predicted."""
+    """F1 at each threshold; where nothing is present or predicted NaN, or what was asked for."""
 
     @property
     def macro_f1(self) -> Float[np.ndarray, "thresholds"]:
@@ -70,12 +70,15 @@ def sweep_thresholds(
     labels: Int8[np.ndarray, "samples aus"],
     probabilities: Float[np.ndarray, "samples aus"],
     thresholds: Float[np.ndarray, "thresholds"] = GRID,
+    *,
+    undefined_f1: float = np.nan,
 ) -> ThresholdSweep:
     """Compute F1 per AU at every threshold of a grid.
 
     Args:
         labels: Label states; UNKNOWN enters nothing.
         probabilities: Probability that each AU is present.
+        undefined_f1: F1 where nothing is present or predicted; it chooses no threshold.
 
     Paper:
         FMAE-IAT's evaluation takes the shared threshold with the highest macro F1 on the test fold: an optimistic
@@ -85,7 +88,7 @@ def sweep_thresholds(
     present, absent = labels == LabelState.PRESENT, labels == LabelState.ABSENT
     hits, false_alarms = _reaching(probabilities, present, grid), _reaching(probabilities, absent, grid)
     counts = Counts(hits, false_alarms, present.sum(axis=0) - hits, absent.sum(axis=0) - false_alarms)
-    return ThresholdSweep(thresholds, counts.f1())
+    return ThresholdSweep(thresholds, counts.f1(undefined_f1))
 
 
 def _reaching(

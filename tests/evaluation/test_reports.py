@@ -130,6 +130,20 @@ def test_published_numbers_stand_beside_with_their_warning() -> None:
     assert report("bp4d").to_dict()["published_f1"]["CIU F1 %"]["AU01"] == pytest.approx(0.544)
 
 
+def test_the_papers_way_counts_undefined_f1_as_the_protocol_says() -> None:
+    predictions = make_predictions(folds=1)
+    labels, probabilities = predictions.labels.copy(), predictions.probabilities.copy()
+    labels[:, 1] = 0
+    probabilities[:, 1] = 0
+    silent = replace(predictions, labels=labels, probabilities=probabilities)
+    found = {}
+    for undefined in ("excluded", "zero"):
+        protocol = replace(silent.protocol, undefined_f1=undefined)
+        made = build_report(replace(silent, protocol=protocol), title="One", dataset="bp4d", bootstrap=None)
+        found[undefined] = float(made.notes[-1].split("macro F1 ")[1].split(" %")[0])
+    assert found["zero"] == pytest.approx(found["excluded"] / 2, abs=0.1)
+
+
 def test_published_table_is_read_whole() -> None:
     assert published_data_sets() == ("BP4D", "BP4D+", "DISFA")
     for dataset, units in (("BP4D", BP4D), ("bp4d-plus", BP4D), ("DISFA", DISFA_8)):
