@@ -104,7 +104,9 @@ def synthesize(config: SynthesisConfig, out: Path) -> Path:
         return manifest
     parts = out / _PARTS
     parts.mkdir(exist_ok=True)
-    assets = [_head_file(head, source, parts, number) for number, (head, source) in enumerate(zip(heads, config.head))]
+    assets = []
+    for number, (head, source) in enumerate(zip(heads, config.head, strict=True)):
+        assets.append(_head_file(head, source, parts / f"head-{number}.npz"))
     todo = [subject for subject in range(config.subjects) if not _part_file(parts, subject, config).is_file()]
     _render_all(config, out, assets, todo)
     tables = [pl.read_parquet(_part_file(parts, subject, config)) for subject in range(config.subjects)]
@@ -270,13 +272,12 @@ def _describe(config: SynthesisConfig, heads: list[MorphableHead]) -> dict[str, 
     }
 
 
-def _head_file(head: MorphableHead, source: str, parts: Path, number: int) -> Path | None:
+def _head_file(head: MorphableHead, source: str, asset: Path) -> Path | None:
     """Return an asset that workers can load quickly, None for the packaged one; a folder of meshes is imported once."""
     if source == PACKAGED:
         return None
     if not Path(source).is_dir():
         return Path(source)
-    asset = parts / f"head-{number}.npz"
     save_head(head, asset)
     return asset
 

@@ -54,7 +54,9 @@ def _mixture(looks: Looks, rng: np.random.Generator) -> tuple[dict[str, float], 
     Ancestry follows the skin tone loosely, so that most shapes of head occur with most tones.
     """
     dark = (looks.skin_tone - 1) / 9
-    ancestry = rng.dirichlet(0.35 * np.array((0.1 + 2 * (1 - dark) ** 2, 0.1 + 3 * dark**2, 0.3 + 2 * dark * (1 - dark))))
+    ancestry = rng.dirichlet(
+        0.35 * np.array((0.1 + 2 * (1 - dark) ** 2, 0.1 + 3 * dark**2, 0.3 + 2 * dark * (1 - dark)))
+    )
     is_male = looks.stubble > 0 or rng.random() < MALE_WITHOUT_BEARD
     male = abs(float(is_male) - min(abs(rng.normal(0, 0.12)), 0.4))
     old = float(np.clip((looks.age - TARGET_AGES[0]) / (TARGET_AGES[1] - TARGET_AGES[0]), 0, 1))
@@ -68,7 +70,9 @@ def _weights(
     targets: IdentityTargets, shares: dict[str, float], rng: np.random.Generator
 ) -> Float[np.ndarray, " modes"]:
     """Return the weight of each target: products of shares for the mixed ones, chance for the others."""
-    mixed = [np.prod([shares.get(word, 1.0) for word in name.split("-")]) for name in targets.names]
+    mixed = np.zeros(len(targets.names))
+    for row in np.flatnonzero(targets.mode < 0):
+        mixed[row] = np.prod([shares.get(word, 1.0) for word in targets.names[row].split("-")])
     own = rng.standard_normal(int(targets.mode.max()) + 1)[targets.mode] * targets.spread * targets.sign
     sides = 1 + SIDES_DIFFER * rng.standard_normal(len(own))
     return np.where(targets.mode < 0, mixed, np.clip(own, 0, MOST) * sides)

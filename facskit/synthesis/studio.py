@@ -7,8 +7,8 @@ import numpy as np
 from jaxtyping import Float, Float32, UInt8
 
 from facskit.action_units import RENDERED
-from facskit.synthesis.casting import sample_looks
 from facskit.synthesis.atlas import UVAtlas
+from facskit.synthesis.casting import sample_looks
 from facskit.synthesis.degradation import background, degrade
 from facskit.synthesis.expressions import Animator, FacialAction
 from facskit.synthesis.glasses import build_glasses
@@ -22,6 +22,7 @@ from facskit.synthesis.scene import Scene, sample_scene
 from facskit.synthesis.skin import SkinPainter
 
 __all__ = ["Person", "Studio", "in_room", "invent_person", "noise_stream", "room_stream", "stream"]
+
 
 class _Stream(IntEnum):
     """Independent sources of chance of one person or picture."""
