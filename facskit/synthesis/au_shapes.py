@@ -52,7 +52,7 @@ ICT_FACEKIT = ShapeTable(
 
 MAKEHUMAN = ShapeTable(
     paired={
-        1: {"browInnerUp": 1.4, "innerBrowLift": 0.5},
+        1: {"browInnerUp": 1.7, "innerBrowLift": 0.7},
         2: {"browOuterUp": 1.2, "outerBrowLift": 0.4},
         4: {"browDown": 1.0, "browSqueeze": 0.8},
         5: {"eyeWide": 1.0},
@@ -68,7 +68,7 @@ MAKEHUMAN = ShapeTable(
         23: {"lipNarrow": 0.9},
         24: {"lipPressBulge": 1.0, "lipNarrow": 0.3},
         25: {"mouthLowerDown": 0.3, "mouthUpperUp": 0.1},
-        43: {"eyeBlink": 1.0},
+        43: {"eyeBlink": 0.85},
     },
     central={
         17: {"mouthShrugLower": 0.85, "mouthShrugUpper": 0.6},

@@ -4,8 +4,8 @@ Coordinates are centimetres, right-handed: x to the subject's left (right in the
 Shape names end in `_L` or `_R` for the subject's left or right.
 
 The packaged head is made of MakeHuman's base mesh, shape targets and face units (CC0) by `tools/package_head.py`;
-`facskit.synthesis.head_import` builds another from a clone of ICT-FaceKit. Texture tile 0 of every head is the chart that
-`facskit.synthesis.skin` paints on, in the layout of ICT-FaceKit's face.
+`facskit.synthesis.head_import` builds another from a clone of ICT-FaceKit. Texture tile 0 of every head is the chart
+that `facskit.synthesis.skin` paints on, in the layout of ICT-FaceKit's face.
 """
 
 import zipfile

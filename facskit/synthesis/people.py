@@ -70,7 +70,9 @@ def _weights(
     targets: IdentityTargets, shares: dict[str, float], rng: np.random.Generator
 ) -> Float[np.ndarray, " modes"]:
     """Return the weight of each target: products of shares for the mixed ones, chance for the others."""
-    mixed = [np.prod([shares.get(word, 1.0) for word in name.split("-")]) for name in targets.names]
+    mixed = np.zeros(len(targets.names))
+    for row in np.flatnonzero(targets.mode < 0):
+        mixed[row] = np.prod([shares.get(word, 1.0) for word in targets.names[row].split("-")])
     own = rng.standard_normal(int(targets.mode.max()) + 1)[targets.mode] * targets.spread * targets.sign
     sides = 1 + SIDES_DIFFER * rng.standard_normal(len(own))
     return np.where(targets.mode < 0, mixed, np.clip(own, 0, MOST) * sides)

@@ -12,7 +12,7 @@ from facskit.action_units import DISFA_12, RENDERED
 from facskit.errors import DatasetError
 from facskit.synthesis.expressions import Animator, FacialAction, level_of
 from facskit.synthesis.habits import PATTERNS_FILE
-from facskit.synthesis.head import load_head
+from facskit.synthesis.head import MorphableHead
 from facskit.synthesis.sampling import IMPOSSIBLE, ExpressionSampler, Profile
 from facskit.synthesis.studio import invent_person, sample_picture
 
@@ -20,8 +20,8 @@ UPPER_LIP, LOWER_LIP, CHIN = 62, 66, 8
 
 
 @pytest.fixture(scope="module")
-def animator() -> Animator:
-    return Animator(load_head())
+def animator(any_head: MorphableHead) -> Animator:
+    return Animator(any_head)
 
 
 def acting(*numbers: int, intensity: float = 1.0, right: float | None = None) -> FacialAction:
@@ -31,8 +31,7 @@ def acting(*numbers: int, intensity: float = 1.0, right: float | None = None) ->
 
 
 def landmarks(animator: Animator, action: FacialAction, seed: int = 0) -> np.ndarray:
-    rng = np.random.default_rng(seed)
-    neutral = animator.head.neutral(0.8 * rng.standard_normal(animator.head.num_modes))
+    neutral = animator.head.neutral(invent_person(seed, 0, "disfa", animator.head).identity)
     return animator.animate(neutral, action)[animator.head.landmarks68]
 
 
@@ -50,7 +49,7 @@ def test_every_unit_moves_the_face(animator: Animator, unit: object) -> None:
     moved = animator.animate(neutral, acting(RENDERED.numbers[RENDERED.index(str(unit))]))
     rest = animator.animate(neutral, acting())
     distance = np.linalg.norm(moved - rest, axis=1)[slice(*animator.head.parts["face"])]
-    assert (distance > 0.15).sum() > 100
+    assert (distance > 0.15).mean() > 0.02
 
 
 @pytest.mark.parametrize("unit", [number for number in RENDERED.numbers if number != 25])
@@ -94,12 +93,21 @@ def test_directions_are_anatomical(animator: Animator) -> None:
     assert movement(2, [18, 25]) > 0.6
     assert movement(4, [20, 21, 22, 23]) < -0.3
     assert movement(5, [37, 38, 43, 44]) > 0.2
+    assert movement(6, [40, 41, 46, 47]) > 0.1
     assert movement(7, [40, 41, 46, 47]) > 0.15
     assert movement(9, [31, 35]) > 0.3
+    assert movement(10, [50, 52]) > 0.25
     assert movement(12, [48, 54]) > 0.5
+    assert movement(14, [48, 54], axis=2) < -0.1
     assert movement(15, [48, 54]) < -0.4
-    assert movement(20, [54], axis=0) > 0.5
     assert movement(17, [57]) > 0.2
+    assert movement(20, [54], axis=0) > 0.5
+    assert movement(23, [54], axis=0) < -0.2
+    assert movement(24, [57]) - movement(24, [51]) > 0.1
+    assert movement(25, [UPPER_LIP]) - movement(25, [LOWER_LIP]) > 0.6
+    assert movement(26, [CHIN]) < -0.8
+    assert movement(28, [57]) - movement(28, [51]) > 0.2
+    assert movement(43, [37, 38, 43, 44]) < -0.3
 
 
 def test_lids_follow_the_gaze(animator: Animator) -> None:
@@ -109,11 +117,16 @@ def test_lids_follow_the_gaze(animator: Animator) -> None:
     assert down[[37, 38, 43, 44], 1].mean() < rest[[37, 38, 43, 44], 1].mean() - 0.1
 
 
-def test_a_head_without_a_shape_is_refused() -> None:
-    head = load_head()
+def test_a_head_without_a_shape_is_refused(packaged_head: MorphableHead) -> None:
+    head = packaged_head
     names = ["other" if name == "jawOpen" else name for name in head.expression_names]
-    with pytest.raises(DatasetError, match="the head has no expression shape 'jawOpen'"):
+    with pytest.raises(DatasetError, match="no expression shape 'jawOpen'"):
         Animator(replace(head, expression_names=tuple(names)))
+
+
+def test_a_head_without_a_table_is_refused(packaged_head: MorphableHead) -> None:
+    with pytest.raises(DatasetError, match="'flame'.*makehuman"):
+        Animator(replace(packaged_head, name="flame"))
 
 
 def draw(profile: Profile, people: int, frames: int, seed: int = 0) -> np.ndarray:
@@ -207,11 +220,11 @@ def deviations(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 @pytest.fixture(scope="module", params=["balanced", "mixed"])
-def nuisances(request: pytest.FixtureRequest) -> tuple[np.ndarray, np.ndarray]:
+def nuisances(request: pytest.FixtureRequest, packaged_head: MorphableHead) -> tuple[np.ndarray, np.ndarray]:
     """Everything about person and scene, standardised, and the labels, of one picture of each of many people."""
     rows, labels = [], []
     for subject in range(2400):
-        person = invent_person(5, subject, request.param, 60)
+        person = invent_person(5, subject, request.param, packaged_head)
         sampled, scene = sample_picture(person, 5, subject, 0)
         labels.append(sampled.occurrences)
         rows.append(list((person.nuisance() | scene.nuisance()).values()))

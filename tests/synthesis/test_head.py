@@ -13,8 +13,8 @@ POINTS = 26719
 
 
 @pytest.fixture(scope="module")
-def head() -> MorphableHead:
-    return load_head()
+def head(packaged_head: MorphableHead) -> MorphableHead:
+    return packaged_head
 
 
 def write_obj(path: Path, vertices: np.ndarray, faces: str = "") -> None:
@@ -39,9 +39,10 @@ def clone(tmp_path: Path) -> Path:
 
 
 def test_the_packaged_head_has_everything(head: MorphableHead) -> None:
-    assert head.identity.shape == (60, len(head.vertices), 3)
-    assert head.expression.shape == (55, len(head.vertices), 3)
-    assert {"browDown_L", "jawOpen", "cheekRaiser_R"} <= set(head.expression_names)
+    assert head.targets is not None
+    assert head.identity.shape == (len(head.targets.names), len(head.vertices), 3)
+    assert head.expression.shape == (53, len(head.vertices), 3)
+    assert {"browDown_L", "browInnerUp_R", "jawOpen", "cheekSquint_R"} <= set(head.expression_names)
     assert {"face", "teeth", "sclera_left", "eyelash_right"} <= set(head.parts)
     chin, brow = head.vertices[head.landmarks68[[8, 24]]]
     assert brow[1] - chin[1] > 10
@@ -54,7 +55,8 @@ def test_left_is_positive_x(head: MorphableHead) -> None:
 
 def test_shape_equals_a_sum_over_modes(head: MorphableHead) -> None:
     rng = np.random.default_rng(0)
-    identity, weights = rng.normal(size=60), rng.random(55) * (rng.random(55) < 0.2)
+    identity = 0.1 * rng.normal(size=head.num_modes)
+    weights = rng.random(len(head.expression)) * (rng.random(len(head.expression)) < 0.2)
     expected = head.vertices.astype(np.float64)
     for coefficient, mode in zip(identity, head.identity, strict=True):
         expected = expected + coefficient * mode
@@ -69,6 +71,11 @@ def test_saved_and_loaded_heads_agree(head: MorphableHead, tmp_path: Path) -> No
     loaded = load_head(tmp_path / "head.npz")
     assert loaded.expression_names == (*head.expression_names, "extra")
     assert loaded.parts == dict(head.parts)
+    assert loaded.name == head.name
+    assert loaded.targets is not None
+    assert head.targets is not None
+    assert loaded.targets.names == head.targets.names
+    np.testing.assert_array_equal(loaded.targets.spread, head.targets.spread)
     np.testing.assert_array_equal(loaded.triangles, head.triangles)
     np.testing.assert_allclose(loaded.expression, small.expression, atol=1e-4)
     assert [path.name for path in tmp_path.iterdir()] == ["head.npz"]

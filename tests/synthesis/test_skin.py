@@ -148,7 +148,8 @@ def test_atlas_lays_out_the_face(atlas: UVAtlas) -> None:
     for mark in (0, 8, 30, 36, 51):
         column, row = np.round(atlas.landmarks[mark]).astype(int)
         assert np.linalg.norm(atlas.position[row, column] - atlas.landmarks3d[mark]) < 0.4
-    assert (atlas.texture_coordinates[:, :1] <= 1).sum() > 20000
+    assert atlas.covered.mean() > 0.5
+    assert (atlas.texture_coordinates <= 1).all()
 
 
 def test_patches_lie_where_no_face_is(atlas: UVAtlas) -> None:
