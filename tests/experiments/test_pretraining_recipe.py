@@ -45,6 +45,10 @@ def test_a_written_recipe_reads_back_the_same(recipe: PretrainRecipe, tmp_path: 
         ("name: a\nmodel: {depth: 3}", "unknown key 'model.depth'; it belongs under 'model.encoder.depth'."),
         ("name: a\ntraining: {keep_every: -1}", "training: keep_every must be at least 0, got -1."),
         ("name: ' '", "the recipe: name must not be empty."),
+        (
+            "name: a\nmodel: {decoder_dim: 0, decoder_depth: 0, decoder_heads: 0}",
+            "the recipe: model.decoder_depth must be at least 1",
+        ),
         ("name: a\nlicence: ''", "the recipe: licence must not be empty."),
         ("name: a\ndata: {images: ''}", "data: images must name a folder, a manifest or packaged, got an empty text."),
         ("name: a\ndata: {validation_fraction: 0.6}", "data: validation_fraction must be from 0 to 0.5, got 0.6."),

@@ -326,9 +326,10 @@ def test_truncated_files_are_refused(file: Path, share: float) -> None:
         load_checkpoint(file)
 
 
-def test_a_pickle_is_refused_and_never_opened(tmp_path: Path) -> None:
+@pytest.mark.parametrize("archive", [True, False])
+def test_a_pickle_is_refused_and_never_opened(tmp_path: Path, archive: bool) -> None:
     path = tmp_path / "model.pth"
-    torch.save({"model": _trained(COMPACT)}, path)
+    torch.save({"model": _trained(COMPACT)}, path, _use_new_zipfile_serialization=archive)
     with pytest.raises(
         CheckpointError, match="is a PyTorch file, which can run code when opened; facskit weights import"
     ):
