@@ -17,7 +17,7 @@ INK, QUIET, FAINT = "#222222", "#888888", "#dddddd"
 """Colours of what is read, of axes, and of grids."""
 
 
-def write_heading(axes: Axes, title: str, below: str = "", *, gap: float) -> None:
+def write_heading(axes: Axes, title: str, below: str = "", *, gap: int) -> None:
     """Write a panel's title at its left, and a smaller line under it.
 
     Args:
