@@ -94,7 +94,7 @@ def test_images_and_units_without_landmarks_are_counted() -> None:
 def test_the_warning_comes_first_and_goes_with_the_weights(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     recipe = draw_recipe(tmp_path / "faces")
     faces = write_drawn_faces(tmp_path / "faces.parquet", subjects=4, images=4)
-    pl.read_parquet(faces).with_columns(AU12=pl.lit(-1, pl.Int8)).write_parquet(faces)
+    pl.read_parquet(faces).with_columns(AU12=pl.lit(None, pl.Int8)).write_parquet(faces)
     recipe = replace(recipe, data=replace(recipe.data, manifest=str(faces)))
     weights, _ = train(recipe, tmp_path / "run")
     said = " ".join(capsys.readouterr().err.split())
