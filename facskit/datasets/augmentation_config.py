@@ -1,4 +1,4 @@
-"""How much training crops vary: one setting for all random changes; the numbers for a purpose stand in recipes."""
+"""Settings of augmentation: all random changes of training crops; recipes have the numbers."""
 
 from dataclasses import dataclass
 from typing import Literal

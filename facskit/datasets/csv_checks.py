@@ -1,4 +1,4 @@
-"""What polars lets pass in a CSV file: doubled columns, other separators, and lines that are too short."""
+"""Checks of what polars lets pass in a CSV file: doubled columns, other separators, and lines that are too short."""
 
 import csv
 from collections import Counter

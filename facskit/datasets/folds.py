@@ -1,4 +1,4 @@
-"""Who is trained on and who is tested on: folds that keep every person on one side.
+"""Folds that keep every person on one side: trained on, validated on, or tested on.
 
 A model that has seen a person's face scores higher on that person, so rows are never divided within a subject. The
 published partitions of BP4D, BP4D+ and DISFA come with the package; others are drawn from a seed.

@@ -1,4 +1,4 @@
-"""What may stand in a manifest: columns found by name, cells turned into small types, and each mistake in one sentence.
+"""Rules of manifests: columns found by name, cells turned into small types, and each mistake in one sentence.
 
 Everything is vectorised: a wrong cell becomes a marker while the table is read, and only when a marker is found is the
 file opened again to quote the cell.

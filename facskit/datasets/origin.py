@@ -1,4 +1,4 @@
-"""Where a manifest's images and labels come from, and every decision that would change a published number.
+"""Origin of a manifest's images and labels, with every decision that would change a published number.
 
 A prepared manifest carries this in the Parquet file itself, so that it can't be lost; results repeat it as a stamp.
 """

@@ -1,4 +1,4 @@
-"""What `facskit doctor` says of weight files and of the folders of training runs."""
+"""Examination of weight files and of the folders of training runs."""
 
 import json
 import math

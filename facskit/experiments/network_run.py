@@ -1,4 +1,4 @@
-"""Training one network in a folder of its own: claimed, trained, tested on the people left out, and written last."""
+"""The run of one network in a folder of its own: claimed, trained, tested on the people left out, and written last."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping

@@ -1,4 +1,4 @@
-"""What an autoencoder makes of a few faces, to be judged by eye: original, what it saw, what it made of that.
+"""Pictures of reconstructions, to be judged by eye: original, what the autoencoder saw, what it made of that.
 
 With `norm_pixels` a network predicts each patch up to its brightness and contrast, which the picture borrows from the
 true patch; visible patches are shown as they are, since nothing teaches the network to repeat them. So these pictures

@@ -1,4 +1,4 @@
-"""What a training part can't teach: labels that nobody coded or that never change, and faces without landmarks.
+"""Labels and places that a training part can't teach: never coded, never changing, or without landmarks.
 
 A network is trained all the same, and answers; so what it was never taught is said before, and goes with the weights.
 """

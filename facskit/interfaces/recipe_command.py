@@ -1,4 +1,4 @@
-"""What the commands that carry out a recipe share: a recipe file first, then any of its values as an option."""
+"""The form of all commands that carry out a recipe: a recipe file first, then any of its values as an option."""
 
 import sys
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Where weight files lie: those that come with facskit, those a person installed, and those of runs and paths."""
+"""Places of weight files: those that come with facskit, those a person installed, and those of runs and paths."""
 
 import os
 from difflib import get_close_matches

@@ -1,4 +1,4 @@
-"""How hard a loss pulls at a network's features, to log beside the losses that compete for them."""
+"""Forces of losses on a network's features, to log beside the losses that compete for them."""
 
 from collections.abc import Callable
 

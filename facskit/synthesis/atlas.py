@@ -1,4 +1,4 @@
-"""Where the face lies on its texture: the map that skin painting works from."""
+"""The map of the face on its texture, which skin painting works from."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Where the head is in front of the camera, and where its points land in the picture."""
+"""The camera: the head's place in front of it, and where the head's points land in the picture."""
 
 from dataclasses import dataclass
 

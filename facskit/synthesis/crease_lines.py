@@ -1,4 +1,4 @@
-"""Where skin folds when a facial muscle pulls: one table, drawn on the subject's right half of the face texture.
+"""Lines in which skin folds when a facial muscle pulls, drawn on the subject's right half of the face texture.
 
 Positions are (column, row) on a 512 x 512 texture of the ICT layout; the middle of the face is column 255.5 and the
 left half is the mirror image. A groove's ridge lies on the side that `ridge` points to, in texels.

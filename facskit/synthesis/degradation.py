@@ -1,4 +1,4 @@
-"""Around and after the rendered head: what stands behind it, and what a camera makes of it."""
+"""Surroundings and flaws: what stands behind the rendered head, and what a camera makes of it."""
 
 import numpy as np
 from jaxtyping import Float32, UInt8

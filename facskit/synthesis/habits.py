@@ -1,4 +1,4 @@
-"""What one person's face tends to do: how often each combination of action units occurs on it.
+"""Habits of one person's face: how often each combination of action units occurs on it.
 
 Combinations are those of DISFA. For other base rates their frequencies are tilted: each is multiplied by factors of the
 units in it until every unit has the wanted rate, which changes the frequencies as little as possible and keeps which

@@ -1,4 +1,4 @@
-"""Building a head asset from a clone of the public ICT-FaceKit repository.
+"""Import of a head asset from a clone of the public ICT-FaceKit repository.
 
 The repository keeps one Wavefront file per shape in its folder `FaceXModel`: `generic_neutral_mesh.obj`,
 `identity000.obj` and so on, and one per expression, such as `browDown_L.obj`. All share the vertices' order. We keep

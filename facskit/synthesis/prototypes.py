@@ -1,4 +1,4 @@
-"""Which action units make a facial expression: the prototypes of the literature, for faces labelled by expression.
+"""Prototypes of facial expressions: the action units that make each, from the literature.
 
 Sources, cited at each prototype:
 

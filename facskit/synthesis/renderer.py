@@ -1,4 +1,4 @@
-"""From a shaped head, painted skin and a scene to a picture."""
+"""The renderer: from a shaped head, painted skin and a scene to a picture."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

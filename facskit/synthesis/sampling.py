@@ -1,4 +1,4 @@
-"""Which action units act together, how strongly, and how lopsidedly: the labels, drawn before any picture.
+"""Sampling of labels before any picture: which action units act together, how strongly, and how lopsidedly.
 
 Nothing here looks at a person's looks or at how the picture is taken, and nothing there looks here.
 """

@@ -1,4 +1,4 @@
-"""How a picture is taken: lights, camera, pose, background and the flaws of cameras and files.
+"""Circumstances of a picture: lights, camera, pose, background and the flaws of cameras and files.
 
 Every value is drawn without looking at any action unit. `Scene.nuisance` lists all of them as plain numbers, so that a
 test can show that no label depends on how the picture was taken.

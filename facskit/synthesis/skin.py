@@ -1,4 +1,4 @@
-"""Painting a person's skin on the texture of the head."""
+"""The painter of a person's skin on the texture of the head."""
 
 from collections.abc import Mapping, Sequence
 

@@ -1,4 +1,4 @@
-"""How fast an accelerator could be: the yardstick for how much of it a training run uses.
+"""Peak speeds of accelerators: the yardstick for how much of one a training run uses.
 
 The numbers are those of the makers' data sheets for dense matrices, in 10^12 operations per second. A device that isn't
 in the table has no peak, and a log without a share is better than one with a wrong share.

@@ -1,4 +1,4 @@
-"""Turning Ctrl-C and a scheduler's SIGTERM into a wish that the loop can grant between two updates."""
+"""Interruption: Ctrl-C and a scheduler's SIGTERM as a wish that the loop can grant between two updates."""
 
 import contextlib
 import signal

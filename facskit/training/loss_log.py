@@ -1,4 +1,4 @@
-"""Losses wait on the accelerator until somebody reads them, so that logging costs no waiting at every step."""
+"""Losses that wait on the accelerator until somebody reads them, so that logging costs no waiting at every step."""
 
 import math
 

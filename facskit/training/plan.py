@@ -1,4 +1,4 @@
-"""What the training loop has to know besides objective and batches: the run's length and how parameters are updated."""
+"""The plan of a training besides objective and batches: the run's length and how parameters are updated."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""What a person sees while a run trains: one bar on stderr, and one line per finished epoch."""
+"""Progress of a training as a person sees it: one bar on stderr, and one line per finished epoch."""
 
 from collections.abc import Mapping
 from types import TracebackType

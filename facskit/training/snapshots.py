@@ -1,4 +1,4 @@
-"""Everything a run needs to go on as if it had never stopped, as one dictionary and back."""
+"""Snapshots: everything a run needs to go on as if it had never stopped, as one dictionary and back."""
 
 from dataclasses import asdict, dataclass, field
 from typing import Any

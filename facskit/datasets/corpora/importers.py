@@ -1,4 +1,4 @@
-"""From a corpus's folder to a `CorpusIndex`: which importer reads what, and which corpus a folder looks like."""
+"""The way from a corpus's folder to a `CorpusIndex`: which importer reads what, and what a folder looks like."""
 
 from pathlib import Path
 

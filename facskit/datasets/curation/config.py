@@ -1,4 +1,4 @@
-"""What curation asks of an image, and what it makes of it."""
+"""Settings of curation: what it asks of an image, and what it makes of it."""
 
 from dataclasses import dataclass
 from typing import Literal, get_args

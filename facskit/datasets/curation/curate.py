@@ -1,4 +1,4 @@
-"""From collections of images to shards for pre-training: what Face9M is, for any sources.
+"""Curation of collections of images into shards for pre-training: what Face9M is, for any sources.
 
 1. Every source is listed, in chunks, and the listing's digest is kept, so that a change between restarts is noticed.
 2. Every chunk is examined: decoded, filtered, cropped or resized, hashed. It leaves its images and a table.

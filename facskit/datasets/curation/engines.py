@@ -1,4 +1,4 @@
-"""Who does the units of curation: processes of this machine, or the machines of a Ray cluster."""
+"""Engines that do the units of curation: processes of this machine, or the machines of a Ray cluster."""
 
 import logging
 from collections.abc import Callable, Iterator, Sequence

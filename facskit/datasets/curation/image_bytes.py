@@ -1,4 +1,4 @@
-"""Reading encoded images out of sources, wherever their bytes lie; what can't be read is a reason, no crash."""
+"""Encoded images taken out of sources, wherever their bytes lie; what can't be read is a reason, no crash."""
 
 import os
 import struct

@@ -1,4 +1,4 @@
-"""What people read after curation: counts by source and reason, bytes, durations, and a sheet of samples."""
+"""The report on a curation: counts by source and reason, bytes, durations, and a sheet of samples."""
 
 import json
 import os

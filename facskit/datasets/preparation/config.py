@@ -1,4 +1,4 @@
-"""How a corpus's frames become prepared images."""
+"""Settings of preparation: how a corpus's frames become prepared images."""
 
 from dataclasses import dataclass, field
 from typing import Literal

@@ -1,4 +1,4 @@
-"""What a preparation found, used and left out: `report.md` for people, `report.json` for programs, `sheet.jpg`."""
+"""The report on a preparation: `report.md` for people, `report.json` for programs, `sheet.jpg`."""
 
 import json
 from collections.abc import Collection, Mapping, Sequence

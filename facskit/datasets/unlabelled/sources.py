@@ -1,4 +1,4 @@
-"""Where faces without labels come from: curated shards, a manifest, or the packaged faces, all by row number.
+"""Sources of faces without labels: curated shards, a manifest, or the packaged faces, all by row number.
 
 What a loader's worker touches is plain arrays and files: no table library survives a fork.
 """

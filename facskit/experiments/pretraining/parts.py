@@ -1,4 +1,4 @@
-"""Everything a pre-training needs, built before it begins: a mistake in the recipe shows before anything is written."""
+"""Parts of a pre-training, built before it begins: a mistake in the recipe shows before anything is written."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager

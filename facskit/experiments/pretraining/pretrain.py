@@ -1,4 +1,4 @@
-"""What the command `pretrain` does: a masked autoencoder learns from unlabelled faces, in a folder that can be resumed.
+"""Pre-training: a masked autoencoder learns from unlabelled faces, in a folder that can be resumed.
 
 ```text
 run/

@@ -1,4 +1,4 @@
-"""What `facskit probe` does: every network that a run kept, probed for identity on the same frames.
+"""Probing: every network that a run kept, probed for identity on the same frames.
 
 Each network's result is stored in the folder under a name made of the weights, the faces and the settings. So a run of
 the command that was stopped, or is repeated after more epochs of training, only computes what isn't there.

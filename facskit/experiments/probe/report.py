@@ -1,4 +1,4 @@
-"""What a probing found as tables for people and plain values for programs, with the figures beside them."""
+"""The report on a probing: tables for people and plain values for programs, with the figures beside them."""
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass

@@ -1,4 +1,4 @@
-"""What `facskit probe` is given (runs, cross-validations, weights) as networks at moments of their training."""
+"""Sources of a probing (runs, cross-validations, weights) as networks at moments of their training."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

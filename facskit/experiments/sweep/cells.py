@@ -1,4 +1,4 @@
-"""How the numbers of a sweep are written: as cells of a table, and as plain values for JSON and CSV."""
+"""Numbers of a sweep as cells of a table, and as plain values for JSON and CSV."""
 
 import math
 from collections.abc import Sequence

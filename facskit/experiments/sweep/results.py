@@ -1,4 +1,4 @@
-"""What the runs of one grid point left in their folders: test scores, validation curves, what identity terms said."""
+"""Results of one grid point, read from the folders of its runs: test scores, validation curves, identity terms."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
