@@ -87,7 +87,9 @@ FACE_DEPTH = 1.2
 EYE_RINGS = (0, 4, 8, 12, 16, 20, 24, 28, 34, 41, 48, 56, 64, 72, 80, 90, 105, 125, 150)
 """Degrees from the eye's axis of the rings of vertices that make an eyeball."""
 EYE_SPOKES = 24
-CORNEA = 0.05
+BROW_HEIGHT, BROW_FADE = 0.095, 0.045
+"""How far above the eyes' centres blinking moves nothing, and over what distance it fades, decimetres."""
+CORNEA = 0.03
 """How far the cornea stands out of the eyeball, relative to its radius."""
 HELPER_EYES = {"left": slice(14598, 14670), "right": slice(14670, 14742)}
 
@@ -266,18 +268,22 @@ def _signed_modes(wheel: Wheel) -> Iterator[tuple[str, list[tuple[str, int]]]]:
             yield name, rows
 
 
-def unit_shapes(wheel: Wheel, across: np.ndarray) -> dict[str, np.ndarray]:
+def unit_shapes(wheel: Wheel, mean: np.ndarray) -> dict[str, np.ndarray]:
     """Read the face units, decimetres, under names that end in `_L` and `_R` for the subject's left and right.
 
     Args:
-        across: x of each vertex, decimetres.
+        mean: The average head, decimetres.
     """
+    across, above = mean[:, 0], mean[:, 1] - mean[HELPER_EYES["left"], 1].mean()
     shapes = {}
     for name in wheel.names(UNITS):
         offsets = wheel.offsets(UNITS + name)
         if name == "browInnerUp":  # one unit for both brows; the muscle has two halves
             left = np.clip(0.5 + across / 0.16, 0, 1)[:, None]
             shapes |= {f"{name}_L": offsets * left, f"{name}_R": offsets * (1 - left)}
+        elif name.startswith("eyeBlink"):  # as sculpted, closing eyes drag the brows down
+            below_brow = np.clip((BROW_HEIGHT - above) / BROW_FADE, 0, 1)[:, None]
+            shapes[name.replace("Left", "_L").replace("Right", "_R")] = offsets * below_brow
         elif name in ("jawLeft", "jawRight", "mouthLeft", "mouthRight"):
             shapes[name] = offsets
         else:
@@ -376,10 +382,11 @@ def build(wheel: Wheel, teeth: Teeth) -> MorphableHead:
     """Put the head together."""
     mesh = wheel.mesh
     people, average, roles = people_targets(wheel)
-    units = unit_shapes(wheel, mesh.vertices[:, 0])
-    identity, moves = np.stack(list(people.values())), np.stack(list(units.values()))
+    identity = np.stack(list(people.values()))
     mean = mesh.vertices + np.einsum("m,mpc->pc", np.array(list(average.values()), np.float32), identity)
     mean += sum(weight * wheel.offsets(TARGETS + name) for name, weight in RELAXED.items())
+    units = unit_shapes(wheel, mean)
+    moves = np.stack(list(units.values()))
     parts, corner = skin_parts(mesh)
     texel, landmarks = face_texels(wheel, mean, np.unique(mesh.triangles[parts["head"]]), corner)
     order, ranges, helpers = vertex_order(mesh, parts, texel)
