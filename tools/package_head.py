@@ -161,11 +161,11 @@ def read_teeth(path: Path) -> Teeth:
     """Check the archive's hash and read the teeth, without those at the back."""
     _check(path, TEETH_SHA256)
     with tarfile.open(path) as archive:
-        data = json.load(archive.extractfile(f"{TEETH}Teeth_Base.json"))
-        picture = np.frombuffer(archive.extractfile(f"{TEETH}textures/teeth.png").read(), np.uint8)
+        data = json.loads(_member(archive, f"{TEETH}Teeth_Base.json"))
+        picture = np.frombuffer(_member(archive, f"{TEETH}textures/teeth.png"), np.uint8)
     quads = np.array(data["faces"]).reshape(-1, 10)  # kind, 4 vertices, material, 4 rows of uv
     vertices, uv = np.array(data["vertices"]).reshape(-1, 3), np.array(data["uvs"][0]).reshape(-1, 2)
-    texture = cv2.imdecode(picture, cv2.IMREAD_COLOR).astype(float)
+    texture = np.asarray(cv2.imdecode(picture, cv2.IMREAD_COLOR), float)
     height, width = texture.shape[:2]
     colour = np.zeros((len(vertices), 3))
     places = uv[quads[:, 6:]]
@@ -182,6 +182,13 @@ def read_teeth(path: Path) -> Teeth:
         triangles=triangles.reshape(-1, 3),
         is_tooth=(colour[:, 1] > 0.72 * colour[:, 2])[used],  # blue, green, red: gums are red
     )
+
+
+def _member(archive: tarfile.TarFile, name: str) -> bytes:
+    file = archive.extractfile(name)
+    if file is None:
+        sys.exit(f"{TEETH_ARCHIVE} has no file {name}")
+    return file.read()
 
 
 def _check(path: Path, expected: str) -> None:
@@ -275,7 +282,7 @@ def unit_shapes(wheel: Wheel, mean: np.ndarray) -> dict[str, np.ndarray]:
         mean: The average head, decimetres.
     """
     across, above = mean[:, 0], mean[:, 1] - mean[HELPER_EYES["left"], 1].mean()
-    shapes = {}
+    shapes: dict[str, np.ndarray] = {}
     for name in wheel.names(UNITS):
         offsets = wheel.offsets(UNITS + name)
         if name == "browInnerUp":  # one unit for both brows; the muscle has two halves
@@ -493,7 +500,7 @@ def _texture_corners(triangles: np.ndarray, texels: np.ndarray, head_triangles: 
         texels: Column and row of each vertex of the face, which come first.
         head_triangles: How many of the triangles, at the start, belong to the head's skin.
     """
-    face = (triangles < len(texels)).all(1)
+    face = np.asarray((triangles < len(texels)).all(1))
     face[head_triangles:] = False  # a socket's triangle may have all its corners on the socket's rim
     points = int(triangles.max()) + 1
     uv = np.full((2 * points, 2), (1.5, 0.5), np.float32)
