@@ -78,7 +78,7 @@ CENTIMETRES = 11.1
 """Per unit of hm08 (a decimetre), and 11 % more: so large that the average face has the size of the painter's."""
 EYES_AT = np.array([0.0, 3.85, 9.0])
 """Where the middle between the eyes' centres is put, centimetres."""
-REACH = (1.9, 1.9)
+REACH = (2.9, 2.6)
 """How much of the body is kept: down from the eyes, and to each side of the middle, decimetres."""
 CHART_TEXELS, CHART_EDGE = 512, 15.0
 """Size of the chart, and how far from its edge the face ends: `atlas` has patches for other parts there."""
