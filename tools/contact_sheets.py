@@ -22,7 +22,7 @@ from facskit.faces.canvas import Canvas
 from facskit.faces.images import encode_jpeg, warp
 from facskit.files import atomic_path
 from facskit.synthesis.expressions import FacialAction
-from facskit.synthesis.head import load_head
+from facskit.synthesis.head_import import PACKAGED, find_head
 from facskit.synthesis.renderer import RenderedFace
 from facskit.synthesis.sampling import SampledAction
 from facskit.synthesis.scene import Scene, sample_scene
@@ -45,16 +45,17 @@ PORTRAIT = 192
 """Height and width of each of their pictures in pixels."""
 
 
-def render_sheets(folder: Path) -> list[Path]:
+def render_sheets(folder: Path, source: str) -> list[Path]:
     """Render one sheet per action unit: 30 pairs, without on the left and with it at full intensity on the right.
 
     Args:
         folder: Where to write `AU01.jpg` and so on.
+        source: The head, as `facskit synthesize --head` takes it.
 
     Returns:
         The files.
     """
-    studio = Studio(load_head(), size=192)
+    studio = Studio(find_head(source), size=192)
     people = track(range(PAIRS), description="contact sheets", console=Console(stderr=True))
     rows = [_portraits(studio, person) for person in people]
     studio.close()
@@ -68,16 +69,17 @@ def render_sheets(folder: Path) -> list[Path]:
     return written
 
 
-def render_expressions(folder: Path) -> Path:
+def render_expressions(folder: Path, source: str) -> Path:
     """Render one sheet of the profile `expressions`: a column per expression, a row per person, as a corpus has them.
 
     Args:
         folder: Where to write `expressions.jpg`.
+        source: The head.
 
     Returns:
         The file.
     """
-    studio = Studio(load_head(), size=2 * PORTRAIT)
+    studio = Studio(find_head(source), size=2 * PORTRAIT)
     rows = []
     for number in track(range(POSERS), description="expressions", console=Console(stderr=True)):
         person = invent_person(SEED, number, "expressions", studio.head)
@@ -154,7 +156,8 @@ def _sheet(unit: ActionUnit, pairs: Sequence[Picture]) -> Picture:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        sys.exit("usage: python tools/contact_sheets.py FOLDER")
-    render_sheets(Path(sys.argv[1]))
-    render_expressions(Path(sys.argv[1]))
+    if len(sys.argv) not in (2, 3):
+        sys.exit("usage: python tools/contact_sheets.py FOLDER [HEAD]")
+    head = sys.argv[2] if len(sys.argv) == 3 else PACKAGED
+    render_sheets(Path(sys.argv[1]), head)
+    render_expressions(Path(sys.argv[1]), head)

@@ -78,7 +78,7 @@ CENTIMETRES = 11.1
 """Per unit of hm08 (a decimetre), and 11 % more: so large that the average face has the size of the painter's."""
 EYES_AT = np.array([0.0, 3.85, 9.0])
 """Where the middle between the eyes' centres is put, centimetres."""
-REACH = (1.9, 1.9)
+REACH = (2.9, 2.6)
 """How much of the body is kept: down from the eyes, and to each side of the middle, decimetres."""
 CHART_TEXELS, CHART_EDGE = 512, 15.0
 """Size of the chart, and how far from its edge the face ends: `atlas` has patches for other parts there."""
@@ -87,7 +87,9 @@ FACE_DEPTH = 1.2
 EYE_RINGS = (0, 4, 8, 12, 16, 20, 24, 28, 34, 41, 48, 56, 64, 72, 80, 90, 105, 125, 150)
 """Degrees from the eye's axis of the rings of vertices that make an eyeball."""
 EYE_SPOKES = 24
-CORNEA = 0.05
+BROW_HEIGHT, BROW_FADE = 0.095, 0.045
+"""How far above the eyes' centres blinking moves nothing, and over what distance it fades, decimetres."""
+CORNEA = 0.03
 """How far the cornea stands out of the eyeball, relative to its radius."""
 HELPER_EYES = {"left": slice(14598, 14670), "right": slice(14670, 14742)}
 
@@ -159,11 +161,11 @@ def read_teeth(path: Path) -> Teeth:
     """Check the archive's hash and read the teeth, without those at the back."""
     _check(path, TEETH_SHA256)
     with tarfile.open(path) as archive:
-        data = json.load(archive.extractfile(f"{TEETH}Teeth_Base.json"))
-        picture = np.frombuffer(archive.extractfile(f"{TEETH}textures/teeth.png").read(), np.uint8)
+        data = json.loads(_member(archive, f"{TEETH}Teeth_Base.json"))
+        picture = np.frombuffer(_member(archive, f"{TEETH}textures/teeth.png"), np.uint8)
     quads = np.array(data["faces"]).reshape(-1, 10)  # kind, 4 vertices, material, 4 rows of uv
     vertices, uv = np.array(data["vertices"]).reshape(-1, 3), np.array(data["uvs"][0]).reshape(-1, 2)
-    texture = cv2.imdecode(picture, cv2.IMREAD_COLOR).astype(float)
+    texture = np.asarray(cv2.imdecode(picture, cv2.IMREAD_COLOR), float)
     height, width = texture.shape[:2]
     colour = np.zeros((len(vertices), 3))
     places = uv[quads[:, 6:]]
@@ -180,6 +182,13 @@ def read_teeth(path: Path) -> Teeth:
         triangles=triangles.reshape(-1, 3),
         is_tooth=(colour[:, 1] > 0.72 * colour[:, 2])[used],  # blue, green, red: gums are red
     )
+
+
+def _member(archive: tarfile.TarFile, name: str) -> bytes:
+    file = archive.extractfile(name)
+    if file is None:
+        sys.exit(f"{TEETH_ARCHIVE} has no file {name}")
+    return file.read()
 
 
 def _check(path: Path, expected: str) -> None:
@@ -266,18 +275,22 @@ def _signed_modes(wheel: Wheel) -> Iterator[tuple[str, list[tuple[str, int]]]]:
             yield name, rows
 
 
-def unit_shapes(wheel: Wheel, across: np.ndarray) -> dict[str, np.ndarray]:
+def unit_shapes(wheel: Wheel, mean: np.ndarray) -> dict[str, np.ndarray]:
     """Read the face units, decimetres, under names that end in `_L` and `_R` for the subject's left and right.
 
     Args:
-        across: x of each vertex, decimetres.
+        mean: The average head, decimetres.
     """
-    shapes = {}
+    across, above = mean[:, 0], mean[:, 1] - mean[HELPER_EYES["left"], 1].mean()
+    shapes: dict[str, np.ndarray] = {}
     for name in wheel.names(UNITS):
         offsets = wheel.offsets(UNITS + name)
         if name == "browInnerUp":  # one unit for both brows; the muscle has two halves
             left = np.clip(0.5 + across / 0.16, 0, 1)[:, None]
             shapes |= {f"{name}_L": offsets * left, f"{name}_R": offsets * (1 - left)}
+        elif name.startswith("eyeBlink"):  # as sculpted, closing eyes drag the brows down
+            below_brow = np.clip((BROW_HEIGHT - above) / BROW_FADE, 0, 1)[:, None]
+            shapes[name.replace("Left", "_L").replace("Right", "_R")] = offsets * below_brow
         elif name in ("jawLeft", "jawRight", "mouthLeft", "mouthRight"):
             shapes[name] = offsets
         else:
@@ -376,10 +389,11 @@ def build(wheel: Wheel, teeth: Teeth) -> MorphableHead:
     """Put the head together."""
     mesh = wheel.mesh
     people, average, roles = people_targets(wheel)
-    units = unit_shapes(wheel, mesh.vertices[:, 0])
-    identity, moves = np.stack(list(people.values())), np.stack(list(units.values()))
+    identity = np.stack(list(people.values()))
     mean = mesh.vertices + np.einsum("m,mpc->pc", np.array(list(average.values()), np.float32), identity)
     mean += sum(weight * wheel.offsets(TARGETS + name) for name, weight in RELAXED.items())
+    units = unit_shapes(wheel, mean)
+    moves = np.stack(list(units.values()))
     parts, corner = skin_parts(mesh)
     texel, landmarks = face_texels(wheel, mean, np.unique(mesh.triangles[parts["head"]]), corner)
     order, ranges, helpers = vertex_order(mesh, parts, texel)
@@ -486,7 +500,7 @@ def _texture_corners(triangles: np.ndarray, texels: np.ndarray, head_triangles: 
         texels: Column and row of each vertex of the face, which come first.
         head_triangles: How many of the triangles, at the start, belong to the head's skin.
     """
-    face = (triangles < len(texels)).all(1)
+    face = np.asarray((triangles < len(texels)).all(1))
     face[head_triangles:] = False  # a socket's triangle may have all its corners on the socket's rim
     points = int(triangles.max()) + 1
     uv = np.full((2 * points, 2), (1.5, 0.5), np.float32)

@@ -18,6 +18,8 @@ class ShapeTable:
     """Weight of each pair of shapes (`_L`, `_R`)."""
     central: Mapping[int, Mapping[str, float]]
     """Weight of each unpaired shape; the mean of both sides drives it."""
+    lid_clearance: float = 0.0
+    """How far lids keep off the eyeball, relative to its radius; 0 where the head's shapes see to it."""
 
 
 ICT_FACEKIT = ShapeTable(
@@ -68,7 +70,7 @@ MAKEHUMAN = ShapeTable(
         23: {"lipNarrow": 0.9},
         24: {"lipPressBulge": 1.0, "lipNarrow": 0.3},
         25: {"mouthLowerDown": 0.3, "mouthUpperUp": 0.1},
-        43: {"eyeBlink": 0.85},
+        43: {"eyeBlink": 1.0},
     },
     central={
         17: {"mouthShrugLower": 0.85, "mouthShrugUpper": 0.6},
@@ -78,6 +80,7 @@ MAKEHUMAN = ShapeTable(
         26: {"jawOpen": 0.5, "mouthClose": 0.5},
         28: {"mouthRollUpper": 1.0, "mouthRollLower": 1.0},
     },
+    lid_clearance=0.04,
 )
 
 AU_SHAPES: Mapping[str, ShapeTable] = {"ict-facekit": ICT_FACEKIT, "makehuman": MAKEHUMAN}

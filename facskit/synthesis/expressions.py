@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Float32
+from jaxtyping import Float, Float32, Int
 
 from facskit.action_units import RENDERED
 from facskit.errors import DatasetError
 from facskit.synthesis.au_shapes import AU_SHAPES
+from facskit.synthesis.eyes import Eyeball, find_eyeballs
 from facskit.synthesis.head import MorphableHead
 from facskit.synthesis.muscle_shapes import BUMPS, GAP_PROFILE, add_muscle_shapes, lip_contacts
 
@@ -34,6 +35,8 @@ SUCK_GAP = 0.3
 """How much farther lips close that are sucked in (AU28), as their inner edges then lie behind the outer ones."""
 PARTING_INTENSITY = 0.35
 """Intensity of AU25 from which other muscles' pull opens the lips freely; below, the lips hold on to each other."""
+LID_REACH = 2.2
+"""Distance from an eye's centre within which the face's vertices are lids, centimetres."""
 GAZE_RANGE = np.radians(30)
 """Turn of the eyes at which the lids follow with the full shape, radians."""
 
@@ -84,6 +87,7 @@ class Animator:
         self._row = self.head.shape_index
         self._sides = np.stack([self._shape_matrix("L"), self._shape_matrix("R")])
         self._contacts = lip_contacts(self.head)
+        self._lids = self._find_lids() if self._table.lid_clearance else []
         self._contact_shapes = self.head.expression[:, self._contacts, 1]
 
     def shape_weights(self, action: "FacialAction") -> Float[np.ndarray, " shapes"]:
@@ -119,7 +123,29 @@ class Animator:
         for station, (amount, share) in enumerate(zip(change, upper_share, strict=True)):
             weights[self._row[f"lipUpper{station}"]] = amount * share
             weights[self._row[f"lipLower{station}"]] = amount * (1 - share)
-        return neutral + self.head.displacement(weights)
+        return self._lids_on_eyes(neutral + self.head.displacement(weights))
+
+    def _lids_on_eyes(self, points: Float32[np.ndarray, "points 3"]) -> Float32[np.ndarray, "points 3"]:
+        """Push lids out of the eyeballs, which straight paths of a lid's vertices cut through."""
+        for eyeball, lid in self._lids:
+            ball = points[slice(*self.head.parts[eyeball.part])]
+            centre = ball.mean(0) + eyeball.centre_offset
+            least = np.median(np.linalg.norm(ball - centre, axis=1)) * (1 + self._table.lid_clearance)
+            rays = points[lid] - centre
+            distance = np.linalg.norm(rays, axis=1, keepdims=True)
+            pushed = (distance < least) & (rays[:, 2:] > 0)
+            points[lid] = np.where(pushed, centre + rays * (least / np.maximum(distance, 1e-6)), points[lid])
+        return points
+
+    def _find_lids(self) -> list[tuple[Eyeball, Int[np.ndarray, " lid"]]]:
+        """Return each eyeball with the vertices of the face that may come to lie on it."""
+        found = []
+        face = np.arange(*self.head.parts["face"])
+        for eyeball in find_eyeballs(self.head):
+            centre = self.head.vertices[slice(*self.head.parts[eyeball.part])].mean(0) + eyeball.centre_offset
+            near = np.linalg.norm(self.head.vertices[face] - centre, axis=1) < LID_REACH
+            found.append((eyeball, face[near]))
+        return found
 
     def _shape_matrix(self, side: str) -> Float[np.ndarray, "aus shapes"]:
         matrix = np.zeros((len(RENDERED), len(self.head.expression)))

@@ -10,6 +10,17 @@ __all__ = ["build_glasses"]
 
 _RIM_STEPS = 40
 _TUBE_SIDES = 8
+# Our choice, by look, for frames as opticians sell them; centimetres.
+_RIM_BEFORE_BRIDGE = 0.35
+"""How far the rims stand in front of the bridge of the nose."""
+_RIM_BELOW_EYE = 0.25
+"""How far the rims' middle lies below the middle of the eye."""
+_LEAST_GAP = 0.55
+"""Half of the least distance between the rims."""
+_BRIDGE_RISE = 0.35
+"""How far the bridge arches above the rims."""
+_TEMPLE_BESIDE_EAR = 0.5
+"""How far the temples stand off the sides of the head."""
 _EYES = ((range(36, 42), -1.0), (range(42, 48), 1.0))
 """Landmarks of each eye, and the direction of its temple along x."""
 
@@ -49,10 +60,10 @@ def _rim(
     across = np.sign(np.cos(turn)) * np.abs(np.cos(turn)) ** (2 / exponent) * glasses.width
     up = np.sign(np.sin(turn)) * np.abs(np.sin(turn)) ** (2 / exponent) * glasses.height
     up = np.minimum(up, glasses.height * 0.95)
-    middle = max(abs(eye[0]), glasses.width + 0.55)
-    front = marks[27, 2] + 0.35
+    middle = max(abs(eye[0]), glasses.width + _LEAST_GAP)
+    front = marks[27, 2] + _RIM_BEFORE_BRIDGE
     bend = 0.05 * np.maximum(0, across + glasses.width) ** 2 * 0.6
-    return np.stack((outward * (middle + across), eye[1] - 0.25 + up, front - bend), axis=-1)
+    return np.stack((outward * (middle + across), eye[1] - _RIM_BELOW_EYE + up, front - bend), axis=-1)
 
 
 def _bridge(
@@ -60,7 +71,7 @@ def _bridge(
 ) -> Float[np.ndarray, "points 3"]:
     ends = [rim[np.argmin(np.abs(rim[:, 0]) + np.where(rim[:, 1] > rim[:, 1].mean(), 0, 9))] for rim in rims]
     along = np.linspace(0, 1, 9)[:, None]
-    arch = np.sin(np.pi * along) * np.array((0.0, 0.35, max(0.45, marks[27, 2] + 0.8 - ends[0][2])))
+    arch = np.sin(np.pi * along) * np.array((0.0, _BRIDGE_RISE, max(0.45, marks[27, 2] + 0.8 - ends[0][2])))
     return ends[0] * (1 - along) + ends[1] * along + arch
 
 
@@ -69,7 +80,7 @@ def _temple(
 ) -> Float[np.ndarray, "points 3"]:
     start = rim[np.argmax(outward * rim[:, 0] + 0.5 * rim[:, 1])]
     ear = marks[16 if outward > 0 else 0]
-    width = max(abs(ear[0]) + 0.5, abs(start[0]) + 0.2)
+    width = max(abs(ear[0]) + _TEMPLE_BESIDE_EAR, abs(start[0]) + 0.2)
     corners = np.stack(
         (
             start,

@@ -23,6 +23,7 @@ _MERIDIANS = 193
 _SCALP_ROWS = 28
 _HANGING_ROWS = 16
 
+# Our choice, by look, here and in the two tables below.
 _AROUND = (0, 25, 40, 50, 58, 64, 70, 80, 92, 105, 180)
 """Degrees from the front at which the hairlines below are given."""
 _HAIRLINES: dict[str, tuple[float, ...]] = {

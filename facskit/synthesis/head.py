@@ -231,8 +231,13 @@ def _from_arrays(arrays: dict[str, np.ndarray], path: Path) -> MorphableHead:
             raise DatasetError(f"{path}: array {name!r} points outside the {points} vertices")
     targets = None
     if "target_names" in arrays:
-        values = {each.name: arrays[f"target_{each.name}"] for each in fields(IdentityTargets)}
-        targets = IdentityTargets(**values | {"names": tuple(str(name) for name in values["names"])})
+        targets = IdentityTargets(
+            names=tuple(str(name) for name in arrays["target_names"]),
+            average=arrays["target_average"],
+            mode=arrays["target_mode"],
+            sign=arrays["target_sign"],
+            spread=arrays["target_spread"],
+        )
     ranges = zip(arrays["part_names"], arrays["part_ranges"], strict=True)
     return MorphableHead(
         name=str(arrays.get("name", MorphableHead.name)),

@@ -22,6 +22,11 @@ _INNER_LIPS = tuple(range(60, 68))
 _LIP_PRESS = {"AU23": 0.45, "AU24": 0.6, "AU28": 1.0}
 """How much of the lips' red disappears at full intensity."""
 
+# Our choice, by look: which part of red, green and blue is lost at full strength.
+_BLOOD = np.array((0.02, 0.26, 0.24), np.float32)
+_TIRED = np.array((0.26, 0.3, 0.22), np.float32)
+_UNLIT = np.array((0.5, 0.58, 0.58), np.float32)
+
 
 class SkinPainter:
     """The skin of one person: painted once, folded anew for each picture."""
@@ -75,11 +80,10 @@ def _paint_bare(looks: Looks, atlas: UVAtlas) -> Canvas:
     skin = np.array(looks.skin_rgb, np.float32)
     canvas = np.broadcast_to(skin, (TEXTURE_SIZE, TEXTURE_SIZE, 3)).copy()
     canvas *= _mottling(looks, rng)
-    red = _redness(looks, atlas)[..., None]
-    canvas *= 1 - red * np.array((0.02, 0.26, 0.24), np.float32)
+    canvas *= 1 - _redness(looks, atlas)[..., None] * _BLOOD
     shade = _under_eyes(atlas)[..., None] * np.float32(looks.under_eye_shade)
-    canvas *= 1 - shade * np.array((0.26, 0.3, 0.22), np.float32)
-    canvas *= 1 - _cavities(atlas)[..., None] * np.array((0.5, 0.58, 0.58), np.float32)
+    canvas *= 1 - shade * _TIRED
+    canvas *= 1 - _cavities(atlas)[..., None] * _UNLIT
     lids = _lid_mask(atlas)[..., None] * np.float32(0.75 * looks.eye_shadow)
     canvas += lids * (np.array(looks.eye_shadow_colour, np.float32) - canvas)
     return _spots(canvas, looks, atlas, rng)

@@ -13,8 +13,8 @@ from facskit import columns
 from facskit.action_units import RENDERED
 from facskit.errors import DatasetError, FacskitError
 from facskit.synthesis import corpus
-from facskit.synthesis.corpus import SynthesisConfig, render_subject, subject_name, synthesize
-from facskit.synthesis.head import load_head
+from facskit.synthesis.corpus import SynthesisConfig, person_name, render_subject, subject_name, synthesize
+from facskit.synthesis.head import MorphableHead, load_head, save_head
 from facskit.synthesis.studio import Studio
 from tests.folder_holder import another_process_in, refusal
 
@@ -129,6 +129,24 @@ def test_missing_vtk_is_one_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path: 
 def test_impossible_settings_are_refused(field: str, value: int, least: int) -> None:
     with pytest.raises(ValueError, match=f"{field} is {value}; expected at least {least}"):
         SynthesisConfig(**{field: value})  # type: ignore[arg-type]
+
+
+def test_people_get_several_heads_in_turn(tmp_path: Path, packaged_head: MorphableHead) -> None:
+    other = tmp_path / "other.npz"
+    save_head(packaged_head, other)
+    config = replace(SMALL, subjects=2, frames=1, head=("packaged", str(other)))
+    out = tmp_path / "faces"
+    table = pl.read_parquet(synthesize(config, out))
+    assert table[columns.HEAD].to_list() == ["makehuman", "makehuman"]
+    alone = replace(config, head=("packaged",))
+    first = pl.read_parquet(synthesize(alone, tmp_path / "alone"))
+    assert first["x_30"].to_list()[0] == table["x_30"].to_list()[0]
+    assert json.loads((out / "dataset.json").read_text())["config"]["head"] == ["packaged", str(other)]
+
+
+def test_a_person_on_another_head_is_another_person() -> None:
+    assert person_name(5, 0, "ict-facekit") == "R5-00001"
+    assert person_name(5, 0, "makehuman") == "R5-00001-makehuman"
 
 
 def test_subject_names_sort() -> None:
