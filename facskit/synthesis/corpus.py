@@ -34,6 +34,10 @@ Background = Literal["picture", "person"]
 """What the background belongs to."""
 
 
+LightSource = Literal["lamps", "places"]
+"""What lights a picture."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class SynthesisConfig:
     """What to render."""
@@ -52,6 +56,8 @@ class SynthesisConfig:
     background: Background = "picture"
     """What is behind the head: something else on each `picture`, or the same on all pictures of a `person`, as in
     recordings made in one sitting."""
+    light: LightSource = "lamps"
+    """What lights a picture: one to three `lamps` of a studio, or the light of real `places`, seen in any direction."""
     size: int = 256
     """Height and width of the pictures in pixels."""
     head: tuple[str, ...] = ()
@@ -67,6 +73,8 @@ class SynthesisConfig:
                 raise ValueError(f"{name} is {getattr(self, name)}; expected at least {least}")
         if self.profile not in get_args(Profile):
             raise ValueError(f"profile is {self.profile!r}; expected one of {', '.join(get_args(Profile))}")
+        if self.light not in get_args(LightSource):
+            raise ValueError(f"light is {self.light!r}; expected one of {', '.join(get_args(LightSource))}")
         if self.background not in get_args(Background):
             raise ValueError(f"background is {self.background!r}; expected one of {', '.join(get_args(Background))}")
 
@@ -139,6 +147,7 @@ def render_subject(config: SynthesisConfig, out: Path, subject: int, studio: "St
         The number of pictures.
     """
     from facskit.synthesis.studio import (  # noqa: PLC0415 (needs VTK)
+        in_place,
         in_room,
         invent_person,
         noise_stream,
@@ -153,6 +162,8 @@ def render_subject(config: SynthesisConfig, out: Path, subject: int, studio: "St
     rows = []
     for frame in range(config.frames):
         sampled, scene = sample_picture(person, config.seed, subject, frame)
+        if config.light == "places":
+            scene = in_place(scene, config.seed, subject, frame)
         room = None
         if config.background == "person":
             scene, room = in_room(scene, config.seed, subject), room_stream(config.seed, subject)
@@ -225,8 +236,9 @@ def _home(config: SynthesisConfig, out: Path, heads: list[MorphableHead]) -> Dat
         "occurrence": "1 where the FACS level is 2 (B) or more",
         "licence": " ".join(dict.fromkeys(HEAD_LICENCES[head.name] for head in heads)),
     }
-    # Descriptions written before there was a choice of background don't name it.
-    return DatasetFolder(path=out, result=MANIFEST, description=description, earlier={"background": "picture"})
+    # Descriptions written before there was a choice of background or light don't name it.
+    earlier = {"background": "picture", "light": "lamps"}
+    return DatasetFolder(path=out, result=MANIFEST, description=description, earlier=earlier)
 
 
 def _head_file(head: MorphableHead, source: str, imported: Path) -> Path | None:

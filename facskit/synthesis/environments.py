@@ -1,8 +1,9 @@
-"""Environments: the light of real places, as spherical harmonics of what reaches a matt surface.
+"""Environments: the light of real places, as spherical harmonics of what reaches a matt surface, and as a few lamps.
 
 Nine numbers per colour say within a few percent how bright a matt surface is, whatever direction it faces (Ramamoorthi
-and Hanrahan, 2001: "An efficient representation for irradiance environment maps"). The packaged ones are eighteen
-Poly Haven photographs (CC0); `tools/package_environments.py` makes them.
+and Hanrahan, 2001: "An efficient representation for irradiance environment maps"). The renderer knows lamps, so that a
+place is lit by the few that come closest. The packaged places are eighteen Poly Haven photographs (CC0);
+`tools/package_environments.py` makes them.
 """
 
 from dataclasses import dataclass
@@ -10,11 +11,22 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+import scipy.optimize
 from jaxtyping import Float, Float32
+
+from facskit.synthesis.scene import Light
 
 __all__ = ["PACKAGED_ENVIRONMENTS", "Environment", "environments", "harmonics_of", "irradiance_of"]
 
 PACKAGED_ENVIRONMENTS = Path(__file__).parent.parent / "assets" / "environments" / "environments.npz"
+
+_LAMP_DIRECTIONS = 60
+"""Places that a lamp may have, evenly around the head."""
+_MOST_LAMPS = 4
+"""Lamps that replace a place: each costs time and is mirrored in the eyes."""
+
+_WEAKEST_LAMP = 0.02
+"""Least strength of a lamp, as a part of the mean brightness."""
 
 _LAMBERT = np.array([1.0] + [2 / 3] * 3 + [1 / 4] * 5, dtype=np.float32)
 """How much of each band of the light a matt surface shows, the surface of reflectance 1 under even light being 1."""
@@ -42,6 +54,30 @@ class Environment:
         values = _basis(directions @ turn) @ self.irradiance
         turned, *_ = np.linalg.lstsq(_basis(directions), values, rcond=None)
         return Environment(name=self.name, irradiance=turned.astype(np.float32))
+
+    def lamps(self, brightness: float) -> tuple[tuple[Light, ...], float]:
+        """Return lamps, strongest first, and even light that together light a matt surface most like this place.
+
+        Args:
+            brightness: How bright the mean surface should be that faces the camera; 1 is white.
+        """
+        normals = _even_directions(200)
+        wanted = self.brightness(normals.astype(np.float32)).mean(1)
+        towards = _even_directions(_LAMP_DIRECTIONS)
+        shown = np.column_stack([np.ones(len(normals)), np.maximum(normals @ towards.T, 0)])
+        strengths, _ = scipy.optimize.nnls(shown, wanted)
+        chosen = 1 + np.argsort(strengths[1:])[::-1][:_MOST_LAMPS]
+        kept = np.concatenate([[0], chosen[strengths[chosen] > _WEAKEST_LAMP * wanted.mean()]])
+        strengths, _ = scipy.optimize.nnls(shown[:, kept], wanted)
+        strengths *= brightness / (shown[normals[:, 2] > 0][:, kept] @ strengths).mean()
+        lights = []
+        for row, strength in zip(kept[1:], strengths[1:], strict=True):
+            direction = towards[row - 1]
+            colour = self.brightness(direction[None].astype(np.float32))[0]
+            red, green, blue = (float(value) for value in colour / colour.max())
+            x, y, z = (float(value) for value in direction)
+            lights.append(Light(direction=(x, y, z), colour=(red, green, blue), intensity=float(strength)))
+        return tuple(sorted(lights, key=lambda light: -light.intensity)), float(strengths[0])
 
     def brightness(self, normals: Float32[np.ndarray, "points 3"]) -> Float32[np.ndarray, "points 3"]:
         """Return the light that a white matt surface sends back, RGB, never below 0.

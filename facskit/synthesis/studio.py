@@ -10,6 +10,7 @@ from facskit.action_units import RENDERED
 from facskit.synthesis.atlas import UVAtlas
 from facskit.synthesis.casting import sample_looks
 from facskit.synthesis.degradation import background, degrade
+from facskit.synthesis.environments import environments
 from facskit.synthesis.expressions import Animator, FacialAction
 from facskit.synthesis.glasses import build_glasses
 from facskit.synthesis.hair import build_hair
@@ -21,7 +22,7 @@ from facskit.synthesis.sampling import ExpressionSampler, Profile, SampledAction
 from facskit.synthesis.scene import Scene, sample_scene
 from facskit.synthesis.skin import SkinPainter
 
-__all__ = ["Person", "Studio", "in_room", "invent_person", "noise_stream", "room_stream", "stream"]
+__all__ = ["Person", "Studio", "in_place", "in_room", "invent_person", "noise_stream", "room_stream", "stream"]
 
 
 class _Stream(IntEnum):
@@ -33,6 +34,7 @@ class _Stream(IntEnum):
     SCENE = 3
     NOISE = 4
     ROOM = 5
+    PLACE = 6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,6 +190,19 @@ def in_room(scene: Scene, seed: int, subject: int) -> Scene:
         The scene with the background of that room.
     """
     return replace(scene, background=sample_scene(stream(seed, subject, _Stream.ROOM, 1)).background)
+
+
+def in_place(scene: Scene, seed: int, subject: int, frame: int) -> Scene:
+    """Light a picture by a real place, seen in any direction.
+
+    Args:
+        scene: How the picture would be lit in the studio.
+        seed: Seed of the corpus.
+    """
+    rng = stream(seed, subject, _Stream.PLACE, frame)
+    place = environments()[rng.integers(len(environments()))].turned(rng.uniform(0, 2 * np.pi))
+    lights, ambient = place.lamps(brightness=rng.uniform(0.75, 1.15))
+    return replace(scene, lights=lights, ambient=ambient)
 
 
 def _rest_closed_eyes(action: FacialAction, scene: Scene) -> tuple[FacialAction, Scene]:

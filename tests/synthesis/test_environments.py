@@ -66,6 +66,23 @@ def test_turning_moves_the_light_about_the_vertical_axis() -> None:
     assert np.allclose(turned.turned(-np.pi / 2).irradiance, place.irradiance, atol=1e-4)
 
 
+def test_few_lamps_light_like_the_place() -> None:
+    normals = _directions()
+    front = normals[:, 2] > 0
+    for place in environments():
+        lights, ambient = place.lamps(brightness=0.9)
+        assert 1 <= len(lights) <= 4
+        assert all(light.intensity > 0.005 for light in lights)
+        assert [light.intensity for light in lights] == sorted((light.intensity for light in lights), reverse=True)
+        shown = np.full(len(normals), ambient)
+        for light in lights:
+            shown += light.intensity * np.maximum(normals @ np.array(light.direction), 0)
+        assert shown[front].mean() == pytest.approx(0.9, abs=0.1)
+        wanted = place.brightness(normals).mean(1)
+        # Measured: 4 to 18 % of the mean, most where all light comes from one side.
+        assert np.abs(shown / shown.mean() - wanted / wanted.mean()).mean() < 0.2
+
+
 def test_the_packaged_places_light_from_above_on_the_whole() -> None:
     places = environments()
     assert len(places) == 18
