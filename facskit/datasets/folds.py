@@ -45,7 +45,7 @@ def make_folds(
     labels: Int8[np.ndarray, "samples aus"] | None = None,
     splits: Sequence[str | None] | None = None,
 ) -> list[Fold]:
-    """Divide a manifest's rows.
+    """Divide a manifest's rows; every subject is tested on at most once over all folds.
 
     Of fifty random divisions the one is taken whose parts have the most even shares of rows and, given labels, of
     present AUs: a rare AU may otherwise be missing from a part.
@@ -54,9 +54,6 @@ def make_folds(
         subjects: Name of each row's subject.
         labels: `LabelState` values, to spread rare AUs evenly.
         splits: What the column `split` says of each row, for `GivenSplit`; None without such a column.
-
-    Returns:
-        The folds; every subject is tested on at most once over all of them.
 
     Raises:
         DatasetError: There are too few subjects, the manifest has subjects that a published partition doesn't know, or
@@ -83,14 +80,7 @@ def make_folds(
 
 @cache
 def published_parts(dataset: str) -> tuple[tuple[str, ...], ...]:
-    """Return the subjects of each published part.
-
-    Args:
-        dataset: `bp4d`, `bp4d-plus` or `disfa`.
-
-    Returns:
-        Part by part, sorted names.
-    """
+    """Return the sorted subjects of each published part of `bp4d`, `bp4d-plus` or `disfa`."""
     text = resources.files("facskit.datasets").joinpath("published_folds.json").read_text(encoding="utf-8")
     return tuple(tuple(part.split()) for part in json.loads(text)[dataset])
 

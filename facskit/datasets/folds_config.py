@@ -20,7 +20,6 @@ class SubjectFolds:
     """Part of each fold's training subjects that is set aside to choose epochs and thresholds."""
 
     def __post_init__(self) -> None:
-        """Check every limit."""
         if self.k < 2:
             raise ValueError(f"k must be at least 2, got {self.k}")
         _check_fraction("validation_fraction", self.validation_fraction)
@@ -40,7 +39,6 @@ class PublishedFolds:
     """Part of each fold's training subjects that is set aside; the papers set none aside, which is 0."""
 
     def __post_init__(self) -> None:
-        """Check every limit."""
         _check_fraction("validation_fraction", self.validation_fraction)
 
 
@@ -58,7 +56,6 @@ class HoldOut:
     """Seed of the choices."""
 
     def __post_init__(self) -> None:
-        """Check every limit."""
         _check_fraction("test_fraction", self.test_fraction)
         _check_fraction("validation_fraction", self.validation_fraction)
         total = self.test_fraction + self.validation_fraction
@@ -81,7 +78,6 @@ class LeaveOneSubjectOut:
     """Part of each fold's training subjects that is set aside."""
 
     def __post_init__(self) -> None:
-        """Check every limit."""
         _check_fraction("validation_fraction", self.validation_fraction)
 
 
@@ -99,7 +95,6 @@ class GivenSplit:
     """Part of the training subjects that is set aside where the division itself sets none aside."""
 
     def __post_init__(self) -> None:
-        """Check every limit."""
         _check_fraction("validation_fraction", self.validation_fraction)
 
 

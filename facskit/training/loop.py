@@ -58,11 +58,6 @@ def fit(
 ) -> None:
     """Train an objective, or go on where the run in the folder stopped; `objective.model` ends with the final weights.
 
-    Args:
-        plan: Length of the run, and how parameters are updated.
-        run: Where snapshots and the log go.
-        on_epoch_end: Called on the main process after each epoch.
-
     Raises:
         FacskitError: The loss is no longer a number, or somebody asked the run to stop.
         CheckpointError: The snapshots in the folder can't be read.

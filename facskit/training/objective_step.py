@@ -10,11 +10,7 @@ __all__ = ["ObjectiveStep", "SealedBatch"]
 
 
 class SealedBatch(Generic[BatchT]):
-    """Carries a batch past Fabric, which looks for tensors inside arguments and can't copy frozen values.
-
-    Args:
-        batch: What the objective will see.
-    """
+    """Carries a batch past Fabric, which looks for tensors inside arguments and can't copy frozen values."""
 
     def __init__(self, batch: BatchT) -> None:
         self.batch = batch

@@ -54,7 +54,6 @@ class OptimizerConfig:
     """Lowest rate after the warm-up, before the layer's factor; a cosine ends there."""
 
     def __post_init__(self) -> None:
-        """Refuse values the update rule has no meaning for."""
         for field, limit in (("weight_decay", 0.0), ("warmup_epochs", 0.0), ("min_lr", 0.0)):
             value = getattr(self, field)
             if not (math.isfinite(value) and value >= limit):
@@ -107,7 +106,7 @@ class OptimizerConfig:
 
 
 def learning_rate(epoch: float, *, peak: float, floor: float, warmup_epochs: float, epochs: float) -> float:
-    """Return the learning rate at a moment of the run: linear warm-up from 0, then half a cosine down to `floor`.
+    """Return the rate at a moment of the run: linear warm-up from 0, then half a cosine down to `floor`.
 
     Args:
         epoch: Fraction of epochs done, for example 1.5 in the middle of the second.
@@ -115,9 +114,6 @@ def learning_rate(epoch: float, *, peak: float, floor: float, warmup_epochs: flo
         floor: Rate at the end of the run.
         warmup_epochs: Length of the warm-up in epochs; 0 starts at the peak.
         epochs: Length of the run in epochs.
-
-    Returns:
-        The rate, before any layer's factor.
 
     Raises:
         ValueError: The warm-up is longer than the run.
@@ -139,9 +135,6 @@ def layer_scales(layers: Mapping[str, int], layer_decay: float) -> dict[str, flo
         layers: Parameter name -> layer, 0 next to the pixels; the top layer keeps the full rate.
         layer_decay: Factor from a layer to the one below it; 1 gives every parameter the factor 1.
 
-    Returns:
-        One factor per name.
-
     Paper: FMAE-IAT, fine-tuning with layer decay 0.65: `scale = 0.65 ** (depth + 1 - layer)`.
     """
     top = max(layers.values(), default=0)
@@ -153,10 +146,6 @@ def parameter_groups(objective: Objective[Any], *, weight_decay: float, layer_de
 
     What the objective learns beside its model, such as a subject head, has the full rate times the objective's own
     factor.
-
-    Args:
-        weight_decay: Decay of matrices and convolution kernels.
-        layer_decay: Factor from a layer to the one below it.
 
     Returns:
         Groups for a PyTorch optimiser, each also with `lr_scale` and the `names` of its parameters.
@@ -183,12 +172,8 @@ def build_optimizer(
     """Build the optimiser for an objective on its device; `set_rates` sets its rates before each update.
 
     Args:
-        config: Update rule and its numbers.
         allow_fused: Whether one fused kernel may update all parameters; it is faster, but it also undoes the loss
             scaling of 16-bit floats itself, which gradient clipping can't be combined with.
-
-    Returns:
-        The optimiser.
     """
     groups = parameter_groups(objective, weight_decay=config.weight_decay, layer_decay=config.layer_decay)
     devices = {parameter.device.type for group in groups for parameter in group["params"]}
@@ -202,11 +187,6 @@ def build_optimizer(
 
 
 def set_rates(groups: Iterable[dict[str, Any]], rate: float) -> None:
-    """Give each group of an optimiser the rate times its layer's factor.
-
-    Args:
-        groups: The optimiser's parameter groups, changed in place.
-        rate: Learning rate of the top layer.
-    """
+    """Give each group of an optimiser the rate times its layer's factor."""
     for group in groups:
         group["lr"] = rate * group["lr_scale"]

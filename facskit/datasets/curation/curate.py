@@ -44,17 +44,12 @@ def curate(
     workers: int = 0,
     engine: EngineName = "processes",
 ) -> Path:
-    """Turn collections of images into shards, or finish what was stopped.
+    """Turn collections of images into shards, or finish what was stopped; return the path of their index.
 
     Args:
         paths: Folders, zip and tar archives, and LMDBs, in the order in which their images count as first.
-        out: Folder for the shards, their index, the report and the description.
-        config: What is asked of an image.
         workers: How many units of work at a time; 0 for one per core.
         engine: Who does them; with `ray`, sources and `out` lie on a file system that all machines share.
-
-    Returns:
-        Path of the index.
 
     Raises:
         DatasetError: A source is missing, damaged or changed, the folder holds something else, no image was accepted,

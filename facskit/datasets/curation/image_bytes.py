@@ -24,13 +24,10 @@ _MOST_BYTES = 2**30
 
 @contextmanager
 def open_source(kind: SourceKind, place: Path) -> Iterator[ReadEntry]:
-    """Open a source for reading.
+    """Open a source for reading, by a function from an entry to its bytes.
 
     Args:
         place: The folder, the archive (the plain one of a compressed tar), or the LMDB.
-
-    Yields:
-        A function from an entry to its bytes.
     """
     match kind:
         case "folder":
@@ -49,9 +46,6 @@ def open_source(kind: SourceKind, place: Path) -> Iterator[ReadEntry]:
 
 def open_lmdb(path: Path) -> "lmdb.Environment":
     """Open an LMDB for reading as the published code does, without locks: it may lie on a read-only disk.
-
-    Args:
-        path: Its folder, or its file.
 
     Raises:
         lmdb.Error: It is damaged or no LMDB.

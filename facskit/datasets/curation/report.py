@@ -37,14 +37,7 @@ Report = dict[str, Any]
 
 
 def describe(place: Workplace, listing: Listing, settled: Settled, seconds: float) -> Report:
-    """Count everything.
-
-    Args:
-        seconds: How long this run took.
-
-    Returns:
-        The report; everything but `timing` is the same whenever and wherever the work is done.
-    """
+    """Count everything; all but `timing` is the same whenever and wherever the work is done."""
     sources = []
     for source, found in zip(place.sources, listing.found, strict=True):
         accepted = settled.accepted.filter(pl.col("source") == source.name)
@@ -70,11 +63,7 @@ def describe(place: Workplace, listing: Listing, settled: Settled, seconds: floa
 
 
 def write_report(out: Path, report: Report) -> None:
-    """Write `report.json`, and `report.md` for people.
-
-    Args:
-        report: What `describe` returned.
-    """
+    """Write `report.json`, and `report.md` for people."""
     write_results(out, _as_text(report), report, name="report")
 
 
@@ -124,11 +113,7 @@ def _as_text(report: Report) -> str:
 
 
 def write_contact_sheet(place: Workplace, accepted: pl.DataFrame) -> None:
-    """Write samples spread evenly over the collection as one picture.
-
-    Args:
-        place: The collection; its shards are there.
-    """
+    """Write samples spread evenly over the collection as one picture."""
     count = min(_COLUMNS * _ROWS, accepted.height)
     rows = accepted[np.linspace(0, accepted.height - 1, count).round().astype(np.int64)]
     canvas = Canvas(_COLUMNS * _SIDE, _HEADER)

@@ -30,10 +30,7 @@ _ENCRYPTED = 1
 
 
 def unpack(source: ImageSource, out: Path) -> None:
-    """Unpack a compressed tar archive into a plain one, unless that was done before.
-
-    Args:
-        out: The plain archive; it appears complete or not at all.
+    """Unpack a compressed tar archive into a plain one, complete or not at all, unless that was done before.
 
     Raises:
         DatasetError: The archive is damaged or cut short.
@@ -66,9 +63,6 @@ def list_entries(source: ImageSource, place: Path) -> Iterator[Entry]:
 
     Args:
         place: Where its bytes are: the source's path, or what `unpack` wrote.
-
-    Yields:
-        The entries.
 
     Raises:
         DatasetError: An archive is damaged or cut short: which of its images are lost can't be told.

@@ -74,11 +74,7 @@ class _Result:
 
 
 def part_file(out: Path, unit: Unit) -> Path:
-    """Return where a finished unit leaves its table.
-
-    Args:
-        out: Folder of the prepared images.
-    """
+    """Return where a finished unit leaves its table."""
     return out / PARTS / f"{unit.number:06d}.parquet"
 
 

@@ -44,7 +44,6 @@ class FaceImages:
     """Row of each image in its source."""
 
     def __len__(self) -> int:
-        """Return the number of images."""
         return len(self.images)
 
     def to(self, device: torch.device | str) -> "FaceImages":
@@ -64,7 +63,6 @@ class ResizeFlip:
     """Probability of a mirror image."""
 
     def __post_init__(self) -> None:
-        """Check the probability."""
         _check_chance(self.flip_chance)
 
 
@@ -84,7 +82,6 @@ class RandomResizedCrop:
     """Probability of a mirror image."""
 
     def __post_init__(self) -> None:
-        """Check the probability and the range."""
         _check_chance(self.flip_chance)
         low, high = self.area
         if not 0.01 <= low <= high <= 1:
@@ -116,7 +113,6 @@ class UnlabelledFaces(PreparedSamples[FaceImages]):
     """Cropped and varied 8-bit faces, keyed by epoch and position, so that workers keep no state.
 
     Args:
-        preparation: How an image becomes what the model sees.
         cache_gib: How many GiB of finished crops to keep in memory; for random windows, of decoded images of a
             manifest.
 
@@ -147,7 +143,6 @@ class UnlabelledFaces(PreparedSamples[FaceImages]):
         return self.preparation.seed
 
     def __len__(self) -> int:
-        """Return the number of images."""
         return len(self.rows)
 
     def batch(self, prepared: tuple[Tensor, Tensor]) -> FaceImages:
@@ -155,14 +150,6 @@ class UnlabelledFaces(PreparedSamples[FaceImages]):
         return FaceImages(images=prepared[0], indices=prepared[1])
 
     def __getitem__(self, key: BatchKey) -> tuple[Tensor, Tensor] | FacskitError:
-        """Prepare a batch's images and row numbers.
-
-        Args:
-            key: The epoch, and the batch's positions among the data set's rows.
-
-        Returns:
-            The tensors; or the error, which a worker process must not raise.
-        """
         epoch, positions = key
         size = self.crop.size
         images = np.empty((len(positions), size, size, 3), np.uint8)
@@ -178,7 +165,6 @@ class UnlabelledFaces(PreparedSamples[FaceImages]):
 
         Args:
             epoch: Counted from zero; random changes depend on it.
-            position: Position among the data set's rows.
 
         Raises:
             MediaError: The image is missing or damaged.
