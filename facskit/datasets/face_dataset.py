@@ -77,7 +77,7 @@ class FaceDataset(PreparedSamples[Batch]):
             MediaError: An image that is to be cached is missing or damaged.
         """
         self.action_units = manifest.action_units
-        self.preparation = preparation
+        self.preparation, self.seed = preparation, preparation.seed
         self.rows = np.arange(len(manifest)) if rows is None else np.asarray(rows, np.int64)
         if not len(self.rows):
             raise DatasetError("there are no rows to load; expected at least one image in every part that is used")
@@ -93,14 +93,6 @@ class FaceDataset(PreparedSamples[Batch]):
         elif manifest.all_landmarks is not None:
             self._landmarks = manifest.all_landmarks[self.rows]
         self._images = ImageStore(manifest, self.rows, cache_gib)
-
-    @property
-    def seed(self) -> int:
-        """Seed of the random changes and of the order of rows."""
-        return self.preparation.seed
-
-    def __len__(self) -> int:
-        return len(self.rows)
 
     def batch(self, prepared: PreparedArrays) -> Batch:
         """Return prepared arrays as a batch."""

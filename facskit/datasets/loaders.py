@@ -55,14 +55,13 @@ class PreparedSamples(Dataset[Any], Generic[BatchT], ABC):
     process must not raise lest it be wrapped in a traceback.
     """
 
-    @property
-    @abstractmethod
-    def seed(self) -> int:
-        """Seed of the random changes and of the order of samples."""
+    seed: int
+    """Seed of the random changes and of the order of samples."""
+    rows: Int64[np.ndarray, "rows"]
+    """Row of each sample in its source."""
 
-    @abstractmethod
     def __len__(self) -> int:
-        """Return the number of samples."""
+        return len(self.rows)
 
     @abstractmethod
     def batch(self, prepared: Any) -> BatchT:  # noqa: ANN401 - whatever `__getitem__` returned

@@ -87,13 +87,10 @@ def peak_flops(device: torch.device, config: RuntimeConfig) -> float | None:
         return 1e12 * config.peak_tflops
     if device.type != "cuda":
         return None
-    found = peak_tflops(torch.cuda.get_device_name(device), _number_format(config))
+    number_format: NumberFormat
+    if config.precision == "32":
+        number_format = "fp32" if torch.get_float32_matmul_precision() == "highest" else "tf32"
+    else:
+        number_format = config.precision
+    found = peak_tflops(torch.cuda.get_device_name(device), number_format)
     return None if found is None else 1e12 * found
-
-
-def _number_format(config: RuntimeConfig) -> NumberFormat:
-    match config.precision:
-        case "32":
-            return "fp32" if torch.get_float32_matmul_precision() == "highest" else "tf32"
-        case other:
-            return other

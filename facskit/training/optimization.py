@@ -5,7 +5,7 @@ both can be checked against published numbers without training anything.
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -13,7 +13,7 @@ import torch
 
 from facskit.objectives.objective import Objective
 
-__all__ = ["OptimizerConfig", "build_optimizer", "layer_scales", "learning_rate", "parameter_groups", "set_rates"]
+__all__ = ["OptimizerConfig", "build_optimizer", "parameter_groups", "set_rates"]
 
 _BATCH_OF_BASE_RATE = 256
 _FUSED_DEVICES = ("cpu", "cuda", "mps")
@@ -80,7 +80,7 @@ class OptimizerConfig:
         return self.base_lr * effective_batch / _BATCH_OF_BASE_RATE if self.scaling == "linear-256" else self.base_lr
 
     def rate(self, epoch: float, *, peak: float, epochs: float) -> float:
-        """Return the learning rate at a moment of the run, before any layer's factor.
+        """Return the learning rate at a moment of the run, before any layer's factor: warm-up, then the schedule.
 
         Args:
             epoch: Fraction of epochs done, for example 1.5 in the middle of the second.
@@ -93,52 +93,22 @@ class OptimizerConfig:
         Paper:
             `step` with its defaults is the public code that CIU builds on: 0.3 every 2 epochs.
         """
-        warm_up = {"warmup_epochs": self.warmup_epochs, "epochs": epochs}
-        if self.schedule == "cosine" or epoch < self.warmup_epochs:
-            return learning_rate(epoch, peak=peak, floor=self.min_lr, **warm_up)
-        steps = math.floor(epoch / self.step_epochs) if self.schedule == "step" else 0
-        return max(peak * self.step_factor**steps, self.min_lr)
+        if self.warmup_epochs > epochs:
+            raise ValueError(f"warmup_epochs must be at most the run's {epochs:g} epochs, got {self.warmup_epochs:g}")
+        if epoch < self.warmup_epochs:
+            return peak * epoch / self.warmup_epochs
+        if self.schedule != "cosine":
+            steps = math.floor(epoch / self.step_epochs) if self.schedule == "step" else 0
+            return max(peak * self.step_factor**steps, self.min_lr)
+        if epochs == self.warmup_epochs:
+            return peak
+        progress = min((epoch - self.warmup_epochs) / (epochs - self.warmup_epochs), 1.0)
+        return self.min_lr + (peak - self.min_lr) * 0.5 * (1.0 + math.cos(math.pi * progress))
 
     def describe_rate(self, effective_batch: int) -> str:
         """Say how high the rate is and where it comes from, for the person at the terminal."""
         origin = f" = {self.base_lr:g} x {effective_batch} / {_BATCH_OF_BASE_RATE}"
         return f"learning rate {self.peak_rate(effective_batch):.3g}{origin if self.scaling == 'linear-256' else ''}"
-
-
-def learning_rate(epoch: float, *, peak: float, floor: float, warmup_epochs: float, epochs: float) -> float:
-    """Return the rate at a moment of the run: linear warm-up from 0, then half a cosine down to `floor`.
-
-    Args:
-        epoch: Fraction of epochs done, for example 1.5 in the middle of the second.
-        peak: Rate at the end of the warm-up.
-        floor: Rate at the end of the run.
-        warmup_epochs: Length of the warm-up in epochs; 0 starts at the peak.
-        epochs: Length of the run in epochs.
-
-    Raises:
-        ValueError: The warm-up is longer than the run.
-    """
-    if warmup_epochs > epochs:
-        raise ValueError(f"warmup_epochs must be at most the run's {epochs:g} epochs, got {warmup_epochs:g}")
-    if epoch < warmup_epochs:
-        return peak * epoch / warmup_epochs
-    if epochs == warmup_epochs:
-        return peak
-    progress = min((epoch - warmup_epochs) / (epochs - warmup_epochs), 1.0)
-    return floor + (peak - floor) * 0.5 * (1.0 + math.cos(math.pi * progress))
-
-
-def layer_scales(layers: Mapping[str, int], layer_decay: float) -> dict[str, float]:
-    """Return the factor on the learning rate of each parameter.
-
-    Args:
-        layers: Parameter name -> layer, 0 next to the pixels; the top layer keeps the full rate.
-        layer_decay: Factor from a layer to the one below it; 1 gives every parameter the factor 1.
-
-    Paper: FMAE-IAT, fine-tuning with layer decay 0.65: `scale = 0.65 ** (depth + 1 - layer)`.
-    """
-    top = max(layers.values(), default=0)
-    return {name: layer_decay ** (top - layer) for name, layer in layers.items()}
 
 
 def parameter_groups(objective: Objective[Any], *, weight_decay: float, layer_decay: float) -> list[dict[str, Any]]:
@@ -149,14 +119,18 @@ def parameter_groups(objective: Objective[Any], *, weight_decay: float, layer_de
 
     Returns:
         Groups for a PyTorch optimiser, each also with `lr_scale` and the `names` of its parameters.
+
+    Paper: FMAE-IAT, fine-tuning with layer decay 0.65: `scale = 0.65 ** (depth + 1 - layer)`.
     """
-    scales = layer_scales(objective.model.layer_ids(), layer_decay)
+    layers = objective.model.layer_ids()
+    top = max(layers.values(), default=0)
     beside = objective.rate_factors()
     groups: dict[tuple[float, float], dict[str, Any]] = {}
     for name, parameter in objective.named_parameters():
         if not parameter.requires_grad:
             continue
-        scale = scales.get(name.removeprefix("model."), beside.get(name, 1.0))
+        layer = layers.get(name.removeprefix("model."))
+        scale = beside.get(name, 1.0) if layer is None else layer_decay ** (top - layer)
         spared = parameter.ndim <= 1 or name.rpartition(".")[2] in objective.model.undecayed
         decay = 0.0 if spared else weight_decay
         empty: dict[str, Any] = {"params": [], "names": [], "weight_decay": decay, "lr_scale": scale}

@@ -61,7 +61,10 @@ def start_runtime(config: RuntimeConfig) -> Fabric:
         RecipeError: The machine doesn't have what the recipe asks for.
     """
     device = _check_device(config)
-    _silence()
+    for name in ("lightning_fabric", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module=r"lightning_fabric\..*")
+    warnings.filterwarnings("ignore", message=r".*does not have many workers.*")
     if config.threads:
         torch.set_num_threads(config.threads)
     torch.use_deterministic_algorithms(config.deterministic)
@@ -124,10 +127,3 @@ def _check_device(config: RuntimeConfig) -> DeviceName:
     if device == "cpu" and config.precision == "fp16":
         raise RecipeError("runtime.precision: 'fp16' needs a GPU; on a CPU use '32' or 'bf16'.")
     return device
-
-
-def _silence() -> None:
-    for name in ("lightning_fabric", "lightning.fabric"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    warnings.filterwarnings("ignore", module=r"lightning_fabric\..*")
-    warnings.filterwarnings("ignore", message=r".*does not have many workers.*")

@@ -89,19 +89,12 @@ class ShardedImages:
         table = collect_table(scan_table(index), index)
         _check_index(table, index)
         self._names, self._name_ends = _joined(table["name"])
-        self._sources = table["source"].unique(maintain_order=True).to_list()
-        self._source = _codes(table["source"], self._sources)
         self._files = table["shard"].unique(maintain_order=True).to_list()
-        self._shard = _codes(table["shard"], self._files)
+        self._shard = table["shard"].cast(pl.Enum(self._files)).to_physical().cast(pl.Int64).to_numpy()
         self._offset = table["offset"].cast(pl.Int64).to_numpy()
         self._length = table["length"].cast(pl.Int64).to_numpy()
         self._check_shards()
         self._here = threading.local()
-
-    @classmethod
-    def open(cls, folder: Path) -> "ShardedImages":
-        """Open a folder; the same as calling the class."""
-        return cls(folder)
 
     def __len__(self) -> int:
         return len(self._offset)
@@ -119,10 +112,6 @@ class ShardedImages:
         """Return the name of an image: its source, a slash, and its path inside the source."""
         end = self._name_ends[position + 1]
         return self._names[self._name_ends[position] : end].tobytes().decode()
-
-    def source(self, position: int) -> str:
-        """Return the source of an image."""
-        return str(self._sources[self._source[position]])
 
     @property
     def digest(self) -> str:
@@ -204,8 +193,3 @@ def _joined(texts: pl.Series) -> tuple[UInt8[np.ndarray, "bytes"], Int64[np.ndar
     ends = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths, dtype=np.int64)])
     parts = [texts.slice(start, 100_000).str.join("").item() for start in range(0, len(texts), 100_000)]
     return np.frombuffer("".join(parts).encode(), np.uint8), ends
-
-
-def _codes(texts: pl.Series, values: list[str]) -> Int64[np.ndarray, "images"]:
-    codes = texts.cast(pl.Enum(values)).to_physical().cast(pl.Int64).to_numpy()
-    return np.asarray(codes, np.int64)

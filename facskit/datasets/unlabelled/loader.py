@@ -130,20 +130,12 @@ class UnlabelledFaces(PreparedSamples[FaceImages]):
     ) -> None:
         if not len(rows):
             raise DatasetError(f"{source.name}: there are no images to load; expected at least one")
-        self.preparation, self.rows = preparation, rows
+        self.preparation, self.seed, self.rows = preparation, preparation.seed, rows
         self.crop = source.remaining_crop(preparation.crop)
         self._landmarks = None if isinstance(self.crop, WholeImage) else source.landmarks(rows, self.crop)
         fixed = not isinstance(preparation.augmentation, RandomResizedCrop)
         self._pictures = source.pictures(rows, 0.0 if fixed else cache_gib)
         self._finished = CropCache(len(rows), self.crop.size, cache_gib if fixed else 0.0)
-
-    @property
-    def seed(self) -> int:
-        """Seed of the random changes and of the order of images."""
-        return self.preparation.seed
-
-    def __len__(self) -> int:
-        return len(self.rows)
 
     def batch(self, prepared: tuple[Tensor, Tensor]) -> FaceImages:
         """Return prepared images and their rows as a batch."""

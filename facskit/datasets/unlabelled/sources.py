@@ -69,7 +69,7 @@ class UnlabelledImages:
                 "packaged"
             )
         if path.is_dir():
-            return cls(images, ShardedImages.open(path), _origin_of_curated(path))
+            return cls(images, ShardedImages(path), _origin_of_curated(path))
         found = read_manifest(path, NO_ACTION_UNITS)
         return cls(images, found, found.origin)
 
