@@ -37,9 +37,11 @@ def open_source(kind: SourceKind, place: Path) -> Iterator[ReadEntry]:
                 yield lambda entry: _read_lmdb(transaction, entry)
         case "zip" | "tar" | "packed-tar":
             descriptor = os.open(place, os.O_RDONLY)
-            read = _read_zip if kind == "zip" else _read_tar
             try:
-                yield lambda entry: read(descriptor, entry)
+                if kind == "zip":
+                    yield lambda entry: _read_zip(descriptor, entry)
+                else:
+                    yield lambda entry: _read_range(descriptor, entry.start, entry.size)
             finally:
                 os.close(descriptor)
 
@@ -73,10 +75,6 @@ def _read_lmdb(transaction: "lmdb.Transaction", entry: Entry) -> bytes:
     if value is None:
         raise MediaError("the key is gone")
     return bytes(value)
-
-
-def _read_tar(descriptor: int, entry: Entry) -> bytes:
-    return _read_range(descriptor, entry.start, entry.size)
 
 
 def _read_zip(descriptor: int, entry: Entry) -> bytes:

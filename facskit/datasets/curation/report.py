@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from jaxtyping import UInt8
 
 from facskit.datasets.curation.listing import Listing
 from facskit.datasets.curation.places import Settled
@@ -123,17 +122,13 @@ def write_contact_sheet(place: Workplace, accepted: pl.DataFrame) -> None:
     sheet[:_HEADER] = canvas.pixels()
     for index, (name, shard, offset, length) in enumerate(rows.select("name", "shard", "offset", "length").rows()):
         top, left = _HEADER + index // _COLUMNS * _SIDE, index % _COLUMNS * _SIDE
-        picture = _small(place.out / SHARDS / shard, offset, length, name)
-        sheet[top : top + _SIDE, left : left + _SIDE] = picture
+        with (place.out / SHARDS / shard).open("rb") as file:
+            image = decode_image(os.pread(file.fileno(), length, offset), name)
+        size = (image.shape[1], image.shape[0])
+        matrix = crop_matrix(WholeImage(size=_SIDE), landmarks=None, box=None, image_size=size)
+        sheet[top : top + _SIDE, left : left + _SIDE] = warp(image, matrix, _SIDE)
     with atomic_path(place.out / CONTACT_SHEET) as part:
         part.write_bytes(encode_jpeg(sheet, 85))
-
-
-def _small(shard: Path, offset: int, length: int, name: str) -> UInt8[np.ndarray, "side side 3"]:
-    with shard.open("rb") as file:
-        image = decode_image(os.pread(file.fileno(), length, offset), name)
-    size = (image.shape[1], image.shape[0])
-    return warp(image, crop_matrix(WholeImage(size=_SIDE), landmarks=None, box=None, image_size=size), _SIDE)
 
 
 def _bytes(count: int) -> str:
