@@ -64,7 +64,7 @@ def _title(parts: Sequence[ManifestStatistics]) -> str:
 
 
 def _heading(axes: Axes, title: str, below: str = "") -> None:
-    write_heading(axes, title, below, gap=16 if below else 6)
+    write_heading(axes, title, below, gap=16.0 if below else 6.0)
     quiet_axes(axes)
 
 

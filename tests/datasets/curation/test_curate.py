@@ -101,7 +101,7 @@ def test_accepted_and_rejected_are_what_was_found(curated: Path) -> None:
 def test_images_are_resized_and_found_by_name(curated: Path) -> None:
     images = ShardedImages(curated)
     names = [images.name(row) for row in range(len(images))]
-    assert sorted(set(map(images.source, range(len(images))))) == ["base", "faces", "faces-2", "packed", "zipped"]
+    assert sorted({name.split("/")[0] for name in names}) == ["base", "faces", "faces-2", "packed", "zipped"]
     for number, name in ((0, "faces/000.jpg"), (7, "faces-2/007.jpg"), (12, "zipped/012.jpg"), (21, "base/x/21.jpg")):
         stored = decode_image(images.encoded(names.index(name)), name)
         assert stored.shape == (64, 64, 3)
