@@ -121,10 +121,8 @@ def claim(folder: Path, name: str, text: str, difference: Callable[[str], str], 
     """Make a folder the home of a job: write the job's description, or check that the folder has the same one.
 
     Args:
-        name: Name of the file that holds the description.
         difference: From the text in the folder to a sentence, without full stop, about what differs; empty if nothing
             that matters does.
-        error: What to raise.
 
     Raises:
         FacskitError: Of the kind `error`: the folder is the home of another job, or it isn't empty and of none.

@@ -16,15 +16,7 @@ __all__ = ["AugmentationConfig", "augment_matrix", "augment_pixels", "sample_gen
 
 
 def sample_generator(seed: int, epoch: int, row: int) -> np.random.Generator:
-    """Return the source of all random numbers of one sample in one epoch.
-
-    Args:
-        seed: Seed of the run.
-        epoch: Counted from zero.
-
-    Returns:
-        A fresh generator.
-    """
+    """Return the source of all random numbers of one sample in one epoch, counted from zero."""
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence((seed, epoch, row))))
 
 
@@ -36,11 +28,8 @@ def augment_matrix(
     RandAugment's geometric operations come last; see `random_operations` for how they differ from the original.
 
     Args:
-        matrix: Source pixels to crop pixels.
+        matrix: Source pixels to crop pixels, as what is returned.
         size: Side of the crop in pixels.
-
-    Returns:
-        Source pixels to augmented crop pixels.
     """
     change = np.eye(3)
     middle = (size - 1) / 2
@@ -70,14 +59,10 @@ def augment_matrix(
 def augment_pixels(
     config: AugmentationConfig, crop: UInt8[np.ndarray, "height width 3"], rng: np.random.Generator
 ) -> UInt8[np.ndarray, "height width 3"]:
-    """Change tones, light, colours and camera of a crop at random, and cover parts of it.
+    """Change tones, light, colours and camera of a crop at random, and cover parts; the same array if nothing changes.
 
     Args:
-        crop: The crop after its only resampling.
         rng: Source of random numbers, the one that `augment_matrix` had: RandAugment's operations are drawn once.
-
-    Returns:
-        The changed crop; the same array if nothing changes.
     """
     crop = change_tones(draw_operations(config, rng), crop)
     crop = _camera(config, _light(config, crop, rng), rng)

@@ -107,7 +107,6 @@ class AugmentationConfig:
     crop."""
 
     def __post_init__(self) -> None:
-        """Check every limit."""
         for name, value in vars(self).items():
             if name.endswith("_chance"):
                 _check(name, value, 0, 1)

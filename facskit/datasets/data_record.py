@@ -41,10 +41,7 @@ class DataRecord:
 
     @classmethod
     def from_json(cls, text: str, name: str) -> "DataRecord":
-        """Read back what `to_json` wrote.
-
-        Args:
-            name: What the message calls the file.
+        """Read back what `to_json` wrote; `name` is what messages call the file.
 
         Raises:
             DatasetError: The text is something else.
@@ -57,11 +54,7 @@ class DataRecord:
             raise DatasetError(f"{name}: this is no record of a run's data ({error})") from error
 
     def differences(self, then: "DataRecord") -> list[str]:
-        """Say what is different now, in clauses; none if nothing is.
-
-        Args:
-            then: What was recorded when the run began.
-        """
+        """Say what is different from what was recorded then, when the run began; one clause each."""
         found = []
         if more := self.images - then.images:
             rows = "row" if abs(more) == 1 else "rows"
@@ -99,11 +92,7 @@ def parts_of(fold: Fold) -> dict[str, tuple[str, ...]]:
 
 
 def manifest_digests(manifest: Manifest, *, expressions: bool) -> dict[str, str]:
-    """Digest everything that training reads of a manifest but the pixels, column by column.
-
-    Args:
-        expressions: Whether expressions are learned; the manifest's action units are.
-    """
+    """Digest everything that training reads of a manifest but the pixels, column by column."""
     found = {
         "image": digest("\n".join(manifest.table[IMAGE].to_list()).encode()),
         "subject": digest("\n".join(manifest.subject_names).encode() + manifest.subject_indices.tobytes()),

@@ -66,7 +66,6 @@ class FaceDataset(PreparedSamples[Batch]):
         """Take what is needed from the manifest.
 
         Args:
-            preparation: How an image becomes an input.
             rows: Which rows, for example `fold.train`; by default all.
             train_subjects: Names that subject indices count in; anyone else is -1.
             expressions: What expression indices count in; without it all are unknown.
@@ -78,7 +77,7 @@ class FaceDataset(PreparedSamples[Batch]):
             MediaError: An image that is to be cached is missing or damaged.
         """
         self.action_units = manifest.action_units
-        self.preparation = preparation
+        self.preparation, self.seed = preparation, preparation.seed
         self.rows = np.arange(len(manifest)) if rows is None else np.asarray(rows, np.int64)
         if not len(self.rows):
             raise DatasetError("there are no rows to load; expected at least one image in every part that is used")
@@ -95,15 +94,6 @@ class FaceDataset(PreparedSamples[Batch]):
             self._landmarks = manifest.all_landmarks[self.rows]
         self._images = ImageStore(manifest, self.rows, cache_gib)
 
-    @property
-    def seed(self) -> int:
-        """Seed of the random changes and of the order of rows."""
-        return self.preparation.seed
-
-    def __len__(self) -> int:
-        """Return the number of samples."""
-        return len(self.rows)
-
     def batch(self, prepared: PreparedArrays) -> Batch:
         """Return prepared arrays as a batch."""
         return Batch(**prepared._asdict(), action_units=self.action_units)
@@ -114,9 +104,6 @@ class FaceDataset(PreparedSamples[Batch]):
         Args:
             epoch: Counted from zero; random changes depend on it.
             position: Position among the data set's rows.
-
-        Returns:
-            The sample.
 
         Raises:
             MediaError: The image is missing or damaged.
@@ -139,14 +126,6 @@ class FaceDataset(PreparedSamples[Batch]):
         )
 
     def __getitem__(self, key: BatchKey) -> PreparedArrays | FacskitError:
-        """Prepare a batch's tensors.
-
-        Args:
-            key: The epoch, and the batch's positions among the data set's rows.
-
-        Returns:
-            The tensors; or the error, which a worker process must not raise lest it be wrapped in a traceback.
-        """
         epoch, positions = key
         size = self.preparation.recipe.size
         images = np.empty((len(positions), 3, size, size), np.float32)
@@ -196,9 +175,6 @@ def needed_landmarks(
     manifest: Manifest, rows: Int64[np.ndarray, "rows"], recipe: CropRecipe
 ) -> Float[np.ndarray, "rows 68 2"]:
     """Return the rows' landmarks, having checked that those the crop needs are there.
-
-    Args:
-        recipe: The crop that is to be cut out.
 
     Returns:
         The 68 points in pixels; NaN for points that the corpus doesn't have and the crop doesn't need.

@@ -24,7 +24,6 @@ class Finding:
     """A short phrase that findings alike share, so that a few of them can stand for all; empty for a single one."""
 
     def __str__(self) -> str:
-        """Return place and sentence, as errors print them."""
         return f"{self.place}: {self.sentence}"
 
 
@@ -35,11 +34,7 @@ def worst_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 
 
 def sentence_of(error: Exception, place: object) -> str:
-    """Return what an error says without the place that errors begin with.
-
-    Args:
-        place: What was read; the sentence is whole if it begins with another place.
-    """
+    """Return what an error says without the place that it begins with, if that is this one."""
     return str(error).removeprefix(f"{place}: ").removeprefix(f"{place} ")
 
 

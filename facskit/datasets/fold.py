@@ -45,10 +45,7 @@ class Fold:
             raise DatasetError(f"fold {self.index} has nothing to train on; expected at least one subject")
 
     def check(self, subjects: Sequence[str] | np.ndarray) -> None:
-        """Check that the fold covers a manifest: every row once, and each row in its subject's part.
-
-        Args:
-            subjects: Name of each row's subject.
+        """Check that the fold covers a manifest with these subjects of rows: each row once, in its subject's part.
 
         Raises:
             DatasetError: A row is missing, doesn't exist, or belongs to a subject of another part.

@@ -45,7 +45,7 @@ def make_folds(
     labels: Int8[np.ndarray, "samples aus"] | None = None,
     splits: Sequence[str | None] | None = None,
 ) -> list[Fold]:
-    """Divide a manifest's rows.
+    """Divide a manifest's rows; every subject is tested on at most once over all folds.
 
     Of fifty random divisions the one is taken whose parts have the most even shares of rows and, given labels, of
     present AUs: a rare AU may otherwise be missing from a part.
@@ -54,9 +54,6 @@ def make_folds(
         subjects: Name of each row's subject.
         labels: `LabelState` values, to spread rare AUs evenly.
         splits: What the column `split` says of each row, for `GivenSplit`; None without such a column.
-
-    Returns:
-        The folds; every subject is tested on at most once over all of them.
 
     Raises:
         DatasetError: There are too few subjects, the manifest has subjects that a published partition doesn't know, or
@@ -83,14 +80,7 @@ def make_folds(
 
 @cache
 def published_parts(dataset: str) -> tuple[tuple[str, ...], ...]:
-    """Return the subjects of each published part.
-
-    Args:
-        dataset: `bp4d`, `bp4d-plus` or `disfa`.
-
-    Returns:
-        Part by part, sorted names.
-    """
+    """Return the sorted subjects of each published part of `bp4d`, `bp4d-plus` or `disfa`."""
     text = resources.files("facskit.datasets").joinpath("published_folds.json").read_text(encoding="utf-8")
     return tuple(tuple(part.split()) for part in json.loads(text)[dataset])
 
@@ -115,24 +105,13 @@ class _People:
         return cls(names=names, codes=codes, weights=weights / np.maximum(weights.sum(axis=0), 1))
 
 
-def _fold(people: _People, index: int, test: Sequence[int], validation_fraction: float, seed: int) -> Fold:
+def _fold(people: _People, index: int, test: list[int], validation_fraction: float, seed: int) -> Fold:
     rest = np.setdiff1d(np.arange(len(people.names)), np.asarray(test, np.int64))
     count = _share(validation_fraction, len(rest), "validation_fraction")
-    validation = _pick(people, rest, count, np.random.default_rng((seed, index)))
-    train = np.setdiff1d(rest, np.asarray(validation, np.int64))
     place = np.zeros(len(people.names), np.int8)
-    place[np.asarray(validation, np.int64)] = 1
-    place[np.asarray(test, np.int64)] = 2
-    rows = place[people.codes]
-    return Fold(
-        index=index,
-        train=np.flatnonzero(rows == 0),
-        validation=np.flatnonzero(rows == 1),
-        test=np.flatnonzero(rows == 2),
-        train_subjects=tuple(people.names[code] for code in train),
-        validation_subjects=tuple(people.names[code] for code in sorted(validation)),
-        test_subjects=tuple(people.names[code] for code in sorted(test)),
-    )
+    place[_pick(people, rest, count, np.random.default_rng((seed, index)))] = 1
+    place[test] = 2
+    return _divided(people, index, place[people.codes])
 
 
 def _given(people: _People, config: GivenSplit, splits: Sequence[str | None] | None) -> Fold:
@@ -153,10 +132,15 @@ def _given(people: _People, config: GivenSplit, splits: Sequence[str | None] | N
         rest = np.unique(people.codes[place == 0])
         count = _share(config.validation_fraction, len(rest), "validation_fraction")
         place[np.isin(people.codes, _pick(people, rest, count, np.random.default_rng((config.seed, 1))))] = 1
+    return _divided(people, 1, place)
+
+
+def _divided(people: _People, index: int, place: Int8[np.ndarray, "samples"]) -> Fold:
+    """Return the fold of each row's part: 0 to train, 1 to validate, 2 to test."""
     rows = [np.flatnonzero(place == part) for part in range(3)]
     names = [tuple(people.names[code] for code in np.unique(people.codes[part])) for part in rows]
     return Fold(
-        index=1,
+        index=index,
         train=rows[0],
         validation=rows[1],
         test=rows[2],

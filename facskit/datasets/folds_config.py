@@ -6,8 +6,17 @@ from typing import Literal
 __all__ = ["FoldsConfig", "GivenSplit", "HoldOut", "LeaveOneSubjectOut", "PublishedFolds", "SubjectFolds"]
 
 
+class _Shares:
+    """Checks the shares of subjects among the fields."""
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if name.endswith("_fraction") and not 0 <= value < 1:
+                raise ValueError(f"{name} must be from 0 to below 1, got {value}")
+
+
 @dataclass(frozen=True, kw_only=True)
-class SubjectFolds:
+class SubjectFolds(_Shares):
     """Subjects dealt at random into k parts of nearly equal numbers; each part is tested on once."""
 
     kind: Literal["subjects"] = "subjects"
@@ -20,14 +29,13 @@ class SubjectFolds:
     """Part of each fold's training subjects that is set aside to choose epochs and thresholds."""
 
     def __post_init__(self) -> None:
-        """Check every limit."""
+        super().__post_init__()
         if self.k < 2:
             raise ValueError(f"k must be at least 2, got {self.k}")
-        _check_fraction("validation_fraction", self.validation_fraction)
 
 
 @dataclass(frozen=True, kw_only=True)
-class PublishedFolds:
+class PublishedFolds(_Shares):
     """The parts that papers use; fold k is tested on part k and trained on the others."""
 
     kind: Literal["published"] = "published"
@@ -39,13 +47,9 @@ class PublishedFolds:
     validation_fraction: float = 0.15
     """Part of each fold's training subjects that is set aside; the papers set none aside, which is 0."""
 
-    def __post_init__(self) -> None:
-        """Check every limit."""
-        _check_fraction("validation_fraction", self.validation_fraction)
-
 
 @dataclass(frozen=True, kw_only=True)
-class HoldOut:
+class HoldOut(_Shares):
     """One division into training, validation and test subjects, for a single training run."""
 
     kind: Literal["hold-out"] = "hold-out"
@@ -58,9 +62,7 @@ class HoldOut:
     """Seed of the choices."""
 
     def __post_init__(self) -> None:
-        """Check every limit."""
-        _check_fraction("test_fraction", self.test_fraction)
-        _check_fraction("validation_fraction", self.validation_fraction)
+        super().__post_init__()
         total = self.test_fraction + self.validation_fraction
         if total >= 1:
             raise ValueError(
@@ -70,7 +72,7 @@ class HoldOut:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LeaveOneSubjectOut:
+class LeaveOneSubjectOut(_Shares):
     """As many folds as subjects, each tested on one person."""
 
     kind: Literal["leave-one-subject-out"] = "leave-one-subject-out"
@@ -80,13 +82,9 @@ class LeaveOneSubjectOut:
     validation_fraction: float = 0.15
     """Part of each fold's training subjects that is set aside."""
 
-    def __post_init__(self) -> None:
-        """Check every limit."""
-        _check_fraction("validation_fraction", self.validation_fraction)
-
 
 @dataclass(frozen=True, kw_only=True)
-class GivenSplit:
+class GivenSplit(_Shares):
     """The corpus's own division, from the manifest's column `split`: one training run."""
 
     kind: Literal["given"] = "given"
@@ -98,15 +96,6 @@ class GivenSplit:
     validation_fraction: float = 0.0
     """Part of the training subjects that is set aside where the division itself sets none aside."""
 
-    def __post_init__(self) -> None:
-        """Check every limit."""
-        _check_fraction("validation_fraction", self.validation_fraction)
-
 
 FoldsConfig = SubjectFolds | PublishedFolds | HoldOut | LeaveOneSubjectOut | GivenSplit
 """How subjects are divided."""
-
-
-def _check_fraction(name: str, value: float) -> None:
-    if not 0 <= value < 1:
-        raise ValueError(f"{name} must be from 0 to below 1, got {value}")

@@ -32,7 +32,6 @@ class ImageStore:
         """Take what is needed from the manifest, and decode images ahead if there is a cache.
 
         Args:
-            rows: The rows that will be asked for.
             cache_gib: How many GiB of decoded pixels to keep in this store; images beyond that are decoded each time.
                 Decoding ahead needs no more memory than that, beside the one image in hand.
         """
@@ -45,29 +44,15 @@ class ImageStore:
             self._decode_ahead(round(cache_gib * _GIB))
 
     def __len__(self) -> int:
-        """Return the number of images."""
         return len(self._names)
 
     def name(self, position: int) -> str:
-        """Return what messages call an image.
-
-        Args:
-            position: Position in the rows given at the start.
-
-        Returns:
-            Its path, or its name in a packed manifest.
-        """
+        """Return what messages call an image: its path, or its name in a packed manifest."""
         name = bytes(self._names[position]).decode()
         return str(self._root / name) if self._encoded is None else name
 
     def image(self, position: int) -> UInt8[np.ndarray, "height width 3"]:
         """Return an image as RGB pixels; don't write into it.
-
-        Args:
-            position: Position in the rows given at the start.
-
-        Returns:
-            The picture.
 
         Raises:
             MediaError: The image is missing or damaged.

@@ -18,11 +18,7 @@ def read_landmarks(table: pl.DataFrame) -> Float[np.ndarray, "rows 68 2"] | None
 
 
 def landmark_columns(points: Float[np.ndarray, "rows 68 2"]) -> dict[str, pl.Series]:
-    """Return the columns of some points by name.
-
-    Args:
-        points: In pixels; NaN becomes an empty cell.
-    """
+    """Return the columns of some points in pixels by name; NaN becomes an empty cell."""
     names = np.stack([LANDMARKS_X, LANDMARKS_Y], axis=1).reshape(-1)
     values = points.reshape(len(points), -1).T
     columns = {}

@@ -41,7 +41,6 @@ class LoaderConfig:
     every image each epoch. Validation subjects have a loader of their own, and so has every process."""
 
     def __post_init__(self) -> None:
-        """Check every limit."""
         for name, low, high in (("batch_size", 1, 65536), ("workers", 0, 256), ("prefetch", 1, 64)):
             if not low <= getattr(self, name) <= high:
                 raise ValueError(f"{name} must be from {low} to {high}, got {getattr(self, name)}")
@@ -56,14 +55,13 @@ class PreparedSamples(Dataset[Any], Generic[BatchT], ABC):
     process must not raise lest it be wrapped in a traceback.
     """
 
-    @property
-    @abstractmethod
-    def seed(self) -> int:
-        """Seed of the random changes and of the order of samples."""
+    seed: int
+    """Seed of the random changes and of the order of samples."""
+    rows: Int64[np.ndarray, "rows"]
+    """Row of each sample in its source."""
 
-    @abstractmethod
     def __len__(self) -> int:
-        """Return the number of samples."""
+        return len(self.rows)
 
     @abstractmethod
     def batch(self, prepared: Any) -> BatchT:  # noqa: ANN401 - whatever `__getitem__` returned
@@ -106,14 +104,11 @@ class EpochLoader(Generic[BatchT]):
         return len(self.dataset) // self._global_batch if self.train else len(self._plan(0))
 
     def batches(self, epoch: int, start_step: int = 0) -> Iterator[BatchT]:
-        """Yield an epoch's batches.
+        """Yield an epoch's batches in order, on the CPU, in pinned memory where there is a CUDA device.
 
         Args:
             epoch: Counted from zero.
             start_step: The first batch wanted; earlier ones are skipped without being prepared.
-
-        Yields:
-            The batches in order, on the CPU, in pinned memory where there is a CUDA device.
 
         Raises:
             MediaError: An image is missing or damaged; the message names it.
@@ -189,17 +184,11 @@ def eval_loader(
 def epoch_batches(
     size: int, batch_size: int, *, seed: int, epoch: int, drop_last: bool, shuffle: bool
 ) -> list[Int64[np.ndarray, "batch"]]:
-    """Say which samples each batch of an epoch has: a pure function.
+    """Return the positions of the samples of each batch of an epoch: a pure function.
 
     Args:
-        size: How many samples there are.
-        seed: Seed of the run.
         epoch: Counted from zero.
-        drop_last: Whether an incomplete last batch is left out.
         shuffle: Whether the order is random, different in each epoch; otherwise it is 0, 1, 2, ...
-
-    Returns:
-        Positions, batch by batch.
     """
     order = np.random.default_rng((seed, epoch)).permutation(size) if shuffle else np.arange(size)
     end = size - size % batch_size if drop_last else size

@@ -53,7 +53,6 @@ class Manifest:
             )
 
     def __len__(self) -> int:
-        """Return the number of rows."""
         return self.table.height
 
     @cached_property
@@ -70,13 +69,7 @@ class Manifest:
         return EXPRESSION in self.table.columns
 
     def expression_indices(self, expressions: ExpressionSet) -> Int64[np.ndarray, "samples"]:
-        """Return each row's expression as a position in a set.
-
-        Args:
-            expressions: The set; an expression that it lacks counts as unknown.
-
-        Returns:
-            Positions; -1 for unknown.
+        """Return each row's expression as a position in a set; -1 where it is unknown or the set lacks it.
 
         Raises:
             DatasetError: The manifest has no column of expressions.
@@ -121,14 +114,7 @@ class Manifest:
         return None if points is None else points.astype(np.float32)
 
     def landmarks(self, row: int) -> Float[np.ndarray, "68 2"] | None:
-        """Return a row's 68 iBUG points (x, y) in pixels of its image.
-
-        Args:
-            row: Counted from zero.
-
-        Returns:
-            The points, or None if the row has none; jaw and inner mouth corners may be NaN.
-        """
+        """Return a row's 68 iBUG points (x, y) in image pixels, or None; jaw and inner mouth corners may be NaN."""
         if self.all_landmarks is None or np.isnan(self.all_landmarks[row, POINTS_49[0], 0]):
             return None
         points: Float[np.ndarray, "68 2"] = self.all_landmarks[row]
@@ -140,13 +126,7 @@ class Manifest:
         return name if self.is_packed else str(self.root / name)
 
     def image(self, row: int) -> UInt8[np.ndarray, "height width 3"]:
-        """Decode a row's image.
-
-        Args:
-            row: Counted from zero.
-
-        Returns:
-            RGB pixels.
+        """Decode a row's image to RGB pixels.
 
         Raises:
             MediaError: The image is missing or damaged.
@@ -156,14 +136,7 @@ class Manifest:
         return read_image(Path(self.image_name(row)))
 
     def select(self, rows: Sequence[int] | Int[np.ndarray, "rows"] | Bool[np.ndarray, "samples"]) -> "Manifest":
-        """Return a manifest of some rows.
-
-        Args:
-            rows: Row numbers counted from zero, in the order wanted, or one truth value per row.
-
-        Returns:
-            Those rows.
-        """
+        """Return a manifest of some rows, in the order wanted or by one truth value per row."""
         chosen = np.asarray(rows)
         if chosen.dtype == np.bool_:
             chosen = np.flatnonzero(chosen)
@@ -199,9 +172,6 @@ def read_manifest(path: Path, action_units: ActionUnitSet | None = None, *, chec
             none where it has expressions. With `NO_ACTION_UNITS` a file without any label will do.
         check_images: Whether to check that every image file exists (one listing per folder).
 
-    Returns:
-        The manifest.
-
     Raises:
         DatasetError: Anything is wrong with the file; the message names it, the row and the column.
     """
@@ -235,9 +205,6 @@ def write_manifest(manifest: Manifest, path: Path) -> Path:
 
     Args:
         path: A name ending in `.parquet`, `.csv` or `.jsonl`. Image paths are written relative to its folder.
-
-    Returns:
-        The path.
 
     Raises:
         DatasetError: The ending is none of these, or embedded images are to go into a text file.

@@ -50,8 +50,7 @@ class ManifestLayout:
     def typed(self, source: pl.LazyFrame) -> pl.LazyFrame:
         """Give labels, landmarks and names their types, AU columns their usual spelling, and keep all other columns.
 
-        Returns:
-            The table to read; cells that are wrong hold a marker that `check_table` finds.
+        Cells that are wrong hold a marker that `check_table` finds.
         """
         spelled = {column: unit for unit, column in self.labels.items()}
         columns = []
@@ -72,13 +71,7 @@ class ManifestLayout:
 
 
 def find_layout(path: Path, header: pl.DataFrame) -> ManifestLayout:
-    """Find the columns of a manifest by their names.
-
-    Args:
-        header: Its columns and types, without rows.
-
-    Returns:
-        What each column means.
+    """Find the columns of a manifest by their names in its header, which has their types and no rows.
 
     Raises:
         DatasetError: A needed column is missing, or one is named like an AU or landmark but can't be one.
@@ -133,10 +126,7 @@ def check_table(path: Path, source: pl.LazyFrame, table: pl.DataFrame, layout: M
 
 
 def check_images_exist(path: Path, images: pl.Series) -> None:
-    """Check that every image file exists.
-
-    Args:
-        path: The manifest, in whose folder relative paths start.
+    """Check that every image file of a manifest exists.
 
     Raises:
         DatasetError: The first missing file, by row.
@@ -151,10 +141,6 @@ def missing_images(root: Path, images: pl.Series) -> pl.Series:
 
     Args:
         root: The folder that relative paths start in.
-        images: Paths with slashes.
-
-    Returns:
-        One truth value per path.
     """
     folders = images.str.extract(r"^(.*/)", 1).fill_null("")
     listed: list[str] = []
@@ -177,11 +163,7 @@ def missing_images(root: Path, images: pl.Series) -> pl.Series:
 def infer_extra_types(table: pl.DataFrame) -> pl.DataFrame:
     """Turn text columns that hold only whole or decimal numbers into numbers: CSV files don't say what they hold.
 
-    Args:
-        table: A table read from text.
-
-    Returns:
-        The table; names (image, subject, recording, expression, split) and numbers with leading zeros stay text.
+    Names (image, subject, recording, expression, split) and numbers with leading zeros stay text.
     """
     for name in table.columns:
         column = table[name]

@@ -49,10 +49,6 @@ class DataOrigin:
     def remaining_crop(self, wanted: CropRecipe, name: str) -> CropRecipe:
         """Return what is left to crop: a resize, or the central window, if the images are of the wanted kind already.
 
-        Args:
-            wanted: The crop that the model is to see.
-            name: What messages call the manifest.
-
         Raises:
             DatasetError: The images were cropped in another way.
         """
@@ -106,13 +102,7 @@ def _remaining_window(have: Similarity49Crop, wanted: Similarity49Crop, name: st
 
 
 def read_origin(path: Path) -> DataOrigin | None:
-    """Read a manifest file's origin.
-
-    Args:
-        path: The manifest; only Parquet files carry an origin.
-
-    Returns:
-        The origin, or None if the file has none.
+    """Read a manifest file's origin; None if it has none, as any but a Parquet file.
 
     Raises:
         DatasetError: The entry is damaged.

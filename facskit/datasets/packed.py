@@ -42,9 +42,6 @@ def pack_manifest(manifest: Manifest, out: Path, *, recipe: CropRecipe = _PACKAG
         recipe: The crop; its size is the side of the packed images in pixels.
         quality: JPEG quality, 1 to 100.
 
-    Returns:
-        The path.
-
     Raises:
         DatasetError: A row has no landmarks though the recipe needs them, or the name has another ending.
         MediaError: An image is missing or damaged.
@@ -74,9 +71,6 @@ def pack_manifest(manifest: Manifest, out: Path, *, recipe: CropRecipe = _PACKAG
 def packaged_faces() -> Manifest:
     """Open the rendered, labelled faces that come with facskit.
 
-    Returns:
-        The manifest; its images are inside.
-
     Raises:
         DatasetError: This installation has none.
     """
@@ -93,14 +87,7 @@ def recipe_matrix(
     landmarks: Float[np.ndarray, "68 2"] | None,
     name: str,
 ) -> Float[np.ndarray, "2 3"]:
-    """Return the crop matrix of a labelled image; the box of a box crop is the one around its landmarks.
-
-    Args:
-        landmarks: Its 68 iBUG points, or None.
-        name: What to call the picture in messages.
-
-    Returns:
-        Picture pixels to crop pixels.
+    """Return the matrix from a labelled image's pixels to its crop's; the box of a box crop is that of its landmarks.
 
     Raises:
         DatasetError: The recipe can't be followed with these landmarks.

@@ -41,11 +41,7 @@ class People:
 
     @classmethod
     def of(cls, manifest: Manifest, subjects: Sequence[str] | None = None) -> "People":
-        """Return people of a manifest.
-
-        Args:
-            subjects: Their names; everybody if not given.
-        """
+        """Return people of a manifest; everybody if no names are given."""
         return cls(
             corpus=_name_of(manifest.origin), subjects=tuple(manifest.subject_names if subjects is None else subjects)
         )
@@ -90,12 +86,7 @@ def person_key(corpus: str | None, subject: str) -> str | None:
 
 
 def find_known_people(trained: Sequence[People], tested: People) -> KnownPeople:
-    """Find out which people a model knows.
-
-    Args:
-        trained: Whom it was trained on, as `people_of_weights` returns it.
-        tested: Whom it is to be tested on.
-    """
+    """Find out which people a model knows from those it was trained on, as `people_of_weights` returns them."""
     known_keys = {person_key(group.corpus, name) for group in trained for name in group.subjects} - {None}
     unclear = {name for group in trained for name in group.subjects if person_key(group.corpus, name) is None}
     names = {name for group in trained for name in group.subjects}
@@ -111,10 +102,6 @@ def find_known_people(trained: Sequence[People], tested: People) -> KnownPeople:
 
 def refuse_known_people(trained: Sequence[People], tested: People) -> None:
     """Refuse to test a model on people it was certainly trained on.
-
-    Args:
-        trained: Whom it was trained on.
-        tested: Whom it is to be tested on.
 
     Raises:
         DatasetError: People are in both; the message names some and says what to do.
@@ -134,12 +121,7 @@ def refuse_known_people(trained: Sequence[People], tested: People) -> None:
 
 
 def independence_notes(provenance: Mapping[str, Any], tested: People) -> list[str]:
-    """Say so if weights were trained on people with the names of those tested, or on nobody knows whom.
-
-    Args:
-        provenance: `CheckpointInfo.provenance`.
-        tested: Whom the weights are tested on.
-    """
+    """Say so if weights were trained on people with the names of those tested, or on nobody knows whom."""
     trained = people_of_weights(provenance)
     if not trained:
         return ["It isn't known whom the weights were trained on; scores of people among them are too good."]

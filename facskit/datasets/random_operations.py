@@ -73,9 +73,6 @@ def draw_operations(config: AugmentationConfig, rng: np.random.Generator) -> tup
             around `magnitude` with the deviation `magnitude_spread`, cut to 0 to 10.
         rng: As `sample_generator` makes it; nothing is drawn from it.
 
-    Returns:
-        The changes to make, in order; none, at no cost, if none are asked for.
-
     Raises:
         TypeError: The generator wasn't made from a seed.
     """
@@ -99,16 +96,13 @@ def _draw(config: AugmentationConfig, stream: np.random.Generator) -> RandomOper
 
 
 def operations_matrix(operations: Sequence[RandomOperation], size: int) -> Float[np.ndarray, "3 3"]:
-    """Join the geometric ones among some changes.
+    """Join the geometric ones among some changes, from crop pixels to changed crop pixels.
 
     At magnitude 10 a turn about the middle is 30 degrees; a shear, which keeps the upper or the left edge, moves 0.3
     pixels per pixel; a movement is 0.45 of the side.
 
     Args:
         size: Side of the crop in pixels.
-
-    Returns:
-        Crop pixels to changed crop pixels.
     """
     joined = np.eye(3)
     for operation in operations:
@@ -139,17 +133,11 @@ def _step(operation: RandomOperation, size: int) -> Float[np.ndarray, "3 3"]:
 def change_tones(
     operations: Sequence[RandomOperation], crop: UInt8[np.ndarray, "height width 3"]
 ) -> UInt8[np.ndarray, "height width 3"]:
-    """Apply the changes of tone and colour among some changes.
+    """Apply the changes of tone and colour among some changes; the same array if there are none.
 
     At magnitude 10 `posterize` keeps one bit (the original: none, a black image) and at 0 four; `solarize` turns values
     from 256 - 25.6 times the magnitude on; `solarize-add` adds up to 110 to dark values; the factors of `color`,
     `contrast`, `brightness` and `sharpness` are 1 - 0.09 or 1 + 0.09 times the magnitude.
-
-    Args:
-        crop: The crop after its only resampling.
-
-    Returns:
-        The changed crop; the same array if nothing changes.
     """
     for operation in operations:
         crop = _enhance(operation, _remap(operation, crop))

@@ -56,11 +56,7 @@ class Sample:
 
 
 def unknown_landmarks(count: int, device: torch.device | None = None) -> Float32[Tensor, "batch 68 2"]:
-    """Return landmarks of faces whose landmarks nobody knows: NaN.
-
-    Args:
-        device: Where the tensor should be; by default on the CPU.
-    """
+    """Return landmarks of faces whose landmarks nobody knows: NaN."""
     return torch.full((count, 68, 2), torch.nan, dtype=torch.float32, device=device)
 
 
@@ -104,18 +100,10 @@ class Batch:
             raise ValueError(f"an expression must be an index or -1 for unknown, got {int(self.expressions.min())}")
 
     def __len__(self) -> int:
-        """Return the number of samples."""
         return len(self.labels)
 
     def to(self, device: torch.device | str) -> "Batch":
-        """Return the batch on another device; copies from pinned memory don't wait.
-
-        Args:
-            device: Where the tensors should be.
-
-        Returns:
-            The batch there.
-        """
+        """Return the batch on another device; copies from pinned memory don't wait."""
         moved: dict[str, Any] = {name: getattr(self, name).to(device, non_blocking=True) for name in _TENSORS}
         return replace(self, **moved)
 

@@ -19,12 +19,6 @@ SUFFIXES = (".parquet", ".csv", ".jsonl")
 def scan_table(path: Path) -> pl.LazyFrame:
     """Open a table without reading it; CSV cells stay text, so that a wrong cell can be quoted as it is written.
 
-    Args:
-        path: A `.parquet`, `.csv` or `.jsonl` file.
-
-    Returns:
-        The lazy table.
-
     Raises:
         DatasetError: The file is missing, empty, not in the format that its ending promises, or names a column twice.
     """
@@ -54,10 +48,6 @@ def collect_table(table: pl.LazyFrame, path: Path) -> pl.DataFrame:
 
     Args:
         table: What to read, with all columns of the file in their order.
-        path: The file it comes from, for the message.
-
-    Returns:
-        The table.
 
     Raises:
         DatasetError: A line has more or fewer cells than the header, or the file is damaged.
@@ -73,23 +63,12 @@ def collect_table(table: pl.LazyFrame, path: Path) -> pl.DataFrame:
 
 
 def raw_cell(table: pl.LazyFrame, row: int, column: str) -> object:
-    """Read one cell as the file has it.
-
-    Args:
-        table: The table as `scan_table` opened it.
-        row: Counted from zero.
-
-    Returns:
-        The value.
-    """
+    """Read one cell as the file has it, by its row from zero."""
     return table.select(column).slice(row, 1).collect().item()
 
 
 def cell_place(path: Path, row: int, column: str) -> str:
-    """Say where a cell is: file, data row counted from 1 (and line, in a CSV file) and column.
-
-    Args:
-        row: Counted from zero.
+    """Say where the cell of a row from zero is: file, data row counted from 1 (line, in a CSV file) and column.
 
     Returns:
         For example `faces.csv: row 2 (line 3), column AU06`.
@@ -104,9 +83,6 @@ def write_table(table: pl.DataFrame, path: Path, metadata: Mapping[str, str] | N
     Args:
         path: A name ending in `.parquet`, `.csv` or `.jsonl`; its folder is created.
         metadata: Texts that a Parquet file keeps beside the rows; the other formats have no place for them.
-
-    Returns:
-        The path.
 
     Raises:
         DatasetError: The ending is none of these, or the format can't hold embedded images.

@@ -16,7 +16,6 @@ class AveragedWeights:
     initial weights behind quickly.
 
     Args:
-        model: The model whose weights are averaged.
         decay: Share of the old average that an update keeps, in the long run.
     """
 

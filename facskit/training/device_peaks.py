@@ -64,7 +64,6 @@ def peak_tflops(device: str, number_format: NumberFormat) -> float | None:
 
     Args:
         device: The name its driver gives, for example `NVIDIA A100-SXM4-80GB`.
-        number_format: What its matrix units multiply.
 
     Returns:
         Dense matrix operations in 10^12 per second, or None for a device or format that nobody looked up.
@@ -79,25 +78,19 @@ def peak_tflops(device: str, number_format: NumberFormat) -> float | None:
 
 
 def peak_flops(device: torch.device, config: RuntimeConfig) -> float | None:
-    """Return the peak of one device of a run.
+    """Return the peak of one device of a run in operations per second, or None if nobody knows.
 
     Args:
         config: Its `peak_tflops` comes first; its `precision` chooses the matrix units.
-
-    Returns:
-        Operations per second, or None if nobody knows.
     """
     if config.peak_tflops:
         return 1e12 * config.peak_tflops
     if device.type != "cuda":
         return None
-    found = peak_tflops(torch.cuda.get_device_name(device), _number_format(config))
+    number_format: NumberFormat
+    if config.precision == "32":
+        number_format = "fp32" if torch.get_float32_matmul_precision() == "highest" else "tf32"
+    else:
+        number_format = config.precision
+    found = peak_tflops(torch.cuda.get_device_name(device), number_format)
     return None if found is None else 1e12 * found
-
-
-def _number_format(config: RuntimeConfig) -> NumberFormat:
-    match config.precision:
-        case "32":
-            return "fp32" if torch.get_float32_matmul_precision() == "highest" else "tf32"
-        case other:
-            return other

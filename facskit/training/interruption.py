@@ -22,12 +22,9 @@ class Interruption:
 
 @contextlib.contextmanager
 def catch_interruption() -> Iterator[Interruption]:
-    """Note a first SIGINT or SIGTERM instead of dying of it; a second one acts as usual.
+    """Note a first SIGINT or SIGTERM, to be looked at between two updates; a second one acts as usual.
 
     Outside the main thread, where Python delivers no signals, nothing is caught.
-
-    Yields:
-        The note to look at between two updates.
     """
     noted = Interruption()
     if threading.current_thread() is not threading.main_thread():

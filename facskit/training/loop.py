@@ -12,7 +12,7 @@ from typing import Generic, Protocol, TypeVar, runtime_checkable
 
 import torch
 from lightning_fabric import Fabric
-from torch import nn
+from torch import Tensor, nn
 
 from facskit.errors import FacskitError
 from facskit.objectives.objective import BatchT, Objective, TrainingBatch
@@ -20,7 +20,6 @@ from facskit.training.averaging import AveragedWeights
 from facskit.training.device_peaks import peak_flops
 from facskit.training.interruption import Interruption, catch_interruption
 from facskit.training.loss_log import LossLog, NonFiniteLossError
-from facskit.training.objective_step import ObjectiveStep, SealedBatch
 from facskit.training.optimization import build_optimizer, set_rates
 from facskit.training.plan import TrainingConfig, TrainingPlan
 from facskit.training.progress import TrainingProgress
@@ -58,11 +57,6 @@ def fit(
 ) -> None:
     """Train an objective, or go on where the run in the folder stopped; `objective.model` ends with the final weights.
 
-    Args:
-        plan: Length of the run, and how parameters are updated.
-        run: Where snapshots and the log go.
-        on_epoch_end: Called on the main process after each epoch.
-
     Raises:
         FacskitError: The loss is no longer a number, or somebody asked the run to stop.
         CheckpointError: The snapshots in the folder can't be read.
@@ -81,6 +75,27 @@ def fit(
         trainer.average.adopt()
 
 
+class _SealedBatch(Generic[BatchT]):
+    """Carries a batch past Fabric, which looks for tensors inside arguments and can't copy frozen values."""
+
+    def __init__(self, batch: BatchT) -> None:
+        self.batch = batch
+
+
+class _ObjectiveStep(nn.Module, Generic[BatchT]):
+    """An objective in the form Fabric can wrap and divide among processes: it returns plain tensors."""
+
+    def __init__(self, objective: Objective[BatchT]) -> None:
+        super().__init__()
+        self.objective = objective
+
+    def forward(self, sealed: _SealedBatch[BatchT]) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the loss to minimise, and everything to log, detached."""
+        output = self.objective(sealed.batch)
+        terms = {name: term.detach() for name, term in output.terms.items()}
+        return output.loss, {"loss": output.loss.detach(), **terms}
+
+
 class _Trainer(Generic[BatchT]):
     """One run: the parts that learn, and where it stands."""
 
@@ -96,11 +111,13 @@ class _Trainer(Generic[BatchT]):
         self.config, self.schedule = plan.training, plan.schedule(fabric.world_size)
         self.source, self.run, self.fabric = source, run, fabric
         self.objective = objective.to(fabric.device)
-        optimizer = build_optimizer(self.objective, plan.optimizer, allow_fused=self._may_fuse())
+        scales = getattr(fabric.strategy.precision, "scaler", None) is not None
+        may_fuse = not (scales and self.config.clip_norm)
+        optimizer = build_optimizer(self.objective, plan.optimizer, allow_fused=may_fuse)
         if plan.runtime.compile:
             # In place, so that names in snapshots stay; with torch's own random numbers, so that masks stay.
             self.objective.compile(options={"fallback_random": True})
-        self.step_module, self.optimizer = fabric.setup(ObjectiveStep(self.objective), optimizer)
+        self.step_module, self.optimizer = fabric.setup(_ObjectiveStep(self.objective), optimizer)
         ema = self.config.ema_decay
         self.average = AveragedWeights(self.objective.model, ema) if ema else None
         self.parts = TrainedParts(
@@ -108,7 +125,9 @@ class _Trainer(Generic[BatchT]):
         )
         self.steps = source.steps_per_epoch // self.config.accumulate
         self.images = plan.batch_size * fabric.world_size
-        self.fastest = _fastest(self.objective, plan, fabric)
+        flops, peak = self.objective.flops_per_image(), peak_flops(fabric.device, plan.runtime)
+        # images per second if all devices only multiplied matrices; None if nobody knows
+        self.fastest = None if flops is None or peak is None else fabric.world_size * peak / flops
         self.progress = TrainingProgress(self.config.epochs, self.steps, shown=fabric.is_global_zero)
         self.losses = LossLog()
         self.at = self.parts.restore(run)
@@ -139,7 +158,9 @@ class _Trainer(Generic[BatchT]):
         count = self.steps * self.config.accumulate
         means = {name: total / count for name, total in self.at.sums.items()}
         if on_epoch_end is not None and self.fabric.is_global_zero:
-            means |= self._call_back(on_epoch_end)
+            model = self.objective.model.eval()
+            with nullcontext() if self.average is None else self.average.in_place():
+                means |= on_epoch_end(self.at.epoch + 1, model)
         self._log("epoch", means | self._pace(count, self.at.seconds) | {"seconds": self.at.seconds})
         self.progress.finish_epoch(self.at.epoch, means)
         self.at = Position(epoch=self.at.epoch + 1)
@@ -158,7 +179,7 @@ class _Trainer(Generic[BatchT]):
         set_rates(self.optimizer.param_groups, self.schedule(done))
         for position, batch in enumerate(group, start=1):
             with self.fabric.no_backward_sync(self.step_module, enabled=position < len(group)):
-                loss, terms = self.step_module(SealedBatch(batch))
+                loss, terms = self.step_module(_SealedBatch(batch))
                 self.fabric.backward(loss / len(group))
             self.losses.add(terms)
         if self.config.clip_norm:
@@ -217,12 +238,6 @@ class _Trainer(Generic[BatchT]):
             f"saved in {self.run.path}; give the same command again to go on."
         )
 
-    def _call_back(self, on_epoch_end: EpochEnd) -> dict[str, float]:
-        model = self.objective.model
-        model.eval()
-        with nullcontext() if self.average is None else self.average.in_place():
-            return dict(on_epoch_end(self.at.epoch + 1, model))
-
     def _log(self, kind: str, values: Mapping[str, float]) -> None:
         if self.fabric.is_global_zero:
             place = {"kind": kind, "epoch": self.at.epoch + 1, "step": self.at.epoch * self.steps + self.at.step}
@@ -236,13 +251,3 @@ class _Trainer(Generic[BatchT]):
         speed = batches * self.images / max(seconds, 1e-9)
         share = {} if self.fastest is None else {"flops_utilisation": speed / self.fastest}
         return {"images_per_second": speed, **share}
-
-    def _may_fuse(self) -> bool:
-        scales = getattr(self.fabric.strategy.precision, "scaler", None) is not None
-        return not (scales and self.config.clip_norm)
-
-
-def _fastest(objective: Objective[BatchT], plan: TrainingPlan, fabric: Fabric) -> float | None:
-    """Images per second if all devices only multiplied matrices; None if nobody knows."""
-    flops, peak = objective.flops_per_image(), peak_flops(fabric.device, plan.runtime)
-    return None if flops is None or peak is None else fabric.world_size * peak / flops

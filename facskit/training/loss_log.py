@@ -13,7 +13,6 @@ class NonFiniteLossError(ArithmeticError):
 
     Args:
         batches_ago: How many batches before the last one it happened.
-        terms: The terms of that batch.
     """
 
     def __init__(self, batches_ago: int, terms: dict[str, float]) -> None:
@@ -28,15 +27,10 @@ class LossLog:
         self._waiting: list[dict[str, Tensor]] = []
 
     def __len__(self) -> int:
-        """Return the number of batches."""
         return len(self._waiting)
 
     def add(self, terms: dict[str, Tensor]) -> None:
-        """Keep the losses of a batch.
-
-        Args:
-            terms: Detached scalars by name, the same names every time.
-        """
+        """Keep the losses of a batch, detached scalars of the same names every time."""
         self._waiting.append(terms)
 
     def read(self) -> dict[str, float]:

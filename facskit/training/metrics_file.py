@@ -1,4 +1,4 @@
-"""The log of a run"s losses, `metrics.jsonl`, read back."""
+"""The log of a run's losses, `metrics.jsonl`, read back."""
 
 import json
 from pathlib import Path
@@ -8,14 +8,7 @@ __all__ = ["read_metrics"]
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """Read a run's `metrics.jsonl`.
-
-    Args:
-        path: The file; if it is missing, there are no records. A last line that a kill cut short is left out.
-
-    Returns:
-        One record per logged interval and per epoch.
-    """
+    """Read a record per logged interval and per epoch; none without a file, nor of a last line that was cut short."""
     records = []
     for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
         try:

@@ -5,7 +5,7 @@ both can be checked against published numbers without training anything.
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -13,7 +13,7 @@ import torch
 
 from facskit.objectives.objective import Objective
 
-__all__ = ["OptimizerConfig", "build_optimizer", "layer_scales", "learning_rate", "parameter_groups", "set_rates"]
+__all__ = ["OptimizerConfig", "build_optimizer", "parameter_groups", "set_rates"]
 
 _BATCH_OF_BASE_RATE = 256
 _FUSED_DEVICES = ("cpu", "cuda", "mps")
@@ -54,7 +54,6 @@ class OptimizerConfig:
     """Lowest rate after the warm-up, before the layer's factor; a cosine ends there."""
 
     def __post_init__(self) -> None:
-        """Refuse values the update rule has no meaning for."""
         for field, limit in (("weight_decay", 0.0), ("warmup_epochs", 0.0), ("min_lr", 0.0)):
             value = getattr(self, field)
             if not (math.isfinite(value) and value >= limit):
@@ -81,7 +80,7 @@ class OptimizerConfig:
         return self.base_lr * effective_batch / _BATCH_OF_BASE_RATE if self.scaling == "linear-256" else self.base_lr
 
     def rate(self, epoch: float, *, peak: float, epochs: float) -> float:
-        """Return the learning rate at a moment of the run, before any layer's factor.
+        """Return the learning rate at a moment of the run, before any layer's factor: warm-up, then the schedule.
 
         Args:
             epoch: Fraction of epochs done, for example 1.5 in the middle of the second.
@@ -94,58 +93,22 @@ class OptimizerConfig:
         Paper:
             `step` with its defaults is the public code that CIU builds on: 0.3 every 2 epochs.
         """
-        warm_up = {"warmup_epochs": self.warmup_epochs, "epochs": epochs}
-        if self.schedule == "cosine" or epoch < self.warmup_epochs:
-            return learning_rate(epoch, peak=peak, floor=self.min_lr, **warm_up)
-        steps = math.floor(epoch / self.step_epochs) if self.schedule == "step" else 0
-        return max(peak * self.step_factor**steps, self.min_lr)
+        if self.warmup_epochs > epochs:
+            raise ValueError(f"warmup_epochs must be at most the run's {epochs:g} epochs, got {self.warmup_epochs:g}")
+        if epoch < self.warmup_epochs:
+            return peak * epoch / self.warmup_epochs
+        if self.schedule != "cosine":
+            steps = math.floor(epoch / self.step_epochs) if self.schedule == "step" else 0
+            return max(peak * self.step_factor**steps, self.min_lr)
+        if epochs == self.warmup_epochs:
+            return peak
+        progress = min((epoch - self.warmup_epochs) / (epochs - self.warmup_epochs), 1.0)
+        return self.min_lr + (peak - self.min_lr) * 0.5 * (1.0 + math.cos(math.pi * progress))
 
     def describe_rate(self, effective_batch: int) -> str:
         """Say how high the rate is and where it comes from, for the person at the terminal."""
         origin = f" = {self.base_lr:g} x {effective_batch} / {_BATCH_OF_BASE_RATE}"
         return f"learning rate {self.peak_rate(effective_batch):.3g}{origin if self.scaling == 'linear-256' else ''}"
-
-
-def learning_rate(epoch: float, *, peak: float, floor: float, warmup_epochs: float, epochs: float) -> float:
-    """Return the learning rate at a moment of the run: linear warm-up from 0, then half a cosine down to `floor`.
-
-    Args:
-        epoch: Fraction of epochs done, for example 1.5 in the middle of the second.
-        peak: Rate at the end of the warm-up.
-        floor: Rate at the end of the run.
-        warmup_epochs: Length of the warm-up in epochs; 0 starts at the peak.
-        epochs: Length of the run in epochs.
-
-    Returns:
-        The rate, before any layer's factor.
-
-    Raises:
-        ValueError: The warm-up is longer than the run.
-    """
-    if warmup_epochs > epochs:
-        raise ValueError(f"warmup_epochs must be at most the run's {epochs:g} epochs, got {warmup_epochs:g}")
-    if epoch < warmup_epochs:
-        return peak * epoch / warmup_epochs
-    if epochs == warmup_epochs:
-        return peak
-    progress = min((epoch - warmup_epochs) / (epochs - warmup_epochs), 1.0)
-    return floor + (peak - floor) * 0.5 * (1.0 + math.cos(math.pi * progress))
-
-
-def layer_scales(layers: Mapping[str, int], layer_decay: float) -> dict[str, float]:
-    """Return the factor on the learning rate of each parameter.
-
-    Args:
-        layers: Parameter name -> layer, 0 next to the pixels; the top layer keeps the full rate.
-        layer_decay: Factor from a layer to the one below it; 1 gives every parameter the factor 1.
-
-    Returns:
-        One factor per name.
-
-    Paper: FMAE-IAT, fine-tuning with layer decay 0.65: `scale = 0.65 ** (depth + 1 - layer)`.
-    """
-    top = max(layers.values(), default=0)
-    return {name: layer_decay ** (top - layer) for name, layer in layers.items()}
 
 
 def parameter_groups(objective: Objective[Any], *, weight_decay: float, layer_decay: float) -> list[dict[str, Any]]:
@@ -154,20 +117,20 @@ def parameter_groups(objective: Objective[Any], *, weight_decay: float, layer_de
     What the objective learns beside its model, such as a subject head, has the full rate times the objective's own
     factor.
 
-    Args:
-        weight_decay: Decay of matrices and convolution kernels.
-        layer_decay: Factor from a layer to the one below it.
-
     Returns:
         Groups for a PyTorch optimiser, each also with `lr_scale` and the `names` of its parameters.
+
+    Paper: FMAE-IAT, fine-tuning with layer decay 0.65: `scale = 0.65 ** (depth + 1 - layer)`.
     """
-    scales = layer_scales(objective.model.layer_ids(), layer_decay)
+    layers = objective.model.layer_ids()
+    top = max(layers.values(), default=0)
     beside = objective.rate_factors()
     groups: dict[tuple[float, float], dict[str, Any]] = {}
     for name, parameter in objective.named_parameters():
         if not parameter.requires_grad:
             continue
-        scale = scales.get(name.removeprefix("model."), beside.get(name, 1.0))
+        layer = layers.get(name.removeprefix("model."))
+        scale = beside.get(name, 1.0) if layer is None else layer_decay ** (top - layer)
         spared = parameter.ndim <= 1 or name.rpartition(".")[2] in objective.model.undecayed
         decay = 0.0 if spared else weight_decay
         empty: dict[str, Any] = {"params": [], "names": [], "weight_decay": decay, "lr_scale": scale}
@@ -183,12 +146,8 @@ def build_optimizer(
     """Build the optimiser for an objective on its device; `set_rates` sets its rates before each update.
 
     Args:
-        config: Update rule and its numbers.
         allow_fused: Whether one fused kernel may update all parameters; it is faster, but it also undoes the loss
             scaling of 16-bit floats itself, which gradient clipping can't be combined with.
-
-    Returns:
-        The optimiser.
     """
     groups = parameter_groups(objective, weight_decay=config.weight_decay, layer_decay=config.layer_decay)
     devices = {parameter.device.type for group in groups for parameter in group["params"]}
@@ -202,11 +161,6 @@ def build_optimizer(
 
 
 def set_rates(groups: Iterable[dict[str, Any]], rate: float) -> None:
-    """Give each group of an optimiser the rate times its layer's factor.
-
-    Args:
-        groups: The optimiser's parameter groups, changed in place.
-        rate: Learning rate of the top layer.
-    """
+    """Give each group of an optimiser the rate times its layer's factor."""
     for group in groups:
         group["lr"] = rate * group["lr_scale"]

@@ -33,7 +33,6 @@ class TrainingConfig:
     how features change; 0 keeps none. The first and the last epoch are kept too."""
 
     def __post_init__(self) -> None:
-        """Refuse impossible numbers."""
         limits = {"epochs": 1, "accumulate": 1, "log_steps": 1, "checkpoint_steps": 0, "keep_every": 0}
         for name, limit in limits.items():
             if getattr(self, name) < limit:

@@ -31,7 +31,6 @@ class TrainingProgress:
         self._task = self._bar.add_task("", total=epochs * steps, epoch=1, epochs=epochs, numbers="")
 
     def __enter__(self) -> "TrainingProgress":
-        """Show the bar."""
         self._bar.start()
         return self
 
@@ -53,8 +52,6 @@ class TrainingProgress:
         """Show where the run is.
 
         Args:
-            step: Updates done within the present one.
-            loss: Mean loss since the last call.
             pace: `images_per_second` and, where it is known, `flops_utilisation`, the share of the device's peak.
         """
         numbers = "" if loss is None else f"loss {loss:.4f}"
@@ -66,11 +63,7 @@ class TrainingProgress:
         self._bar.update(self._task, completed=epoch * self._steps + step, epoch=shown_epoch, numbers=numbers)
 
     def finish_epoch(self, epoch: int, means: Mapping[str, float]) -> None:
-        """Print an epoch's means on a line that stays.
-
-        Args:
-            means: Name -> mean over the epoch.
-        """
+        """Print an epoch's means on a line that stays."""
         if self._shown:
             values = ", ".join(f"{name} {value:.4f}" for name, value in means.items())
             self._bar.console.print(f"epoch {epoch + 1}/{self._epochs}: {values}", highlight=False, soft_wrap=True)

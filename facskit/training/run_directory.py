@@ -55,13 +55,7 @@ class RunDirectory:
         """Start a run in a new folder, or continue the one that is there if it has the same recipe.
 
         Args:
-            path: The folder; it is created if needed.
-            recipe: Text of the resolved recipe.
-            device: Name of the device, for the record.
             difference: Says in words how the folder's recipe and this one differ.
-
-        Returns:
-            The run's folder, with recipe and environment written.
 
         Raises:
             RecipeError: The folder belongs to a run with another recipe, or is no run and not empty.
@@ -93,14 +87,7 @@ class RunDirectory:
             file.write(json.dumps(record) + "\n")
 
     def save_snapshot(self, step: int, state: Mapping[str, Any]) -> Path:
-        """Write a snapshot of a run in progress and drop all but the last two.
-
-        Args:
-            state: Tensors, numbers, strings and containers of them.
-
-        Returns:
-            The snapshot's file.
-        """
+        """Write a snapshot, of tensors, numbers, strings and containers of them, and drop all but the last two."""
         size = self.metrics.stat().st_size if self.metrics.exists() else 0
         path = self.snapshots / f"step-{step:09d}.pt"
         with atomic_path(path) as part:
@@ -110,10 +97,7 @@ class RunDirectory:
         return path
 
     def load_snapshot(self) -> dict[str, Any] | None:
-        """Load the newest snapshot and cut `metrics.jsonl` back to the moment it was taken.
-
-        Returns:
-            The snapshot's state on the CPU, or None if the run has none and starts from the beginning.
+        """Load the newest snapshot, if any, to the CPU, and cut `metrics.jsonl` back to the moment it was taken.
 
         Raises:
             CheckpointError: There are snapshots, but none can be read.
@@ -144,7 +128,6 @@ def claim_folder(path: Path, recipe: str, difference: Callable[[str, str], str] 
     """Make a folder the home of a recipe: create it, or check that it already is.
 
     Args:
-        recipe: Text of the resolved recipe, which is written to `recipe.yaml` in it.
         difference: Says in words how the text in the folder and this one differ.
 
     Raises:
@@ -161,14 +144,7 @@ def claim_folder(path: Path, recipe: str, difference: Callable[[str, str], str] 
 
 
 def describe_environment(device: str) -> dict[str, Any]:
-    """Return what a reader needs to judge a run's numbers: versions, commit, device and time.
-
-    Args:
-        device: Name of the device the run computes on.
-
-    Returns:
-        JSON-able names and values.
-    """
+    """Return what a reader needs to judge a run's numbers, as JSON can hold it: versions, commit, device and time."""
     return {
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "device": device,

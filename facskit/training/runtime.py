@@ -47,7 +47,6 @@ class RuntimeConfig:
     """Peak of one device in 10^12 operations per second; 0 takes that of a known accelerator, and logs none else."""
 
     def __post_init__(self) -> None:
-        """Refuse impossible counts."""
         for field, limit in (("devices", 1), ("seed", 0), ("threads", 0)):
             if getattr(self, field) < limit:
                 raise ValueError(f"{field} must be at least {limit}, got {getattr(self, field)}")
@@ -58,17 +57,14 @@ class RuntimeConfig:
 def start_runtime(config: RuntimeConfig) -> Fabric:
     """Start the processes of a run, seed them and set PyTorch's global switches.
 
-    Args:
-        config: What to compute on and how.
-
-    Returns:
-        A launched Fabric.
-
     Raises:
         RecipeError: The machine doesn't have what the recipe asks for.
     """
     device = _check_device(config)
-    _silence()
+    for name in ("lightning_fabric", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module=r"lightning_fabric\..*")
+    warnings.filterwarnings("ignore", message=r".*does not have many workers.*")
     if config.threads:
         torch.set_num_threads(config.threads)
     torch.use_deterministic_algorithms(config.deterministic)
@@ -87,12 +83,7 @@ def start_runtime(config: RuntimeConfig) -> Fabric:
 
 
 def seed_everything(seed: int, rank: int = 0) -> None:
-    """Seed Python, NumPy and PyTorch on every device.
-
-    Args:
-        seed: The run's seed.
-        rank: Number of the process, so that processes drop different activations.
-    """
+    """Seed Python, NumPy and PyTorch on every device, each process differently, so that they drop other activations."""
     mixed = np.random.SeedSequence([seed, rank]).generate_state(1)[0].item()
     random.seed(mixed)
     np.random.seed(mixed)  # noqa: NPY002 - third-party code may still use NumPy's global generator
@@ -112,11 +103,7 @@ def random_states() -> dict[str, Any]:
 
 
 def restore_random_states(states: dict[str, Any]) -> None:
-    """Set every global random generator to a state that `random_states` returned.
-
-    Args:
-        states: The states; those of accelerators are skipped where there are none.
-    """
+    """Set every global random generator to what `random_states` returned; accelerators only where there are some."""
     version, internal, gauss = states["python"]
     random.setstate((version, tuple(internal), gauss))
     name, keys, position, has_gauss, numpy_gauss = states["numpy"]
@@ -140,10 +127,3 @@ def _check_device(config: RuntimeConfig) -> DeviceName:
     if device == "cpu" and config.precision == "fp16":
         raise RecipeError("runtime.precision: 'fp16' needs a GPU; on a CPU use '32' or 'bf16'.")
     return device
-
-
-def _silence() -> None:
-    for name in ("lightning_fabric", "lightning.fabric"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    warnings.filterwarnings("ignore", module=r"lightning_fabric\..*")
-    warnings.filterwarnings("ignore", message=r".*does not have many workers.*")

@@ -42,12 +42,7 @@ class TrainedParts:
     """The runtime, which scales losses in 16-bit runs."""
 
     def save(self, run: RunDirectory, number: int, position: Position) -> None:
-        """Write a snapshot; every process takes part, the main one writes.
-
-        Args:
-            number: Updates done since the start.
-            position: How far the run is.
-        """
+        """Write the snapshot of an update's number; every process takes part, the main one writes."""
         states: list[Any] = [random_states()]
         if self.fabric.world_size > 1:
             gathered: list[Any] = [None] * self.fabric.world_size
@@ -66,10 +61,7 @@ class TrainedParts:
         self.fabric.barrier()
 
     def restore(self, run: RunDirectory) -> Position:
-        """Take over the newest snapshot, if there is one.
-
-        Returns:
-            How far the run is; the beginning if there is no snapshot.
+        """Take over the newest snapshot, and return how far the run is; the beginning if there is none.
 
         Raises:
             CheckpointError: There are snapshots, but none can be read.

@@ -20,7 +20,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
             "faces: 5 of 6 images; rejected: 1 too small",
             f"5 images in 1 shard: {tmp_path / 'out'}, report in {tmp_path / 'out' / 'report.md'}",
         ]
-    assert len(ShardedImages.open(tmp_path / "out")) == 5
+    assert len(ShardedImages(tmp_path / "out")) == 5
 
 
 def test_wrong_options_are_one_sentence(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from torch import Tensor
 from facskit.datasets.samples import Batch
 from facskit.errors import FacskitError
 from facskit.training.loop import TrainingConfig, TrainingPlan, fit
-from facskit.training.optimization import OptimizerConfig, learning_rate
+from facskit.training.optimization import OptimizerConfig
 from facskit.training.run_directory import RunDirectory
 from facskit.training.runtime import seed_everything, start_runtime
 from tests.training.tiny_run import OPTIMIZER, RUNTIME, TRAINING, RandomBatches, tiny_objective, train_tiny
@@ -54,12 +54,12 @@ def test_equals_the_loop_written_out() -> None:
     optimizer = torch.optim.AdamW(
         [{"params": [p], "name": n} for n, p in expected.named_parameters()], lr=1.0, betas=(0.9, 0.999), eps=1e-8
     )
-    source = RandomBatches()
+    source, schedule = RandomBatches(), OptimizerConfig(min_lr=1e-6, warmup_epochs=1.0)
     for epoch in range(2):
         batches = list(source.batches(epoch))
         for step in range(8):
             done = epoch + step / 8
-            rate = learning_rate(done, peak=0.05 * 8 / 256, floor=1e-6, warmup_epochs=1.0, epochs=2.0)
+            rate = schedule.rate(done, peak=0.05 * 8 / 256, epochs=2.0)
             expected.progress = done / 2
             for group in optimizer.param_groups:
                 name = group["name"]

@@ -12,8 +12,6 @@ from facskit.objectives.identity_adversarial import IdentityAdversarial, Identit
 from facskit.training.optimization import (
     OptimizerConfig,
     build_optimizer,
-    layer_scales,
-    learning_rate,
     parameter_groups,
     set_rates,
 )
@@ -42,9 +40,8 @@ def test_parameter_groups_equal_the_published_ones() -> None:
 
 
 def test_layer_scales_of_one_layer_decay_are_one() -> None:
-    assert layer_scales({"low": 0, "middle": 1, "top": 2}, 0.5) == {"low": 0.25, "middle": 0.5, "top": 1.0}
-    assert layer_scales({"low": 0, "top": 2}, 1.0) == {"low": 1.0, "top": 1.0}
-    assert layer_scales({}, 0.5) == {}
+    groups = parameter_groups(tiny_objective(), weight_decay=0.05, layer_decay=1.0)
+    assert {group["lr_scale"] for group in groups} == {1.0}
 
 
 def test_frozen_parameters_are_left_out() -> None:
@@ -60,26 +57,22 @@ def test_frozen_parameters_are_left_out() -> None:
 def test_schedule_equals_the_published_one() -> None:
     (case,) = json.loads((DATA / "schedule.json").read_text())
     for epoch, expected in case["values"]:
-        rate = learning_rate(
-            float(epoch),
-            peak=case["lr"],
-            floor=case["min_lr"],
-            warmup_epochs=float(case["warmup_epochs"]),
-            epochs=float(case["epochs"]),
-        )
+        config = OptimizerConfig(min_lr=case["min_lr"], warmup_epochs=float(case["warmup_epochs"]))
+        rate = config.rate(float(epoch), peak=case["lr"], epochs=float(case["epochs"]))
         assert rate == pytest.approx(expected, abs=1e-12, rel=1e-9)
 
 
 def test_schedule_without_warm_up_starts_at_the_peak_and_ends_at_the_floor() -> None:
-    assert learning_rate(0.0, peak=2.0, floor=0.5, warmup_epochs=0.0, epochs=4.0) == 2.0
-    assert learning_rate(4.0, peak=2.0, floor=0.5, warmup_epochs=0.0, epochs=4.0) == pytest.approx(0.5)
-    assert learning_rate(9.0, peak=2.0, floor=0.5, warmup_epochs=0.0, epochs=4.0) == pytest.approx(0.5)
-    assert learning_rate(4.0, peak=2.0, floor=0.5, warmup_epochs=4.0, epochs=4.0) == 2.0
+    config = OptimizerConfig(min_lr=0.5)
+    assert config.rate(0.0, peak=2.0, epochs=4.0) == 2.0
+    assert config.rate(4.0, peak=2.0, epochs=4.0) == pytest.approx(0.5)
+    assert config.rate(9.0, peak=2.0, epochs=4.0) == pytest.approx(0.5)
+    assert OptimizerConfig(min_lr=0.5, warmup_epochs=4.0).rate(4.0, peak=2.0, epochs=4.0) == 2.0
 
 
 def test_warm_up_longer_than_the_run_is_refused() -> None:
     with pytest.raises(ValueError, match="warmup_epochs must be at most the run's 2 epochs, got 3"):
-        learning_rate(0.0, peak=1.0, floor=0.0, warmup_epochs=3.0, epochs=2.0)
+        OptimizerConfig(warmup_epochs=3.0).rate(0.0, peak=1.0, epochs=2.0)
 
 
 def test_peak_rate_follows_the_effective_batch() -> None:
@@ -151,14 +144,13 @@ def test_a_step_schedule_falls_by_a_factor_every_few_epochs() -> None:
     assert floored.rate(11.0, peak=1.0, epochs=12.0) == 0.05
 
 
-def test_a_constant_schedule_stays_and_a_cosine_is_the_published_one() -> None:
+def test_a_constant_schedule_stays_and_a_cosine_falls_to_the_floor() -> None:
     constant = OptimizerConfig(schedule="constant", warmup_epochs=2.0)
     rates = [constant.rate(epoch, peak=1.0, epochs=4.0) for epoch in (1.0, 2.0, 3.9)]
     assert rates == pytest.approx([0.5, 1.0, 1.0])
     cosine = OptimizerConfig(warmup_epochs=1.0, min_lr=0.1)
-    for epoch in (0.3, 1.0, 2.5, 4.0):
-        expected = learning_rate(epoch, peak=2.0, floor=0.1, warmup_epochs=1.0, epochs=4.0)
-        assert cosine.rate(epoch, peak=2.0, epochs=4.0) == expected
+    rates = [cosine.rate(epoch, peak=2.0, epochs=4.0) for epoch in (0.3, 1.0, 2.5, 4.0)]
+    assert rates == pytest.approx([0.6, 2.0, 1.05, 0.1])
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,6 @@ class CurationConfig:
     """Images per unit of work; a kill costs at most that much work per process."""
 
     def __post_init__(self) -> None:
-        """Check every limit."""
         limits = {
             "size": (16, 4096),
             "min_side": (0, 10_000),

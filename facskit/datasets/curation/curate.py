@@ -9,13 +9,12 @@ A run that is killed at any moment goes on where it was and ends with the same b
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-from rich.progress import Progress, TaskID
+from rich.progress import Progress
 
 from facskit.claimed_folder import DatasetFolder
 from facskit.datasets.curation.config import CurationConfig
@@ -33,6 +32,7 @@ from facskit.version import __version__
 
 __all__ = ["curate"]
 
+Work = Callable[[int], int]
 _INDEX_COLUMNS = ("name", "source", "shard", "offset", "length", "width", "height")
 
 
@@ -44,17 +44,12 @@ def curate(
     workers: int = 0,
     engine: EngineName = "processes",
 ) -> Path:
-    """Turn collections of images into shards, or finish what was stopped.
+    """Turn collections of images into shards, or finish what was stopped; return the path of their index.
 
     Args:
         paths: Folders, zip and tar archives, and LMDBs, in the order in which their images count as first.
-        out: Folder for the shards, their index, the report and the description.
-        config: What is asked of an image.
         workers: How many units of work at a time; 0 for one per core.
         engine: Who does them; with `ray`, sources and `out` lie on a file system that all machines share.
-
-    Returns:
-        Path of the index.
 
     Raises:
         DatasetError: A source is missing, damaged or changed, the folder holds something else, no image was accepted,
@@ -77,14 +72,14 @@ def curate(
             run = partial(run_units, engine, workers=workers)
             with counting_bar() as progress:
                 listing = _list(place, progress)
-                _examine(place, listing, run, progress)
+                work, table = partial(examine_chunk, place), partial(place.chunk_file, "table")
+                _do_units(run, work, listing.chunks, table, progress, "examining images")
                 settled = _settle(place, listing, progress)
-                _write_shards(place, settled, run, progress)
+                images, size = settled.accepted.height, place.config.shard_images
+                counts = [min(size, images - start) for start in range(0, images, size)]
+                _do_units(run, partial(write_shard, place), counts, place.shard_file, progress, "writing shards")
             _finish(place, listing, settled, began)
     return index
-
-
-Run = Callable[[Callable[[int], int], Sequence[int]], Any]
 
 
 def _list(place: Workplace, progress: Progress) -> Listing:
@@ -99,11 +94,19 @@ def _list(place: Workplace, progress: Progress) -> Listing:
     return listing
 
 
-def _examine(place: Workplace, listing: Listing, run: Run, progress: Progress) -> None:
-    numbers = range(len(listing.chunks))
-    todo = [number for number in numbers if not place.chunk_file("table", number).is_file()]
-    task = _task(progress, "examining images", sum(listing.found), sum(listing.chunks[number] for number in todo))
-    for count in run(partial(examine_chunk, place), todo):
+def _do_units(
+    run: Callable[[Work, Sequence[int]], Iterator[int]],
+    work: Work,
+    sizes: Sequence[int],
+    result: Callable[[int], Path],
+    progress: Progress,
+    what: str,
+) -> None:
+    """Do those units that have left no result yet; a unit's size is its number of images."""
+    todo = [number for number in range(len(sizes)) if not result(number).is_file()]
+    done = sum(sizes) - sum(sizes[number] for number in todo)
+    task = progress.add_task(what, total=sum(sizes), completed=done)
+    for count in run(work, todo):
         progress.advance(task, count)
 
 
@@ -124,24 +127,11 @@ def _settle(place: Workplace, listing: Listing, progress: Progress) -> Settled:
     return settled
 
 
-def _write_shards(place: Workplace, settled: Settled, run: Run, progress: Progress) -> None:
-    size, images = place.config.shard_images, settled.accepted.height
-    counts = [min(size, images - start) for start in range(0, images, size)]
-    todo = [number for number in range(len(counts)) if not place.shard_file(number).is_file()]
-    task = _task(progress, "writing shards", images, sum(counts[number] for number in todo))
-    for count in run(partial(write_shard, place), todo):
-        progress.advance(task, count)
-
-
 def _finish(place: Workplace, listing: Listing, settled: Settled, began: float) -> None:
     write_table(settled.rejected, place.out / REJECTED)
     write_contact_sheet(place, settled.accepted)
     write_report(place.out, describe(place, listing, settled, time.perf_counter() - began))
     write_table(settled.accepted.select(_INDEX_COLUMNS), place.out / INDEX)
-
-
-def _task(progress: Progress, what: str, total: int, todo: int) -> TaskID:
-    return progress.add_task(what, total=total, completed=total - todo)
 
 
 def _check_apart(sources: list[ImageSource], out: Path) -> None:

@@ -21,11 +21,7 @@ _MOST_PAIRS = 200_000_000
 
 
 def first_equals(digests: UInt64[np.ndarray, "rows words"]) -> Int64[np.ndarray, "rows"]:
-    """Find for every row the first row with the same digest.
-
-    Returns:
-        Position of the first row that equals it; a row's own position if it is the first.
-    """
+    """Find for every row the first row with the same digest, which may be itself."""
     order = np.lexsort(digests.T)  # stable: among equal rows the earlier one comes first
     ordered = digests[order]
     starts = np.ones(len(order), bool)
@@ -71,7 +67,6 @@ def close_pairs(hashes: UInt64[np.ndarray, "rows 5"], distance: int) -> Int64[np
     hashes, so that few others come together with them.
 
     Args:
-        hashes: What `perceptual_hashes` gives, one per row.
         distance: Most coarse bits in which a pair differs, 1 to `MAX_DISTANCE`.
 
     Returns:

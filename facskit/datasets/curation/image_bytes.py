@@ -24,13 +24,10 @@ _MOST_BYTES = 2**30
 
 @contextmanager
 def open_source(kind: SourceKind, place: Path) -> Iterator[ReadEntry]:
-    """Open a source for reading.
+    """Open a source for reading, by a function from an entry to its bytes.
 
     Args:
         place: The folder, the archive (the plain one of a compressed tar), or the LMDB.
-
-    Yields:
-        A function from an entry to its bytes.
     """
     match kind:
         case "folder":
@@ -40,18 +37,17 @@ def open_source(kind: SourceKind, place: Path) -> Iterator[ReadEntry]:
                 yield lambda entry: _read_lmdb(transaction, entry)
         case "zip" | "tar" | "packed-tar":
             descriptor = os.open(place, os.O_RDONLY)
-            read = _read_zip if kind == "zip" else _read_tar
             try:
-                yield lambda entry: read(descriptor, entry)
+                if kind == "zip":
+                    yield lambda entry: _read_zip(descriptor, entry)
+                else:
+                    yield lambda entry: _read_range(descriptor, entry.start, entry.size)
             finally:
                 os.close(descriptor)
 
 
 def open_lmdb(path: Path) -> "lmdb.Environment":
     """Open an LMDB for reading as the published code does, without locks: it may lie on a read-only disk.
-
-    Args:
-        path: Its folder, or its file.
 
     Raises:
         lmdb.Error: It is damaged or no LMDB.
@@ -79,10 +75,6 @@ def _read_lmdb(transaction: "lmdb.Transaction", entry: Entry) -> bytes:
     if value is None:
         raise MediaError("the key is gone")
     return bytes(value)
-
-
-def _read_tar(descriptor: int, entry: Entry) -> bytes:
-    return _read_range(descriptor, entry.start, entry.size)
 
 
 def _read_zip(descriptor: int, entry: Entry) -> bytes:

@@ -79,12 +79,6 @@ def source_kind(path: Path) -> SourceKind:
 def name_sources(paths: list[Path]) -> list[ImageSource]:
     """Give every source a name of its own: its file name without ending, and a number where two would share it.
 
-    Args:
-        paths: The sources in their order.
-
-    Returns:
-        The sources.
-
     Raises:
         DatasetError: A source is missing, of an unknown kind, or given twice.
     """

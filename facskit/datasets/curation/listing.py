@@ -48,12 +48,6 @@ class Listing:
 def list_sources(place: Workplace, say: Callable[[str], None]) -> Listing:
     """List all sources and write one list per chunk, or check that they still are what was listed before.
 
-    Args:
-        say: Told what is going on, in a few words.
-
-    Returns:
-        What the sources hold.
-
     Raises:
         DatasetError: A source is empty, damaged, or another than before.
     """

@@ -35,14 +35,7 @@ class Settled:
 
 
 def settle(place: Workplace, listing: Listing) -> Settled:
-    """Decide about every file, now that all are known; the earlier one of two equal images stays.
-
-    Args:
-        place: Where the chunks' tables are.
-
-    Returns:
-        Accepted and rejected files; together they are what was found.
-    """
+    """Decide about every file, now that all are known; the earlier one of two equal images stays."""
     names = [source.name for source in place.sources]
     table = pl.concat(
         pl.read_parquet(place.chunk_file("table", chunk)).with_columns(pl.lit(chunk, pl.Int32).alias("chunk"))
@@ -67,11 +60,7 @@ def settle(place: Workplace, listing: Listing) -> Settled:
 
 
 def _drop(table: pl.DataFrame, reason: Reason, columns: Sequence[str], find_firsts: FindFirsts) -> pl.DataFrame:
-    """Reject every row that repeats an earlier one, of those that weren't rejected before.
-
-    Args:
-        columns: What rows are compared by, 64 bits each.
-    """
+    """Reject rows that repeat an earlier one in some columns of 64 bits, of those that weren't rejected before."""
     rows = np.flatnonzero(table["reason"].is_null().to_numpy())
     words = np.stack([table[column].gather(rows).to_numpy() for column in columns], axis=1)
     firsts = np.arange(table.height)

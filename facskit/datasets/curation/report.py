@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from jaxtyping import UInt8
 
 from facskit.datasets.curation.listing import Listing
 from facskit.datasets.curation.places import Settled
@@ -37,14 +36,7 @@ Report = dict[str, Any]
 
 
 def describe(place: Workplace, listing: Listing, settled: Settled, seconds: float) -> Report:
-    """Count everything.
-
-    Args:
-        seconds: How long this run took.
-
-    Returns:
-        The report; everything but `timing` is the same whenever and wherever the work is done.
-    """
+    """Count everything; all but `timing` is the same whenever and wherever the work is done."""
     sources = []
     for source, found in zip(place.sources, listing.found, strict=True):
         accepted = settled.accepted.filter(pl.col("source") == source.name)
@@ -70,11 +62,7 @@ def describe(place: Workplace, listing: Listing, settled: Settled, seconds: floa
 
 
 def write_report(out: Path, report: Report) -> None:
-    """Write `report.json`, and `report.md` for people.
-
-    Args:
-        report: What `describe` returned.
-    """
+    """Write `report.json`, and `report.md` for people."""
     write_results(out, _as_text(report), report, name="report")
 
 
@@ -124,11 +112,7 @@ def _as_text(report: Report) -> str:
 
 
 def write_contact_sheet(place: Workplace, accepted: pl.DataFrame) -> None:
-    """Write samples spread evenly over the collection as one picture.
-
-    Args:
-        place: The collection; its shards are there.
-    """
+    """Write samples spread evenly over the collection as one picture."""
     count = min(_COLUMNS * _ROWS, accepted.height)
     rows = accepted[np.linspace(0, accepted.height - 1, count).round().astype(np.int64)]
     canvas = Canvas(_COLUMNS * _SIDE, _HEADER)
@@ -138,17 +122,13 @@ def write_contact_sheet(place: Workplace, accepted: pl.DataFrame) -> None:
     sheet[:_HEADER] = canvas.pixels()
     for index, (name, shard, offset, length) in enumerate(rows.select("name", "shard", "offset", "length").rows()):
         top, left = _HEADER + index // _COLUMNS * _SIDE, index % _COLUMNS * _SIDE
-        picture = _small(place.out / SHARDS / shard, offset, length, name)
-        sheet[top : top + _SIDE, left : left + _SIDE] = picture
+        with (place.out / SHARDS / shard).open("rb") as file:
+            image = decode_image(os.pread(file.fileno(), length, offset), name)
+        size = (image.shape[1], image.shape[0])
+        matrix = crop_matrix(WholeImage(size=_SIDE), landmarks=None, box=None, image_size=size)
+        sheet[top : top + _SIDE, left : left + _SIDE] = warp(image, matrix, _SIDE)
     with atomic_path(place.out / CONTACT_SHEET) as part:
         part.write_bytes(encode_jpeg(sheet, 85))
-
-
-def _small(shard: Path, offset: int, length: int, name: str) -> UInt8[np.ndarray, "side side 3"]:
-    with shard.open("rb") as file:
-        image = decode_image(os.pread(file.fileno(), length, offset), name)
-    size = (image.shape[1], image.shape[0])
-    return warp(image, crop_matrix(WholeImage(size=_SIDE), landmarks=None, box=None, image_size=size), _SIDE)
 
 
 def _bytes(count: int) -> str:

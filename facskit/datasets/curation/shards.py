@@ -39,33 +39,24 @@ def shard_name(number: int) -> str:
 
 
 class ShardWriter:
-    """Writes one tar file whose bytes depend on nothing but names and contents.
-
-    Args:
-        path: The file; write through `facskit.files.atomic_path`.
-    """
+    """Writes one tar file whose bytes depend on nothing but names and contents; to be used in `atomic_path`."""
 
     def __init__(self, path: Path) -> None:
         self._tar = tarfile.open(path, "w", format=tarfile.USTAR_FORMAT)  # noqa: SIM115 (closed by __exit__)
 
     def __enter__(self) -> "ShardWriter":
-        """Return the writer."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Write the end mark."""
         self._tar.close()
 
     def add(self, name: str, data: bytes) -> int:
-        """Append a file.
+        """Append a file, and return where its content begins in the tar file, in bytes.
 
         Args:
             name: Its name in the archive, at most 100 ASCII characters; up to the first dot it names the sample.
-
-        Returns:
-            Where the content begins in the tar file, in bytes.
         """
         header = tarfile.TarInfo(name)
         header.size = len(data)
@@ -75,11 +66,7 @@ class ShardWriter:
 
 
 def shard_offsets(lengths: Int64[np.ndarray, "images"]) -> Int64[np.ndarray, "images"]:
-    """Return where each content begins in a tar file of contents with these lengths, in bytes.
-
-    Args:
-        lengths: Lengths in bytes, in the order of the file.
-    """
+    """Return where each content begins in a tar file of contents with these lengths; all in bytes."""
     taken = _BLOCK + -(-lengths // _BLOCK) * _BLOCK
     offsets: Int64[np.ndarray, "images"] = np.cumsum(taken) - taken + _BLOCK
     return offsets
@@ -89,9 +76,6 @@ class ShardedImages:
     """The encoded images of a folder that `facskit curate` wrote, by position; safe in worker processes and threads.
 
     The table becomes plain arrays, which forked processes share; descriptors are opened where they are needed.
-
-    Args:
-        folder: The folder with `index.parquet` and `shards/`.
 
     Raises:
         DatasetError: The folder holds no finished collection, or a shard is missing or cut short.
@@ -105,22 +89,14 @@ class ShardedImages:
         table = collect_table(scan_table(index), index)
         _check_index(table, index)
         self._names, self._name_ends = _joined(table["name"])
-        self._sources = table["source"].unique(maintain_order=True).to_list()
-        self._source = _codes(table["source"], self._sources)
         self._files = table["shard"].unique(maintain_order=True).to_list()
-        self._shard = _codes(table["shard"], self._files)
+        self._shard = table["shard"].cast(pl.Enum(self._files)).to_physical().cast(pl.Int64).to_numpy()
         self._offset = table["offset"].cast(pl.Int64).to_numpy()
         self._length = table["length"].cast(pl.Int64).to_numpy()
         self._check_shards()
         self._here = threading.local()
 
-    @classmethod
-    def open(cls, folder: Path) -> "ShardedImages":
-        """Open a folder; the same as calling the class."""
-        return cls(folder)
-
     def __len__(self) -> int:
-        """Return the number of images."""
         return len(self._offset)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -133,21 +109,9 @@ class ShardedImages:
         self._here = threading.local()
 
     def name(self, position: int) -> str:
-        """Return the name of an image: its source, a slash, and its path inside the source.
-
-        Args:
-            position: 0 to the number of images less one.
-        """
+        """Return the name of an image: its source, a slash, and its path inside the source."""
         end = self._name_ends[position + 1]
         return self._names[self._name_ends[position] : end].tobytes().decode()
-
-    def source(self, position: int) -> str:
-        """Return the source of an image.
-
-        Args:
-            position: 0 to the number of images less one.
-        """
-        return str(self._sources[self._source[position]])
 
     @property
     def digest(self) -> str:
@@ -155,13 +119,7 @@ class ShardedImages:
         return hashlib.sha256(self._names.tobytes() + self._length.tobytes()).hexdigest()[:16]
 
     def encoded(self, position: int) -> bytes:
-        """Read one image without decoding it.
-
-        Args:
-            position: 0 to the number of images less one.
-
-        Returns:
-            The bytes of a JPEG file.
+        """Return the bytes of one image, a JPEG file.
 
         Raises:
             DatasetError: The shard has become shorter than the table says.
@@ -235,8 +193,3 @@ def _joined(texts: pl.Series) -> tuple[UInt8[np.ndarray, "bytes"], Int64[np.ndar
     ends = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths, dtype=np.int64)])
     parts = [texts.slice(start, 100_000).str.join("").item() for start in range(0, len(texts), 100_000)]
     return np.frombuffer("".join(parts).encode(), np.uint8), ends
-
-
-def _codes(texts: pl.Series, values: list[str]) -> Int64[np.ndarray, "images"]:
-    codes = texts.cast(pl.Enum(values)).to_physical().cast(pl.Int64).to_numpy()
-    return np.asarray(codes, np.int64)

@@ -8,10 +8,9 @@ import shutil
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
-from typing import IO, Literal, cast
+from typing import IO, Any, Literal
 
 import lmdb
 
@@ -25,15 +24,13 @@ from facskit.files import atomic_path
 __all__ = ["list_entries", "unpack"]
 
 _ARCHIVES = frozenset({".zip", ".tar", ".mdb", ".gz", ".tgz", ".bz2", ".xz"})
+_OPENERS: Mapping[str, Callable[[Path], IO[Any]]] = {".bz2": bz2.open, ".xz": lzma.open}
 _BLOCK = 512
 _ENCRYPTED = 1
 
 
 def unpack(source: ImageSource, out: Path) -> None:
-    """Unpack a compressed tar archive into a plain one, unless that was done before.
-
-    Args:
-        out: The plain archive; it appears complete or not at all.
+    """Unpack a compressed tar archive into a plain one, complete or not at all, unless that was done before.
 
     Raises:
         DatasetError: The archive is damaged or cut short.
@@ -41,7 +38,8 @@ def unpack(source: ImageSource, out: Path) -> None:
     if out.is_file() and out.stat().st_mtime >= source.path.stat().st_mtime:
         return
     try:
-        with _open_packed(source.path) as packed, atomic_path(out) as part, part.open("wb") as unpacked:
+        open_packed = _OPENERS.get(source.path.suffix.lower(), gzip.open)
+        with open_packed(source.path) as packed, atomic_path(out) as part, part.open("wb") as unpacked:
             shutil.copyfileobj(packed, unpacked, 2**20)
     except (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile) as error:
         raise _damaged(source, f"it can't be unpacked ({str(error).rstrip('.')})") from error
@@ -51,24 +49,11 @@ def unpack(source: ImageSource, out: Path) -> None:
         raise _damaged(source, f"it can't be unpacked ({error})") from error
 
 
-def _open_packed(path: Path) -> AbstractContextManager[IO[bytes]]:
-    match path.suffix.lower():
-        case ".bz2":
-            return bz2.open(path)
-        case ".xz":
-            return lzma.open(path)
-        case _:
-            return cast(IO[bytes], gzip.open(path))
-
-
 def list_entries(source: ImageSource, place: Path) -> Iterator[Entry]:
     """List every file of a source, sorted by folder and name; images and what is refused unopened.
 
     Args:
         place: Where its bytes are: the source's path, or what `unpack` wrote.
-
-    Yields:
-        The entries.
 
     Raises:
         DatasetError: An archive is damaged or cut short: which of its images are lost can't be told.
@@ -98,17 +83,13 @@ def _list_folder(root: Path, inside: str) -> Iterator[Entry]:
         elif thing.is_dir():
             yield Entry(_readable(key), refused="link to a folder")
         else:
-            yield _folder_entry(key, thing)
-
-
-def _folder_entry(key: str, file: "os.DirEntry[str]") -> Entry:
-    try:
-        status = file.stat()
-    except OSError:  # a link that leads nowhere
-        return Entry(_readable(key), refused="can't be read")
-    return Entry(
-        _readable(key), status.st_size, stamp=status.st_mtime_ns, refused=_refusal(key, is_file=file.is_file())
-    )
+            try:
+                status = thing.stat()
+            except OSError:  # a link that leads nowhere
+                yield Entry(_readable(key), refused="can't be read")
+                continue
+            refused = _refusal(key, is_file=thing.is_file())
+            yield Entry(_readable(key), status.st_size, stamp=status.st_mtime_ns, refused=refused)
 
 
 def _list_zip(source: ImageSource) -> Iterator[Entry]:

@@ -105,14 +105,7 @@ class Rejected:
 
 
 def examine_chunk(place: Workplace, number: int) -> int:
-    """Examine the images of one list; leave the accepted ones in a tar file, and then a table of all of them.
-
-    Args:
-        place: What to do, and where.
-
-    Returns:
-        How many entries the list has.
-    """
+    """Examine a list's images; leave the accepted ones in a tar file, then a table of all; return their number."""
     listed = pl.read_parquet(place.chunk_file("list", number))
     source = int(listed["source"][0])
     entries = [Entry(*row) for row in listed.drop("source").iter_rows()]
@@ -131,14 +124,7 @@ def examine_chunk(place: Workplace, number: int) -> int:
 
 
 def write_shard(place: Workplace, number: int) -> int:
-    """Write one shard from the images of the parts, as the plan says.
-
-    Args:
-        place: What to do, and where.
-
-    Returns:
-        How many images it has.
-    """
+    """Write one shard from the images of the parts, as the plan says; return how many images it has."""
     size = place.config.shard_images
     rows = pl.scan_parquet(place.parts / PLAN, glob=False).slice(number * size, size).collect()
     stored: dict[int, bytes] = {}

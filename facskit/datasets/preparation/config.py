@@ -33,7 +33,6 @@ class PreparationConfig:
     """How faces are searched."""
 
     def __post_init__(self) -> None:
-        """Check every limit."""
         if isinstance(self.crop, WholeImage):
             raise ValueError("crop must be None to keep whole pictures, got a crop of kind 'none'; see max_side")
         if self.max_side and self.crop is not None:
@@ -54,7 +53,6 @@ def paper_preparation(paper: PaperName, corpus: str) -> tuple[CropRecipe | None,
             with CenterFace in place of its detector; RAF-DB and AffectNet as they are. `ciu`: JAA-Net's 200 px
             alignment on the corpus's landmarks. `me-graphau`: its code takes 256 px faces aligned in a way it doesn't
             state; here facskit's own alignment.
-        corpus: The corpus to be prepared.
     """
     if corpus in ("raf-db", "affectnet"):
         return None, "corpus"

@@ -41,14 +41,11 @@ _CHUNK = 500
 
 
 def prepare(index: CorpusIndex, config: PreparationConfig, out: Path) -> Path:
-    """Crop every usable frame of a corpus, or finish a run that was stopped.
+    """Crop every usable frame of a corpus, or finish a run that was stopped; return the path of the manifest.
 
     Args:
         index: The corpus, from `facskit.datasets.corpora.importers.read_corpus`.
         out: A new folder outside the corpus, or that of a run with the same corpus and configuration.
-
-    Returns:
-        Path of the manifest.
 
     Raises:
         DatasetError: `out` lies in the corpus, holds something else or was made in another way; no frame could be used;
@@ -86,11 +83,7 @@ def refuse_inside(out: Path, root: Path) -> None:
 
 
 def units_of(index: CorpusIndex) -> list[Unit]:
-    """Cut a corpus into the pieces that are worked on: recordings, or 500 pictures where it has none.
-
-    Returns:
-        The units; the image of each row is named in the column `image`.
-    """
+    """Cut a corpus into recordings, or 500 pictures where it has none, with each row's file in the column `image`."""
     table = index.table
     keys = [SUBJECT, RECORDING]
     if RECORDING in table.columns and not table[RECORDING].null_count():

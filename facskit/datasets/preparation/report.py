@@ -36,10 +36,8 @@ def write_report(index: CorpusIndex, manifest: Manifest, done: pl.DataFrame, out
     """Write `report.md`, `report.json` and `sheet.jpg`.
 
     Args:
-        index: The corpus as it was read.
         manifest: What was prepared; its images are there already.
         done: All rows of the index, with `reason` and `file` for those without image.
-        out: Folder of the prepared images.
     """
     report = _summarize(index, manifest, done)
     write_results(out, _as_text(report), report, name="report")
@@ -49,9 +47,6 @@ def write_report(index: CorpusIndex, manifest: Manifest, done: pl.DataFrame, out
 
 def read_report(out: Path) -> dict[str, Any]:
     """Read `report.json` back.
-
-    Args:
-        out: Folder of the prepared images.
 
     Raises:
         DatasetError: The report is missing or damaged.
@@ -67,14 +62,7 @@ def read_report(out: Path) -> dict[str, Any]:
 
 
 def count_rows(index: CorpusIndex) -> dict[str, int]:
-    """Count what a corpus's publications count, under their names.
-
-    Args:
-        index: The corpus as it was read.
-
-    Returns:
-        One number for each entry of `index.expected` that the index can be asked for.
-    """
+    """Count what a corpus's publications count, by the names of `index.expected`, where the index can tell."""
     table = index.table
     coded = pl.concat([table[SUBJECT], _left_out_frames(index)[SUBJECT]])
     counts = {"coded frames": len(coded), "frames with landmarks": table.height, "subjects": table[SUBJECT].n_unique()}

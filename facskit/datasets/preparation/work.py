@@ -34,7 +34,7 @@ from facskit.faces.video import frames
 from facskit.files import atomic_path
 from facskit.processes import tick
 
-__all__ = ["FACE_SCORE", "FILE", "REASON", "Unit", "do_unit", "part_file", "prepare_unit"]
+__all__ = ["FACE_SCORE", "FILE", "REASON", "Unit", "do_unit", "part_file"]
 
 FACE_SCORE = "face_score"
 """Column with the detector's confidence; empty where the corpus's landmarks placed the crop."""
@@ -74,31 +74,14 @@ class _Result:
 
 
 def part_file(out: Path, unit: Unit) -> Path:
-    """Return where a finished unit leaves its table.
-
-    Args:
-        out: Folder of the prepared images.
-    """
+    """Return where a finished unit leaves its table."""
     return out / PARTS / f"{unit.number:06d}.parquet"
 
 
 def do_unit(root: Path, out: Path, config: PreparationConfig, unit: Unit) -> int:
-    """Write the images of a unit and, last of all, its table; each frame was counted, so 0 is returned."""
-    rows = prepare_unit(unit, root, out, config)
-    with atomic_path(part_file(out, unit)) as part:
-        rows.write_parquet(part)
-    return 0
+    """Write the images of a unit and, last of all, its table; each frame was counted, so 0 is returned.
 
-
-def prepare_unit(unit: Unit, root: Path, out: Path, config: PreparationConfig) -> pl.DataFrame:
-    """Write the images of a unit, and count each frame.
-
-    Args:
-        root: The corpus's folder; nothing is written there.
-        out: Folder that the image paths are relative to.
-
-    Returns:
-        The rows with landmarks moved into the images, `face_score`, and `reason` and `file` for those without image.
+    The table is the rows with landmarks moved into the images, `face_score`, and `reason` and `file` for those without.
 
     Raises:
         MediaError: A picture or video can't be read, and the configuration says to stop then.
@@ -124,7 +107,9 @@ def prepare_unit(unit: Unit, root: Path, out: Path, config: PreparationConfig) -
             if encoded is not None:
                 _write(out / images[position], encoded)
         tick()
-    return _finished(unit.rows, results, landmarks is not None)
+    with atomic_path(part_file(out, unit)) as part:
+        _finished(unit.rows, results, landmarks is not None).write_parquet(part)
+    return 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

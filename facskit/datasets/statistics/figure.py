@@ -23,12 +23,7 @@ _A4 = (8.27, 11.69)
 
 
 def draw_statistics(parts: Sequence[ManifestStatistics], picture: Path) -> None:
-    """Draw one A4 page.
-
-    Args:
-        parts: Statistics of one manifest or several.
-        picture: Where to write the figure; the ending says in which format.
-    """
+    """Draw one A4 page, in the format that the ending of its name says."""
     units = units_of_all(parts)
     with_expressions = any(part.expressions for part in parts)
     heights = ([2.5, 3.6 if len(parts) < 3 else 2.4, 2.6 if len(units) <= _LABELLED else 3.2] if units else []) + [
@@ -69,7 +64,7 @@ def _title(parts: Sequence[ManifestStatistics]) -> str:
 
 
 def _heading(axes: Axes, title: str, below: str = "") -> None:
-    write_heading(axes, title, below, gap=16 if below else 6)
+    write_heading(axes, title, below, gap=16.0 if below else 6.0)
     quiet_axes(axes)
 
 

@@ -156,9 +156,6 @@ def describe_manifest(
     Args:
         folds: A division of its rows; each fold's test part is counted.
         fps: Frames per second of its recordings; None takes the corpus's, where it's known.
-
-    Returns:
-        The numbers.
     """
     labels, people = manifest.labels, manifest.subject_indices
     persons = len(manifest.subject_names)
@@ -186,11 +183,8 @@ def count_runs(manifest: Manifest) -> Runs | None:
     """Measure how long each AU stays present.
 
     Frames of a recording are taken in the order of their numbers. A number that is left out or stands twice ends a
-    run, and so does an unknown label.
-
-    Returns:
-        The lengths; None without columns `recording` and `frame`, if cells in them are empty, or if every row is a
-        recording of its own.
+    run, and so does an unknown label. None without columns `recording` and `frame`, if cells in them are empty, or if
+    every row is a recording of its own.
     """
     table = manifest.table
     if not {RECORDING, FRAME} <= set(table.columns) or not table.schema[FRAME].is_integer():

@@ -25,12 +25,7 @@ def units_of_all(parts: Sequence[ManifestStatistics]) -> tuple[ActionUnit, ...]:
 
 
 def statistics_tables(parts: Sequence[ManifestStatistics], *, short: bool = False) -> list[TextTable]:
-    """Make every table, from the overview to the people.
-
-    Args:
-        parts: Statistics of one manifest or several.
-        short: Leave out what is too long for a terminal.
-    """
+    """Make every table, from the overview to the people; a short list has those that fit a terminal."""
     tables = [_overview(parts)]
     if units_of_all(parts):
         tables.append(_occurrence(parts))
@@ -47,22 +42,14 @@ def statistics_tables(parts: Sequence[ManifestStatistics], *, short: bool = Fals
 
 
 def statistics_markdown(parts: Sequence[ManifestStatistics]) -> str:
-    """Return the report as a Markdown page.
-
-    Args:
-        parts: Statistics of one manifest or several.
-    """
+    """Return the report as a Markdown page."""
     files = "\n".join(f"- {part.name}: `{part.source}`" for part in parts)
     tables = "\n".join(table.to_markdown() for table in statistics_tables(parts))
     return f"# {' and '.join(part.name for part in parts)} in numbers\n\n{files}\n\n{tables}"
 
 
 def statistics_dict(parts: Sequence[ManifestStatistics]) -> dict[str, Any]:
-    """Return every number: fractions, NaN where undefined.
-
-    Args:
-        parts: Statistics of one manifest or several.
-    """
+    """Return every number: fractions, NaN where undefined."""
     return {"manifests": [_dict(part) for part in parts]}
 
 

@@ -14,8 +14,6 @@ class CropCache:
     """Square crops by position; safe to fill and read from forked workers, since each only ever writes the same pixels.
 
     Args:
-        count: Number of crops there are.
-        size: Side of a crop in pixels.
         gib: GiB of memory to use at most, taken only as crops arrive; crops beyond that are never kept.
     """
 
@@ -30,11 +28,7 @@ class CropCache:
         return self._crops[position] if position < self._kept and self._known[position] else None
 
     def put(self, position: int, crop: UInt8[np.ndarray, "size size 3"]) -> None:
-        """Keep a crop if there is room for it.
-
-        Args:
-            crop: Its pixels.
-        """
+        """Keep a crop if there is room for it."""
         if position < self._kept:
             self._crops[position] = crop
             self._known[position] = 1

@@ -44,7 +44,6 @@ class FaceImages:
     """Row of each image in its source."""
 
     def __len__(self) -> int:
-        """Return the number of images."""
         return len(self.images)
 
     def to(self, device: torch.device | str) -> "FaceImages":
@@ -64,7 +63,6 @@ class ResizeFlip:
     """Probability of a mirror image."""
 
     def __post_init__(self) -> None:
-        """Check the probability."""
         _check_chance(self.flip_chance)
 
 
@@ -84,7 +82,6 @@ class RandomResizedCrop:
     """Probability of a mirror image."""
 
     def __post_init__(self) -> None:
-        """Check the probability and the range."""
         _check_chance(self.flip_chance)
         low, high = self.area
         if not 0.01 <= low <= high <= 1:
@@ -116,7 +113,6 @@ class UnlabelledFaces(PreparedSamples[FaceImages]):
     """Cropped and varied 8-bit faces, keyed by epoch and position, so that workers keep no state.
 
     Args:
-        preparation: How an image becomes what the model sees.
         cache_gib: How many GiB of finished crops to keep in memory; for random windows, of decoded images of a
             manifest.
 
@@ -134,35 +130,18 @@ class UnlabelledFaces(PreparedSamples[FaceImages]):
     ) -> None:
         if not len(rows):
             raise DatasetError(f"{source.name}: there are no images to load; expected at least one")
-        self.preparation, self.rows = preparation, rows
+        self.preparation, self.seed, self.rows = preparation, preparation.seed, rows
         self.crop = source.remaining_crop(preparation.crop)
         self._landmarks = None if isinstance(self.crop, WholeImage) else source.landmarks(rows, self.crop)
         fixed = not isinstance(preparation.augmentation, RandomResizedCrop)
         self._pictures = source.pictures(rows, 0.0 if fixed else cache_gib)
         self._finished = CropCache(len(rows), self.crop.size, cache_gib if fixed else 0.0)
 
-    @property
-    def seed(self) -> int:
-        """Seed of the random changes and of the order of images."""
-        return self.preparation.seed
-
-    def __len__(self) -> int:
-        """Return the number of images."""
-        return len(self.rows)
-
     def batch(self, prepared: tuple[Tensor, Tensor]) -> FaceImages:
         """Return prepared images and their rows as a batch."""
         return FaceImages(images=prepared[0], indices=prepared[1])
 
     def __getitem__(self, key: BatchKey) -> tuple[Tensor, Tensor] | FacskitError:
-        """Prepare a batch's images and row numbers.
-
-        Args:
-            key: The epoch, and the batch's positions among the data set's rows.
-
-        Returns:
-            The tensors; or the error, which a worker process must not raise.
-        """
         epoch, positions = key
         size = self.crop.size
         images = np.empty((len(positions), size, size, 3), np.uint8)
@@ -178,7 +157,6 @@ class UnlabelledFaces(PreparedSamples[FaceImages]):
 
         Args:
             epoch: Counted from zero; random changes depend on it.
-            position: Position among the data set's rows.
 
         Raises:
             MediaError: The image is missing or damaged.

@@ -40,12 +40,7 @@ class Pictures(Protocol):
 
 
 class UnlabelledImages:
-    """All images of a source, with what pre-training wants to know of them.
-
-    Args:
-        name: What messages call the source.
-        origin: What they were made from; None if nobody knows.
-    """
+    """All images of a source, with what pre-training wants to know of them."""
 
     def __init__(self, name: str, source: Manifest | ShardedImages, origin: DataOrigin | None) -> None:
         self.name = name
@@ -74,12 +69,11 @@ class UnlabelledImages:
                 "packaged"
             )
         if path.is_dir():
-            return cls(images, ShardedImages.open(path), _origin_of_curated(path))
+            return cls(images, ShardedImages(path), _origin_of_curated(path))
         found = read_manifest(path, NO_ACTION_UNITS)
         return cls(images, found, found.origin)
 
     def __len__(self) -> int:
-        """Return the number of images."""
         return len(self._source)
 
     def record(self) -> DataRecord:
@@ -101,9 +95,6 @@ class UnlabelledImages:
 
     def remaining_crop(self, wanted: CropRecipe) -> CropRecipe:
         """Return what is left to crop of images that may be crops already.
-
-        Args:
-            wanted: The crop that the model is to see.
 
         Raises:
             DatasetError: The images were cropped in another way, or the crop needs landmarks that there can't be.
@@ -132,7 +123,6 @@ class UnlabelledImages:
         """Return some of the images for loader workers.
 
         Args:
-            rows: Which images, in the order wanted.
             cache_gib: How many GiB of decoded images to keep in memory.
         """
         if isinstance(self._source, Manifest):
@@ -140,14 +130,11 @@ class UnlabelledImages:
         return _ShardPictures(self._source, rows)
 
     def hold_out(self, fraction: float, seed: int) -> tuple[Int64[np.ndarray, "train"], Int64[np.ndarray, "held"]]:
-        """Set images aside whose loss is measured but not learned from: all of a few subjects, drawn at random.
+        """Return rows to train with, and rows of a few subjects, drawn at random, to measure with; both ascending.
 
         Args:
             fraction: Share of the subjects; a source of several subjects gives up at least one. 0 sets nobody aside.
             seed: Same seed, same subjects.
-
-        Returns:
-            Rows to train with, and rows to measure with, both ascending.
 
         Raises:
             DatasetError: There is only one subject, so that nobody would be left.

@@ -43,11 +43,10 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_every_image_is_found(folder: Path) -> None:
-    images = ShardedImages.open(folder)
+    images = ShardedImages(folder)
     assert len(images) == len(IMAGES)
     assert [images.encoded(row) for row in range(len(images))] == IMAGES
     assert [images.name(row) for row in range(len(images))] == NAMES
-    assert [images.source(row) for row in (0, 6, 7)] == ["quelle", "quelle", "other"]
 
 
 def test_tar_reads_the_shards(folder: Path) -> None:
@@ -106,7 +105,7 @@ def _cut(folder: Path) -> None:
 def test_what_is_missing_is_said_at_once(folder: Path, harm: Callable[[Path], None], message: str) -> None:
     harm(folder)
     with pytest.raises(DatasetError, match=message):
-        ShardedImages.open(folder)
+        ShardedImages(folder)
 
 
 @pytest.mark.parametrize(
@@ -128,7 +127,7 @@ def test_an_index_that_lies_is_refused(folder: Path, lies: dict[str, list[object
     lie = table[1:2].with_columns(pl.Series(column, values, table.schema[column]) for column, values in lies.items())
     pl.concat([table[:1], lie, table[2:]]).write_parquet(folder / INDEX)
     with pytest.raises(DatasetError) as caught:
-        ShardedImages.open(folder)
+        ShardedImages(folder)
     assert f"{folder / INDEX}: {message}" in str(caught.value)
 
 
@@ -138,10 +137,10 @@ def test_an_index_that_lies_is_refused(folder: Path, lies: dict[str, list[object
 def test_an_index_of_other_types_is_refused(folder: Path, column: str, kind: type[pl.DataType], found: str) -> None:
     pl.read_parquet(folder / INDEX).with_columns(pl.col(column).cast(kind)).write_parquet(folder / INDEX)
     with pytest.raises(DatasetError, match=f"column {column} holds {found}; expected"):
-        ShardedImages.open(folder)
+        ShardedImages(folder)
 
 
 def test_an_index_without_images_is_refused(folder: Path) -> None:
     pl.read_parquet(folder / INDEX).clear().write_parquet(folder / INDEX)
     with pytest.raises(DatasetError, match="holds no image"):
-        ShardedImages.open(folder)
+        ShardedImages(folder)

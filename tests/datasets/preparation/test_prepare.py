@@ -22,7 +22,7 @@ from facskit.datasets.manifest import read_manifest
 from facskit.datasets.packed import packaged_faces
 from facskit.datasets.preparation.config import PreparationConfig
 from facskit.datasets.preparation.prepare import prepare, units_of
-from facskit.datasets.preparation.work import FACE_SCORE, REASON, prepare_unit
+from facskit.datasets.preparation.work import FACE_SCORE, REASON, do_unit, part_file
 from facskit.errors import DatasetError, FacskitError, MediaError
 from facskit.faces.alignment import (
     BoxCrop,
@@ -59,7 +59,10 @@ def only(index: CorpusIndex, person: str) -> CorpusIndex:
 
 def run_here(index: CorpusIndex, out: Path, config: PreparationConfig = ONE) -> pl.DataFrame:
     """Do what the worker processes do, without starting any."""
-    return pl.concat([prepare_unit(unit, index.root, out, config) for unit in units_of(index)])
+    units = units_of(index)
+    for unit in units:
+        do_unit(index.root, out, config, unit)
+    return pl.concat([pl.read_parquet(part_file(out, unit)) for unit in units])
 
 
 def test_the_manifest_has_every_frame_and_its_labels(prepared: Path, index: CorpusIndex) -> None:
