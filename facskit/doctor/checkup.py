@@ -31,11 +31,7 @@ class Checkup:
     """Whether as much is there as was published."""
 
     def only(self, severity: str) -> tuple[Finding, ...]:
-        """Return the findings of one severity.
-
-        Args:
-            severity: `error`, `warning` or `note`.
-        """
+        """Return the findings of one severity."""
         return tuple(finding for finding in self.findings if finding.severity == severity)
 
     def adding(
@@ -55,7 +51,6 @@ def finding_of(error: FacskitError, place: Path, kind: str = "") -> Finding:
 
     Args:
         place: What was read; left out of the sentence where it begins with it.
-        kind: What the same fault in other places has in common.
     """
     return Finding(severity="error", place=str(place), sentence=sentence_of(error, place), kind=kind)
 

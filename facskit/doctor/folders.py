@@ -30,11 +30,7 @@ _WHAT = {
 
 
 def made_by(folder: Path) -> MadeBy | None:
-    """Tell which command made a folder.
-
-    Returns:
-        The command, or None for a folder that none of them made.
-    """
+    """Tell which command made a folder; None for a folder that none of them made."""
     description = _description(folder)
     if "corpus" in _config(description):
         return "prepare"
@@ -42,14 +38,7 @@ def made_by(folder: Path) -> MadeBy | None:
 
 
 def check_made_folder(folder: Path, command: MadeBy, *, every_picture: bool = False) -> Checkup:
-    """Check that everything is there, and what it holds.
-
-    Args:
-        every_picture: Whether to decode all pictures instead of a sample.
-
-    Returns:
-        Everything that was found.
-    """
+    """Check that everything is there, and what it holds."""
     result = folder / _RESULTS[command]
     config = _config(_description(folder))
     made = Checkup(kind=_KINDS[command], what=_WHAT[command], place=folder)
@@ -64,11 +53,7 @@ def check_made_folder(folder: Path, command: MadeBy, *, every_picture: bool = Fa
 
 
 def leftovers(folder: Path) -> Iterator[Finding]:
-    """Find unfinished files that a kill left behind.
-
-    Args:
-        folder: Where to look, not in its folders.
-    """
+    """Find unfinished files that a kill left behind in a folder, not in its folders."""
     found = sorted(entry.name for entry in folder.glob(PART_PATTERN))
     found = [name for name in found if name != _PARTS]
     if found:

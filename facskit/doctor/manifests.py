@@ -27,14 +27,7 @@ _LABEL = "1 (present), 0 (absent) or an empty cell (unknown; codes such as 9 or 
 
 
 def check_manifest(path: Path, *, every_picture: bool = False) -> Checkup:
-    """Read a manifest and look at its columns, its people and its images.
-
-    Args:
-        every_picture: Whether to decode all pictures instead of a sample.
-
-    Returns:
-        Everything that was found.
-    """
+    """Read a manifest and look at its columns, its people and its images."""
     try:
         manifest = read_manifest(path, check_images=False)
     except DatasetError as error:

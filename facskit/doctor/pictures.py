@@ -25,7 +25,6 @@ def with_pictures(
     Args:
         names: What messages call each picture that is there.
         decode: Decodes the picture at a position in `names`, or raises a `MediaError`.
-        every_picture: Whether to decode all instead of a sample.
     """
     if not names:
         return checkup

@@ -18,11 +18,7 @@ __all__ = ["check_run", "check_weights", "is_run"]
 
 
 def check_weights(path: Path) -> Checkup:
-    """Look a weight file over.
-
-    Args:
-        path: A `.safetensors` file.
-    """
+    """Look a weight file over."""
     try:
         info = read_weight_info(path)
     except CheckpointError as error:

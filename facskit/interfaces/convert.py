@@ -89,11 +89,7 @@ class ConvertCommand:
 
 
 def main(words: Sequence[str]) -> int:
-    """Parse the words after `facskit convert` and convert.
-
-    Returns:
-        The exit code.
-    """
+    """Parse the words after `facskit convert` and convert; return the exit code."""
     command = tyro.cli(ConvertCommand, prog="facskit convert", args=list(words))
     console = Console(highlight=False, soft_wrap=True)
     kind = command.from_ or _guess_source(command.source)

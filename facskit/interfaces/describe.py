@@ -87,9 +87,6 @@ def main(words: Sequence[str]) -> int:
 def parse_folds(words: str | None) -> FoldsConfig | None:
     """Read the option --folds.
 
-    Args:
-        words: What was typed, or None.
-
     Raises:
         RecipeError: It is none of the forms that help names.
     """

@@ -78,14 +78,7 @@ def main(words: Sequence[str]) -> int:
 
 
 def look_at(path: Path, *, every_picture: bool = False) -> list[Checkup]:
-    """Find out what something is and check it.
-
-    Args:
-        every_picture: Whether to decode all pictures instead of a sample.
-
-    Returns:
-        What was found; several where a folder holds several corpora.
-    """
+    """Find out what something is and check it; several where a folder holds several corpora."""
     if not path.exists():
         sentence = "there is no such file or folder; look at its spelling, and whether the disk is mounted"
         finding = Finding(severity="error", place=str(path), sentence=sentence)

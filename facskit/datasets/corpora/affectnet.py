@@ -65,9 +65,6 @@ def read_affectnet(root: Path, decisions: Decisions) -> CorpusIndex:
     Returns:
         The pictures with columns `expression` and `split`, and where the form has them `valence`, `arousal`, the face's
         box and landmarks. Each picture is its own subject, because nobody is named.
-
-    Raises:
-        DatasetError: The folder isn't AffectNet, or something is wrong with it and `decisions.on_error` is `stop`.
     """
     root = Path(root)
     notes = ImportLog(root, decisions.on_error)

@@ -55,13 +55,7 @@ _Answer = tuple[dict[str, object], _AnnotationError | None]
 
 
 def read_annotation(path: Path) -> str | float | Float[np.ndarray, "136"]:
-    """Read one annotation file without ever unpickling anything.
-
-    Args:
-        path: An `.npy` file that holds one number, one text, or 136 landmark positions.
-
-    Returns:
-        The number, the text, or the positions x, y, x, y ...
+    """Read one annotation, a number, a text or 136 positions x, y, x, y ..., without ever unpickling anything.
 
     Raises:
         DatasetError: The file is missing, damaged, or holds Python objects, which could run any code when loaded.
@@ -99,17 +93,7 @@ def read_annotation(path: Path) -> str | float | Float[np.ndarray, "136"]:
 
 
 def read_part(root: Path, folder: Path, part: str, notes: ImportLog) -> list[Mapping[str, object]]:
-    """Read one part of the release.
-
-    Args:
-        root: The folder that `media` is to be relative to.
-        folder: `train_set` or `val_set`.
-        part: What to call the part in the column `split`.
-        notes: Takes pictures without a usable class, which are dropped.
-
-    Returns:
-        The pictures by column name, sorted by number.
-    """
+    """Return the pictures of one part by column name, sorted by number; those without a usable class are dropped."""
     annotations, pictures = folder / "annotations", folder / "images"
     stems = sorted(_stems_with(annotations, "_exp.npy"), key=_order)
     images = {Path(name).stem: name for name in _names(pictures) if usable_name(name)}

@@ -52,17 +52,7 @@ def is_list(path: Path) -> bool:
 
 
 def read_list(path: Path, root: Path, images: Path, split: str, notes: ImportLog) -> pl.DataFrame:
-    """Read one of the tables.
-
-    Args:
-        path: `training.csv` or `validation.csv`.
-        root: The folder that `media` is to be relative to.
-        images: The folder of the pictures.
-        split: What to call the part in the column `split`.
-        notes: Takes wrong lines, and pictures without a class, which are dropped.
-
-    Returns:
-        The usable pictures.
+    """Return the usable pictures of one of the tables; wrong lines and pictures without a class are dropped.
 
     Raises:
         DatasetError: The file isn't such a table.

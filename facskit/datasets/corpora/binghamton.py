@@ -92,15 +92,7 @@ def _evidence(files: Sequence[LabelFile]) -> CorpusName | None:
 
 
 def read_release(root: Path, decisions: Decisions, release: Release) -> CorpusIndex:
-    """Read one of the two corpora.
-
-    Args:
-        root: Its folder, the one above it, or its `AUCoding`.
-        decisions: How to read labels, frames and media.
-
-    Raises:
-        DatasetError: The folder holds something else, or something is wrong and errors should stop.
-    """
+    """Read one of the two corpora from its folder, the one above it, or its `AUCoding`."""
     find = partial(_find_folders, corpus=release.corpus)
     base = only_folder(Path(root), release.corpus, find, "AUCoding/AU_OCC/F001_T1.csv")
     notes = ImportLog(base, decisions.on_error)

@@ -82,11 +82,7 @@ class Decisions:
         return ActionUnitSet.parse(self.action_units) if self.action_units else usual
 
     def describe(self, corpus: CorpusName) -> dict[str, str]:
-        """Name the choices that matter for a corpus.
-
-        Returns:
-            Values by option name, in a fixed order.
-        """
+        """Name the choices that matter for a corpus, by option name in a fixed order."""
         values = {
             "coding": self.coding,
             "missing": self.missing,

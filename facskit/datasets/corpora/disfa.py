@@ -58,15 +58,8 @@ def read_disfa(root: Path, decisions: Decisions) -> CorpusIndex:
     By default image folders that count from 0 are taken to be one behind the labels, which count from 1. An AU whose
     label file is missing is unknown for that subject, never absent.
 
-    Args:
-        root: The corpus's folder, the one above it, or its `ActionUnit_Labels`.
-        decisions: How to read labels, frames and media.
-
     Returns:
         Every coded frame with a picture, with `AUxx` and `AUxx_level`.
-
-    Raises:
-        DatasetError: The folder doesn't hold DISFA, or something is wrong with it and errors should stop.
     """
     base = only_folder(Path(root), "disfa", find_disfa_folders, f"{_LABELS}/SN001/SN001_au1.txt")
     notes = ImportLog(base, decisions.on_error)
@@ -110,13 +103,7 @@ def find_disfa_folders(path: Path) -> list[Path]:
 
 
 def occurrence_of_levels(coded: pl.DataFrame, units: ActionUnitSet, threshold: int) -> pl.DataFrame:
-    """Make `AUxx` and `AUxx_level` of intensities.
-
-    Args:
-        coded: One column of levels per AU.
-        units: The AUs wanted; one without a column is unknown.
-        threshold: Intensity from which an AU is present.
-    """
+    """Make `AUxx` and `AUxx_level` of columns of intensities; an AU without a column is unknown."""
     lacking = [code for code in units.codes if code not in coded.columns]
     coded = coded.with_columns(pl.lit(None, pl.Int8).alias(code) for code in lacking)
     levels = [pl.col(code).alias(f"{code}_level") for code in units.codes]

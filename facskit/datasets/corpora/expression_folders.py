@@ -54,14 +54,7 @@ _WRAPPERS = ("", "DATASET", "dataset", "data", "basic", "aligned")
 
 
 def find_parts(root: Path) -> dict[str, Path]:
-    """Find the folders `train`, `val`, `test` or alike that hold one folder per class.
-
-    Args:
-        root: The copy's folder, or the folder above it.
-
-    Returns:
-        Folder by what it is: `train`, `validation`, `test`; empty if this is no such copy.
-    """
+    """Find the folders of a copy's `train`, `validation` and `test` that hold one folder per class, if there are any."""
     for wrapper in _WRAPPERS:
         base = root / wrapper
         parts: dict[str, Path] = {}
@@ -80,13 +73,7 @@ def read_class_folders(
     """List the pictures of a copy with class folders.
 
     Args:
-        root: The folder that `media` is to be relative to.
-        parts: From `find_parts`.
         classes: Expression by the folder's name; names of expressions are understood beside these.
-        notes: Takes folders that are no class.
-
-    Returns:
-        One row per picture, by column name.
     """
     rows: list[dict[str, object]] = []
     for part, folder in parts.items():

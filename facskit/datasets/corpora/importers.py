@@ -20,12 +20,7 @@ def read_corpus(corpus: CorpusName, root: Path, decisions: Decisions) -> CorpusI
     """Read a corpus in the layout it was released in.
 
     Args:
-        corpus: Which corpus the folder holds.
         root: Its folder; the folder above it and its label folder are understood too.
-        decisions: How to read labels, frames and media.
-
-    Returns:
-        Every usable coded frame, and what became of the others.
 
     Raises:
         DatasetError: The folder doesn't hold that corpus, or something is wrong with it and `decisions.on_error` is
@@ -47,13 +42,9 @@ def read_corpus(corpus: CorpusName, root: Path, decisions: Decisions) -> CorpusI
 
 
 def guess_corpus(path: Path) -> CorpusName | None:
-    """Tell which corpus a folder holds by what lies in it; at most a few folders are listed.
+    """Tell which corpus a folder is, holds or belongs to; None if it looks like none of them, or like several.
 
-    Args:
-        path: A folder; the corpus's own, the one above it, or its label folder.
-
-    Returns:
-        The corpus, or None if it looks like none of them, or like several.
+    At most a few folders are listed.
     """
     path = Path(path).resolve()
     if not path.is_dir():

@@ -77,9 +77,6 @@ def read_raf_db(root: Path, decisions: Decisions) -> CorpusIndex:
 
     Returns:
         The pictures with columns `expression`, `split`, and where the release has them `gender`, `race` and `age`.
-
-    Raises:
-        DatasetError: The folder isn't RAF-DB, or something is wrong with it and `decisions.on_error` is `stop`.
     """
     root = Path(root)
     notes = ImportLog(root, decisions.on_error)

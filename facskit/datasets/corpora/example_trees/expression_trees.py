@@ -41,11 +41,7 @@ _EVERY = 4
 
 
 def expression_of(present: frozenset[str]) -> ExpressionName:
-    """Name the expression that a face with these action units is taken for: the first rule that fits, else neutral.
-
-    Args:
-        present: Codes such as `AU12`.
-    """
+    """Name the expression that a face with codes such as `AU12` is taken for: the first rule that fits, or neutral."""
     return next((name for name, needed in _RULES if present.issuperset(needed)), "neutral")
 
 
@@ -64,9 +60,6 @@ def write_expression_tree(
         faces: Pictures with AU labels; the packaged ones by default.
         images: How many pictures, taken from all classes in turn.
         form: Which of the corpus's forms.
-
-    Returns:
-        The folder.
 
     Raises:
         DatasetError: The folder isn't empty, or the corpus has no such form.

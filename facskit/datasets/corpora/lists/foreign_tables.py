@@ -97,9 +97,6 @@ def read_foreign_table(path: Path, kind: TableKind, *, threshold: float = 0.5) -
         threshold: For py-feat and facskit: the probability from which an AU is present. Facskit's own decisions
             (`AU01_c`) aren't used, so that tables are comparable.
 
-    Returns:
-        The labels; rows without a face have unknown labels.
-
     Raises:
         DatasetError: The file isn't such a table, tables of a folder have other columns than the first one, or a cell
             holds text where a number belongs.

@@ -129,13 +129,11 @@ def write_jaa_list(manifest: Manifest, prefix: Path, rows: Sequence[int] | None 
     """Write a list with its labels and weights, and with landmarks if the manifest has them.
 
     Paths stay as they are, relative to the manifest's folder. Weights are computed from the rows written.
+    Return what the format can't hold.
 
     Args:
         prefix: The common part of the names, for example `list/BP4D_part1`.
         rows: Which rows in which order; by default all.
-
-    Returns:
-        What the format can't hold.
     """
     chosen = np.arange(len(manifest)) if rows is None else np.asarray(rows, np.int64)
     prefix = Path(prefix)
@@ -157,18 +155,9 @@ def write_jaa_list(manifest: Manifest, prefix: Path, rows: Sequence[int] | None 
 
 
 def write_jaa_parts(manifest: Manifest, folder: Path, corpus: str) -> tuple[Finding, ...]:
-    """Write the lists of the three published parts and of each two of them, as the authors keep them.
+    """Write the lists of BP4D's or DISFA's three parts and of each two of them, as the authors keep them.
 
-    Args:
-        manifest: BP4D or DISFA with the corpus's own names of subjects.
-        folder: Where to write `BP4D_part1_path.txt` ... `BP4D_combine_2_3_weight.txt`.
-        corpus: `bp4d` or `disfa`.
-
-    Returns:
-        What the format can't hold, once.
-
-    Raises:
-        DatasetError: Somebody is in none of the parts, or a part is empty.
+    Return what the format can't hold, once.
     """
     parts = rows_by_part(manifest, corpus)
     title = corpus.upper()

@@ -22,14 +22,9 @@ def is_jaa_folder(folder: Path) -> bool:
 
 
 def read_jaa_parts(folder: Path, action_units: ActionUnitSet | None = None) -> LabelList:
-    """Read all lists of parts in a folder as one; lists of combined parts say nothing more and are left alone.
+    """Read all lists of parts in a folder as one with a column `part`.
 
-    Args:
-        folder: With `BP4D_part1_path.txt` and so on.
-        action_units: What the label columns are; by default BP4D's 12 or DISFA's 8 by their number.
-
-    Returns:
-        The list, with a column `part`.
+    Lists of combined parts say nothing more and are left alone.
 
     Raises:
         DatasetError: There are parts of two corpora, an image stands in two parts, or only some parts have landmarks.

@@ -104,10 +104,6 @@ def _is_number(word: str) -> bool:
 
 
 def write_exactly(path: Path, text: str) -> None:
-    """Write text with the line ends it has, whichever system this is.
-
-    Args:
-        path: The file to write or replace.
-    """
+    """Write text with the line ends it has, whichever system this is."""
     with atomic_path(path) as part:
         part.write_bytes(text.encode())

@@ -79,13 +79,9 @@ def read_me_graphau(path: Path, action_units: ActionUnitSet | None = None) -> La
         path: The folder of the lists, the folder above it, or one of the lists. From a folder with all three test lists
             comes the whole corpus, from one with a single fold its training and test rows with a column `split`, and
             from a file that list alone.
-        action_units: What the label columns are; by default BP4D's 12 or DISFA's 8 by their number.
 
     Returns:
         The list, with a column `part`: the published part, which is facskit's fold, that tests on the row.
-
-    Raises:
-        DatasetError: There is no such list, or a line is wrong.
     """
     path = Path(path)
     if path.is_file():
@@ -129,15 +125,7 @@ def write_me_graphau_fold(manifest: Manifest, folder: Path, fold: Fold, name: st
 def write_me_graphau_folds(manifest: Manifest, folder: Path, corpus: str) -> tuple[Finding, ...]:
     """Write the lists of all three published folds, with people in the order of the authors' lists.
 
-    Args:
-        manifest: BP4D or DISFA with the corpus's own names of subjects.
-        corpus: `bp4d` or `disfa`.
-
-    Returns:
-        What the format can't hold, once.
-
-    Raises:
-        DatasetError: Somebody is in none of the published parts, or a part is empty.
+    Return what the format can't hold, once.
     """
     parts = rows_by_part(manifest, corpus)
     findings: dict[str, Finding] = {}

@@ -80,11 +80,7 @@ def _signed(offset: int) -> str:
 
 
 def decide_missing(coded: pl.DataFrame, units: ActionUnitSet, decisions: Decisions, notes: ImportLog) -> pl.DataFrame:
-    """Turn the code for "can't be coded" into what the user wants; a column that a file lacks stays unknown.
-
-    Args:
-        decisions: Says what a missing code means.
-    """
+    """Turn the code for "can't be coded" into what the user wants; a column that a file lacks stays unknown."""
     columns = [pl.col(code) for code in units.codes]
     if decisions.missing == "drop-frame":
         lacks = coded.select(pl.any_horizontal((column == MISSING_CODE).fill_null(value=False) for column in columns))
@@ -102,7 +98,6 @@ def place_frames(coded: pl.DataFrame, places: FramePlaces, notes: ImportLog) -> 
 
     Args:
         coded: Columns `subject`, `recording`, `frame`, `file` and labels.
-        notes: Takes frames without a picture and pictures without labels.
 
     Returns:
         The frames that have one, with `media`, `media_frame` and `position`.
@@ -226,9 +221,7 @@ def add_landmarks(
     """Add the corpus's own landmarks; leave out frames without them if the user wants.
 
     Args:
-        placed: From `place_frames`.
         read: Gives the landmarks of a recording at some positions; None if the corpus's folder has none.
-        decisions: Says which frames are wanted.
     """
     if read is None:
         if decisions.frames == "landmarks":
@@ -258,12 +251,7 @@ def add_landmarks(
 
 
 def finish(index: CorpusIndex, decisions: Decisions, notes: ImportLog) -> CorpusIndex:
-    """Complete an index: columns in order, rows sorted, without those that were dropped, and what was noted.
-
-    Args:
-        index: All but `dropped`, `findings` and `expected`.
-        decisions: Say which published counts belong to it.
-    """
+    """Complete an index: columns in order, rows sorted, without those that were dropped, and what was noted."""
     dropped = notes.dropped
     table = index.table.join(dropped.filter(pl.col(FRAME).is_not_null()), on=[SUBJECT, RECORDING, FRAME], how="anti")
     first = [MEDIA, MEDIA_FRAME, SUBJECT, RECORDING, FRAME, *index.action_units.codes]

@@ -11,14 +11,7 @@ _RECORDING = [SUBJECT, RECORDING]
 
 
 def count_from(images: pl.DataFrame) -> int:
-    """Tell whether image folders count from 0 or from 1.
-
-    Args:
-        images: From `list_images`.
-
-    Returns:
-        0 if at least half of the recordings have an image 0, otherwise 1.
-    """
+    """Return what image folders count from: 0 if at least half of the recordings have an image 0, otherwise 1."""
     if images.is_empty():
         return 1
     has_zero = _firsts(images)["first"] == 0
@@ -40,11 +33,6 @@ def numbered_otherwise(coded: pl.DataFrame, images: pl.DataFrame, offset: int) -
     """Find recordings whose images count from 1 where most count from 0, or the other way round.
 
     A recording that only lacks its image 0 isn't one: its own way to count must give more frames an image.
-
-    Args:
-        coded: Columns `subject`, `recording` and `frame`.
-        images: From `list_images`.
-        offset: What is added to a label's frame number for most recordings.
 
     Returns:
         Columns `subject`, `recording` and `first`, the number of its first image.

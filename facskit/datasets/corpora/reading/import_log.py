@@ -15,12 +15,7 @@ __all__ = ["ImportLog", "some_of"]
 
 
 class ImportLog:
-    """Collects findings and dropped frames; with `stop`, the first error raises at once.
-
-    Args:
-        root: The corpus's folder; places are named relative to it.
-        on_error: What the user wants to happen at an error.
-    """
+    """Collects findings and dropped frames; with `stop`, the first error raises at once."""
 
     def __init__(self, root: Path, on_error: OnError) -> None:
         self.root = root
@@ -32,7 +27,6 @@ class ImportLog:
         """Note damage or loss.
 
         Args:
-            sentence: What was found, what was expected, what to do.
             kind: What the same fault in other places has in common.
 
         Raises:

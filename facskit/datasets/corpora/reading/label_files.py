@@ -46,9 +46,6 @@ def read_code_tables(files: Sequence[LabelFile], units: ActionUnitSet, notes: Im
     Both published kinds of header are understood: 0 to 99, where the first column happens to be called 0, and a list
     of AUs, where it happens to be called 1 like the column of AU 1.
 
-    Args:
-        notes: Takes damaged files, columns and codes.
-
     Returns:
         Columns `subject`, `recording`, `frame`, `file` and one Int8 column per AU: 0, 1, 9, or null where the file
         has no such column.
@@ -65,9 +62,7 @@ def read_code_lists(files: Sequence[LabelFile], codes: Sequence[int], notes: Imp
     A frame may be a number or the name of an image, whose last digits are its number.
 
     Args:
-        files: The lists, each of one AU.
         codes: The codes the corpus has; an empty cell becomes null.
-        notes: Takes damaged files and lines.
 
     Returns:
         Columns `subject`, `recording`, `frame` and one Int8 column per AU; null where no list has the frame. `file` is

@@ -59,7 +59,6 @@ def only_folder(root: Path, corpus: str, find: Callable[[Path], Sequence[Path]],
     """Return the one folder of a corpus at a place.
 
     Args:
-        root: The corpus's folder, the one above it, or one inside it, as far as `find` understands these.
         find: Lists the folders of such corpora at a place.
         expected: What such a folder has, for the message.
 
@@ -79,11 +78,7 @@ def only_folder(root: Path, corpus: str, find: Callable[[Path], Sequence[Path]],
 
 
 def one_per_recording(units: Sequence[MediaUnit], notes: ImportLog) -> list[MediaUnit]:
-    """Choose where several places have pictures of one recording: images before archives before videos.
-
-    Args:
-        notes: Takes a note for each choice.
-    """
+    """Choose where several places have pictures of one recording: images before archives before videos."""
     chosen: dict[tuple[str, str], MediaUnit] = {}
     with_images = {unit.subject for unit in units if unit.kind == "images"}
     for unit in sorted(units, key=lambda unit: (_PREFERENCE[unit.kind], unit.path)):
@@ -105,9 +100,6 @@ def one_per_recording(units: Sequence[MediaUnit], notes: ImportLog) -> list[Medi
 
 def list_images(units: Sequence[MediaUnit], notes: ImportLog) -> pl.DataFrame:
     """List the images of folders and archives.
-
-    Args:
-        notes: Takes unreadable places and images with the same number.
 
     Returns:
         Columns `subject`, `recording`, `number` and `media`, sorted.
@@ -164,9 +156,6 @@ def _archive_images(unit: MediaUnit, notes: ImportLog) -> list[tuple[str, int, s
 
 def list_videos(units: Sequence[MediaUnit], notes: ImportLog) -> pl.DataFrame:
     """Read the headers of videos.
-
-    Args:
-        notes: Takes videos that can't be read.
 
     Returns:
         Columns `subject`, `recording`, `media` and `length`: 0 for an unreadable video, null if its header doesn't say.

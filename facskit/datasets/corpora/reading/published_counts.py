@@ -93,9 +93,7 @@ def check_counts(
     """Compare a copy with what was published: nothing for a perfect one, one finding for each kind of difference.
 
     Args:
-        coded: All coded frames of the label files.
         with_landmarks: The frames with landmarks, if only these are wanted.
-        notes: Takes the differences; its folder is named as their place.
     """
     published = PUBLISHED_COUNTS[corpus]
     subjects = coded[SUBJECT].n_unique()
