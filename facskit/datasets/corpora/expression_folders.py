@@ -37,16 +37,9 @@ DAMAGED = "damaged label"
 LANDMARKS = "landmarks"
 """Key of a row's 68 positions x, y; as one array they need little memory."""
 _PARTS = {
-    "train": "train",
-    "training": "train",
-    "train_set": "train",
-    "val": "validation",
-    "valid": "validation",
-    "validation": "validation",
-    "val_set": "validation",
-    "test": "test",
-    "testing": "test",
-    "test_set": "test",
+    **dict.fromkeys(("train", "training", "train_set"), "train"),
+    **dict.fromkeys(("val", "valid", "validation", "val_set"), "validation"),
+    **dict.fromkeys(("test", "testing", "test_set"), "test"),
 }
 """What copies call the parts, and what the part is."""
 _WRAPPERS = ("", "DATASET", "dataset", "data", "basic", "aligned")
@@ -54,7 +47,7 @@ _WRAPPERS = ("", "DATASET", "dataset", "data", "basic", "aligned")
 
 
 def find_parts(root: Path) -> dict[str, Path]:
-    """Find the folders of a copy's `train`, `validation` and `test` that hold one folder per class, if there are any."""
+    """Find the folders of a copy's `train`, `validation` and `test` that hold one folder per class, if any."""
     for wrapper in _WRAPPERS:
         base = root / wrapper
         parts: dict[str, Path] = {}
