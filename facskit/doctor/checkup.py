@@ -8,7 +8,7 @@ from pathlib import Path
 from facskit.datasets.findings import Finding, sentence_of
 from facskit.errors import FacskitError
 
-__all__ = ["Checkup", "finding_of", "quoted", "some_names"]
+__all__ = ["Checkup", "finding_of", "quoted"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,10 +39,7 @@ class Checkup:
     ) -> "Checkup":
         """Return a checkup that says more."""
         return replace(
-            self,
-            facts=(*self.facts, *facts),
-            findings=(*self.findings, *findings),
-            steps=(*self.steps, *steps),
+            self, facts=(*self.facts, *facts), findings=(*self.findings, *findings), steps=(*self.steps, *steps)
         )
 
 
@@ -58,10 +55,3 @@ def finding_of(error: FacskitError, place: Path, kind: str = "") -> Finding:
 def quoted(path: Path) -> str:
     """Return a path as it's typed in a command."""
     return shlex.quote(str(path))
-
-
-def some_names(names: Iterable[object], limit: int = 5) -> str:
-    """List a few names and count the rest."""
-    every = [str(name) for name in names]
-    more = f" and {len(every) - limit:,} more" if len(every) > limit else ""
-    return ", ".join(every[:limit]) + more

@@ -7,8 +7,9 @@ from typing import Any, Literal
 
 import polars as pl
 
+from facskit.datasets.corpora.reading.import_log import some_of
 from facskit.datasets.findings import Finding, counted
-from facskit.doctor.checkup import Checkup, quoted, some_names
+from facskit.doctor.checkup import Checkup, quoted
 from facskit.doctor.manifests import check_manifest
 from facskit.doctor.pictures import with_pictures
 from facskit.faces.images import decode_image
@@ -57,7 +58,7 @@ def leftovers(folder: Path) -> Iterator[Finding]:
     found = sorted(entry.name for entry in folder.glob(PART_PATTERN))
     found = [name for name in found if name != _PARTS]
     if found:
-        sentence = f"a killed run left unfinished files ({some_names(found, 2)}); delete them when no run goes on"
+        sentence = f"a killed run left unfinished files ({some_of(found, 2)}); delete them when no run goes on"
         yield Finding(severity="note", place=str(folder), sentence=sentence)
 
 
@@ -133,7 +134,7 @@ def _check_shards(folder: Path, made: Checkup, *, every_picture: bool) -> Checku
     known = {Path(name).name for name in ends["shard"]}
     strangers = [file.name for file in sorted((folder / "shards").glob("*.tar")) if file.name not in known]
     if strangers:
-        sentence = f"shards that the index doesn't name: {some_names(strangers)}; delete them"
+        sentence = f"shards that the index doesn't name: {some_of(strangers, 5)}; delete them"
         findings.append(Finding(severity="warning", place=str(folder / "shards"), sentence=sentence))
     facts = [f"{counted(table.height, 'image')} in {counted(ends.height, 'shard')}"]
     facts += [f"from {source}: {count:,}" for source, count in table["source"].value_counts(sort=True).iter_rows()]

@@ -8,11 +8,12 @@ import polars as pl
 
 from facskit.columns import EXPRESSION, FRAME, IMAGE, IMAGE_BYTES, RECORDING, SPLIT, SUBJECT
 from facskit.datasets.corpora.lists.label_lists import people_of
+from facskit.datasets.corpora.reading.import_log import some_of
 from facskit.datasets.findings import Finding, Severity, counted
 from facskit.datasets.manifest import Manifest, read_manifest
 from facskit.datasets.manifest_checks import find_layout, missing_images
 from facskit.datasets.table_files import collect_table, raw_cell, scan_table
-from facskit.doctor.checkup import Checkup, finding_of, quoted, some_names
+from facskit.doctor.checkup import Checkup, finding_of, quoted
 from facskit.doctor.pictures import with_pictures
 from facskit.errors import DatasetError
 from facskit.expressions import EXPRESSION_NAMES
@@ -196,7 +197,7 @@ def _people(manifest: Manifest) -> Iterator[Finding]:
         strangers = set(names) - people_of(corpus)
         if strangers:
             sentence = (
-                f"{some_names(sorted(strangers))} in none of the published folds of {corpus}, so folds of the kind "
+                f"{some_of(sorted(strangers), 5)} in none of the published folds of {corpus}, so folds of the kind "
                 "published will be refused"
             )
             yield Finding(severity="warning", place=manifest.name, sentence=sentence)

@@ -23,8 +23,14 @@ from facskit.datasets.corpora.lists.foreign_tables import (
     read_foreign_table,
     tables_in,
 )
-from facskit.datasets.corpora.lists.jaa import is_jaa_list, read_jaa_list, write_jaa_list, write_jaa_parts
-from facskit.datasets.corpora.lists.jaa_parts import is_jaa_folder, read_jaa_parts
+from facskit.datasets.corpora.lists.jaa import (
+    is_jaa_folder,
+    is_jaa_list,
+    read_jaa_list,
+    read_jaa_parts,
+    write_jaa_list,
+    write_jaa_parts,
+)
 from facskit.datasets.corpora.lists.label_joining import (
     join_labels,
     manifest_of_aligned,

@@ -69,7 +69,9 @@ def read_affectnet(root: Path, decisions: Decisions) -> CorpusIndex:
     root = Path(root)
     notes = ImportLog(root, decisions.on_error)
     if parts := _array_parts(root):
-        read = _read_arrays(root, parts, notes)
+        rows = [row for part, folder in parts.items() for row in read_part(root, folder, part, notes)]
+        table = rows_to_table(rows, numbers=("valence", "arousal"))
+        read = _Read(table=table, form="eight classes", expected=EXPECTED_ARRAYS, root=root)
     elif lists := _lists(root):
         read = _read_lists(lists, notes)
     elif folders := find_parts(root):
@@ -112,12 +114,6 @@ def _lists(root: Path) -> dict[str, Path]:
         if found and (folder or root.name == _LIST_FOLDERS[0] or all(map(is_list, found.values()))):
             return found
     return {}
-
-
-def _read_arrays(root: Path, parts: Mapping[str, Path], notes: ImportLog) -> _Read:
-    rows = [row for part, folder in parts.items() for row in read_part(root, folder, part, notes)]
-    table = rows_to_table(rows, numbers=("valence", "arousal"))
-    return _Read(table=table, form="eight classes", expected=EXPECTED_ARRAYS, root=root)
 
 
 def _read_lists(lists: Mapping[str, Path], notes: ImportLog) -> _Read:

@@ -23,13 +23,7 @@ from rich.console import Console
 from rich.progress import track
 
 from facskit.columns import EXPRESSION, FRAME, RECORDING, SPLIT, SUBJECT
-from facskit.datasets.corpora.expression_folders import (
-    DAMAGED,
-    LANDMARKS,
-    NO_PICTURE,
-    leading_number,
-    usable_name,
-)
+from facskit.datasets.corpora.expression_folders import DAMAGED, LANDMARKS, NO_PICTURE, leading_number, usable_name
 from facskit.datasets.corpora.index import DROPPED_SCHEMA, MEDIA
 from facskit.datasets.corpora.reading.import_log import ImportLog
 from facskit.errors import DatasetError
@@ -95,7 +89,7 @@ def read_annotation(path: Path) -> str | float | Float[np.ndarray, "136"]:
 def read_part(root: Path, folder: Path, part: str, notes: ImportLog) -> list[Mapping[str, object]]:
     """Return the pictures of one part by column name, sorted by number; those without a usable class are dropped."""
     annotations, pictures = folder / "annotations", folder / "images"
-    stems = sorted(_stems_with(annotations, "_exp.npy"), key=_order)
+    stems = sorted(_stems_with(annotations, "_exp.npy"), key=lambda stem: (int(stem) if stem.isdecimal() else 0, stem))
     images = {Path(name).stem: name for name in _names(pictures) if usable_name(name)}
     has = {kind: _stems_with(annotations, f"_{kind}.npy") for kind in ("val", "aro", "lnd")}
 
@@ -197,7 +191,3 @@ def _names(folder: Path) -> list[str]:
 
 def _stems_with(folder: Path, ending: str) -> frozenset[str]:
     return frozenset(name[: -len(ending)] for name in _names(folder) if name.endswith(ending))
-
-
-def _order(stem: str) -> tuple[int, str]:
-    return (int(stem) if stem.isdecimal() else 0, stem)

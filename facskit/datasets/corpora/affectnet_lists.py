@@ -23,24 +23,14 @@ from facskit.expressions import AFFECTNET_8
 
 __all__ = ["COLUMNS", "IMAGE_FOLDERS", "is_list", "read_list"]
 
-COLUMNS = (
-    "subDirectory_filePath",
-    "face_x",
-    "face_y",
-    "face_width",
-    "face_height",
-    "facial_landmarks",
-    "expression",
-    "valence",
-    "arousal",
-)
+_BOX = {"face_x": "FaceRectX", "face_y": "FaceRectY", "face_width": "FaceRectWidth", "face_height": "FaceRectHeight"}
+_AFFECT = ("valence", "arousal")
+COLUMNS = ("subDirectory_filePath", *_BOX, "facial_landmarks", "expression", *_AFFECT)
 """The columns of both tables, in order."""
 IMAGE_FOLDERS = ("Manually_Annotated_Images", "Manually_Annotated_compressed/Manually_Annotated_Images", "images")
 """Where the pictures may be, from the corpus's folder."""
 _NO_CLASS = {"8": "no expression (code 8)", "9": "uncertain expression (code 9)", "10": "no face (code 10)"}
 _CLASSES = {str(number): name for number, name in enumerate(AFFECTNET_8)}
-_BOX = {"face_x": "FaceRectX", "face_y": "FaceRectY", "face_width": "FaceRectWidth", "face_height": "FaceRectHeight"}
-_AFFECT = ("valence", "arousal")
 _LINE, _REASON, _WRONG = "line", "reason", "wrong"
 
 

@@ -22,13 +22,7 @@ from facskit.datasets.corpora.binghamton_files import (
 )
 from facskit.datasets.corpora.decisions import CorpusName, Decisions
 from facskit.datasets.corpora.index import CorpusIndex
-from facskit.datasets.corpora.reading.assembly import (
-    FramePlaces,
-    add_landmarks,
-    decide_missing,
-    finish,
-    place_frames,
-)
+from facskit.datasets.corpora.reading.assembly import FramePlaces, add_landmarks, decide_missing, finish, place_frames
 from facskit.datasets.corpora.reading.import_log import ImportLog
 from facskit.datasets.corpora.reading.label_files import MISSING_CODE, LabelFile, read_code_lists, read_code_tables
 from facskit.datasets.corpora.reading.landmark_files import read_fit_file
@@ -104,7 +98,6 @@ def read_release(root: Path, decisions: Decisions, release: Release) -> CorpusIn
         videos=list_videos(media, notes),
         offset=decisions.frame_offset,
         counts_from_first=release.counts_from_first,
-        disputed=release.counts_from_first,
         expected="a folder such as 2D+3D/F001/T1, an archive 2D+3D/F001.zip, or a video such as F001_T1.mp4",
     )
     placed = place_frames(labelled, places, notes)

@@ -10,7 +10,6 @@ Landmark_Points/SN001/tmp_frame_lm/SN001_0000_lm.mat   66 landmarks, from 0; som
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -72,7 +71,6 @@ def read_disfa(root: Path, decisions: Decisions) -> CorpusIndex:
         videos=list_videos(media, notes),
         offset=decisions.frame_offset,
         counts_from_first=True,
-        disputed=True,
         expected=f"Video_{decisions.camera.title()}Camera/{decisions.camera.title()}VideoSN001_comp.avi or SN001/0.png",
     )
     placed = place_frames(labelled, places, notes)
@@ -149,26 +147,18 @@ def _label_files(base: Path, units: ActionUnitSet, notes: ImportLog) -> list[Lab
     return list(files.values())
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Source:
-    """A video or image folder and the camera its name tells."""
-
-    unit: MediaUnit
-    camera: str | None
-
-
 def _media_units(base: Path, camera: Literal["left", "right"], notes: ImportLog) -> list[MediaUnit]:
     """Choose the pictures of one camera; those whose camera isn't known serve where there are no others."""
     wanted: list[MediaUnit] = []
     unknown: list[MediaUnit] = []
     other: set[str] = set()
-    for source in _sources(base):
-        if source.camera == camera:
-            wanted.append(source.unit)
-        elif source.camera is None:
-            unknown.append(source.unit)
+    for unit, named in _sources(base):
+        if named == camera:
+            wanted.append(unit)
+        elif named is None:
+            unknown.append(unit)
         else:
-            other.add(source.unit.subject)
+            other.add(unit.subject)
     have = {unit.subject for unit in wanted}
     filled = [unit for unit in unknown if unit.subject not in have]
     if filled:
@@ -186,9 +176,9 @@ def _media_units(base: Path, camera: Literal["left", "right"], notes: ImportLog)
     return one_per_recording([*wanted, *filled], notes)
 
 
-def _sources(base: Path) -> list[_Source]:
-    """Find pictures in the corpus's folder, and one and two folders deeper."""
-    sources: list[_Source] = []
+def _sources(base: Path) -> list[tuple[MediaUnit, str | None]]:
+    """Find pictures in the corpus's folder, and one and two folders deeper, with the camera that names tell."""
+    sources: list[tuple[MediaUnit, str | None]] = []
     places: list[tuple[Path, str | None, int]] = [(base, None, 0)]
     while places:
         place, camera, depth = places.pop(0)
@@ -199,7 +189,7 @@ def _sources(base: Path) -> list[_Source]:
                 kind: Literal["images", "video"] = "images" if is_folder else "video"
                 name = _name(match["person"])
                 unit = MediaUnit(subject=name, recording=name, kind=kind, path=entry)
-                sources.append(_Source(unit=unit, camera=match["camera"].lower() if match["camera"] else camera))
+                sources.append((unit, match["camera"].lower() if match["camera"] else camera))
             elif is_folder and depth < 2 and entry.name not in {_LABELS, _POINTS}:
                 named = _CAMERA_FOLDER.fullmatch(entry.name)
                 places.append((entry, named[1].lower() if named else camera, depth + 1))

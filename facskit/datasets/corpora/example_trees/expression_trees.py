@@ -23,7 +23,6 @@ __all__ = ["expression_of", "write_expression_tree"]
 _RULES: tuple[tuple[ExpressionName, tuple[str, ...]], ...] = (
     ("fear", ("AU01", "AU04", "AU20")),
     ("surprise", ("AU01", "AU02", "AU26")),
-    ("sadness", ("AU01", "AU04", "AU15")),
     ("sadness", ("AU04", "AU15")),
     ("fear", ("AU01", "AU04", "AU25")),
     ("surprise", ("AU01", "AU02")),

@@ -11,7 +11,7 @@ from facskit.action_units import ActionUnitSet
 from facskit.columns import FRAME, LANDMARKS_X, RECORDING, SUBJECT
 from facskit.datasets.corpora.decisions import Decisions
 from facskit.datasets.corpora.index import MEDIA, MEDIA_FRAME, CorpusIndex
-from facskit.datasets.corpora.reading.image_numbers import count_from, count_images, numbered_otherwise
+from facskit.datasets.corpora.reading.image_numbers import count_from, numbered_otherwise, with_image
 from facskit.datasets.corpora.reading.import_log import ImportLog, some_of
 from facskit.datasets.corpora.reading.label_files import MISSING_CODE
 from facskit.datasets.corpora.reading.landmark_files import landmark_columns
@@ -19,14 +19,7 @@ from facskit.datasets.corpora.reading.media_files import LENGTH, NUMBER
 from facskit.datasets.corpora.reading.published_counts import expected_counts
 from facskit.datasets.findings import counted
 
-__all__ = [
-    "POSITION",
-    "FramePlaces",
-    "add_landmarks",
-    "decide_missing",
-    "finish",
-    "place_frames",
-]
+__all__ = ["POSITION", "FramePlaces", "add_landmarks", "decide_missing", "finish", "place_frames"]
 
 POSITION = "position"
 """Column with the place of a frame in its recording, counted from 0: how landmark files count."""
@@ -45,9 +38,8 @@ class FramePlaces:
     offset: int | None
     """What the user wants added to a label's frame number; None for the default."""
     counts_from_first: bool = False
-    """Whether images numbered from 0 are one behind the labels by default; otherwise numbers agree by default."""
-    disputed: bool = False
-    """Whether readers disagree about the offset of image files."""
+    """Whether images numbered from 0 are one behind the labels by default, about which readers disagree; otherwise
+    numbers agree by default."""
     expected: str = "images or a video of the recording"
     """What messages say should be there."""
 
@@ -137,8 +129,8 @@ def _on_images(coded: pl.DataFrame, places: FramePlaces, notes: ImportLog) -> pl
     numbered = coded.with_columns((pl.col(FRAME) + offset).alias(NUMBER))
     joined = numbered.join(images, on=keys, how="left", maintain_order="left")
     lost = joined.filter(pl.col(MEDIA).is_null())
-    if coded.height and (lost.height or places.disputed):
-        fits = {other: count_images(coded, images, other) for other in sorted({*_NEIGHBOURS, offset})}
+    if coded.height and (lost.height or places.counts_from_first):
+        fits = {other: with_image(coded, images, other).height for other in sorted({*_NEIGHBOURS, offset})}
         _report_fit(lost, fits, offset, notes)
     notes.drop(lost, "no image for the frame")
     position = (pl.col(NUMBER) - places.first).alias(POSITION)

@@ -1,6 +1,6 @@
 """Notes of an importer while it reads: findings for people, and the frames it leaves out."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 import polars as pl
@@ -81,6 +81,6 @@ class ImportLog:
 
 def some_of(names: Iterable[str], limit: int = 3) -> str:
     """List a few names and count the rest."""
-    every: Sequence[str] = list(names)
-    rest = f" and {len(every) - limit} more" if len(every) > limit else ""
+    every = list(names)
+    rest = f" and {len(every) - limit:,} more" if len(every) > limit else ""
     return ", ".join(every[:limit]) + rest
