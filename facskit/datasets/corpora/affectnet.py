@@ -125,9 +125,8 @@ def _read_lists(lists: Mapping[str, Path], notes: ImportLog) -> _Read:
     table = pl.concat([read_list(path, root, images, part, notes) for part, path in lists.items()])
     twice = table.filter(pl.col(SUBJECT).is_duplicated())
     if twice.height:
-        notes.error(
-            first, f"{twice[SUBJECT].n_unique():,} pictures stand in the tables twice, for example {twice[SUBJECT][0]}"
-        )
+        sentence = f"{twice[SUBJECT].n_unique():,} pictures stand in the tables twice, for example {twice[SUBJECT][0]}"
+        notes.error(first, sentence)
     table = table.unique(SUBJECT, keep="first").sort(SUBJECT, RECORDING, FRAME)
     return _Read(table=table, form="full release", expected=EXPECTED_LISTS, root=root)
 

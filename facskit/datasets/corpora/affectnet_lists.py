@@ -71,9 +71,8 @@ def _read_text(path: Path, notes: ImportLog) -> pl.DataFrame:
     if not headed:
         if first.count(",") != len(COLUMNS) - 1:
             raise DatasetError(f"{path}: line 1: found {first[:60]!r}, expected the columns {', '.join(COLUMNS)}")
-        notes.note(
-            path, "line 1 is a picture, not the names of the columns; they are taken to be in the release's order"
-        )
+        sentence = "line 1 is a picture, not the names of the columns; they are taken to be in the release's order"
+        notes.note(path, sentence)
     try:
         table = pl.read_csv(path, has_header=headed, infer_schema=False, glob=False)
     except pl.exceptions.PolarsError as error:

@@ -155,9 +155,8 @@ def _cut(levels: pl.DataFrame, units: ActionUnitSet, threshold: int, notes: Impo
     """Make occurrence of intensity: present from the threshold on; AUs without files are unknown."""
     lacking = [code for code in units.codes if code not in levels.columns]
     if lacking:
-        notes.error(
-            "AU_INT", f"found no intensity files of {', '.join(lacking)}; choose other AUs or occurrence coding"
-        )
+        sentence = f"found no intensity files of {', '.join(lacking)}; choose other AUs or occurrence coding"
+        notes.error("AU_INT", sentence)
         levels = levels.with_columns(pl.lit(None, pl.Int8).alias(code) for code in lacking)
     columns = [pl.col(code) for code in units.codes]
     return levels.with_columns(

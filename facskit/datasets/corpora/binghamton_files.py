@@ -93,18 +93,12 @@ def _label_files(
         file = LabelFile(path=path, subject=subject, recording=recording, unit=unit)
         first = files.setdefault((subject, recording, "" if unit is None else unit.code), file)
         if first is not file:
-            notes.error(
-                notes.relative(path),
-                f"{subject} {recording} is coded in {notes.relative(first.path)} too; delete one of them",
-                "coded twice",
-            )
+            sentence = f"{subject} {recording} is coded in {notes.relative(first.path)} too; delete one of them"
+            notes.error(notes.relative(path), sentence, "coded twice")
     for subject, names in spellings.items():
         if len(names) > 1:
-            notes.warning(
-                subject,
-                f"is called {' and '.join(sorted(names))} by the label files; taken to be one person",
-                "two spellings",
-            )
+            sentence = f"is called {' and '.join(sorted(names))} by the label files; taken to be one person"
+            notes.warning(subject, sentence, "two spellings")
     if others:
         coded = ", ".join(f"T{task}" for task in tasks)
         notes.note(others[0], f"no codes of {coded} such as F001_T1.csv: {counted(len(others), 'file')} left unread")

@@ -128,11 +128,8 @@ def _label_files(base: Path, units: ActionUnitSet, notes: ImportLog) -> list[Lab
             first = files.setdefault((name, unit.number), file)
             if first is not file:
                 there = notes.relative(first.path)
-                notes.error(
-                    notes.relative(path),
-                    f"{unit.code} of {name} is coded in {there} too; delete one of them",
-                    "coded twice",
-                )
+                sentence = f"{unit.code} of {name} is coded in {there} too; delete one of them"
+                notes.error(notes.relative(path), sentence, "coded twice")
     if not files:
         raise DatasetError(f"{base / _LABELS}: found no label files, expected files such as SN001/SN001_au1.txt")
     for subject in sorted({subject for subject, _ in files}):

@@ -101,11 +101,8 @@ def _label_files(base: Path, units: ActionUnitSet, notes: ImportLog) -> list[Lab
                 found[int(match[1])] = path
         lacking = [unit.code for unit in units if unit.number not in found]
         if lacking:
-            notes.error(
-                notes.relative(trial),
-                f"the label files of {', '.join(lacking)} are missing, so these AUs are unknown there",
-                "missing label files",
-            )
+            sentence = f"the label files of {', '.join(lacking)} are missing, so these AUs are unknown there"
+            notes.error(notes.relative(trial), sentence, "missing label files")
         for number, path in found.items():
             unit = parse_action_unit(number)
             files.append(LabelFile(path=path, subject=subject, recording=trial.name, unit=unit))

@@ -75,9 +75,8 @@ def read_class_folders(
             expression = classes.get(inner.name) or (named if named in classes.values() else None)
             if expression is None:
                 known = ", ".join(classes)
-                notes.error(
-                    inner, f"found a folder named {inner.name!r}, expected one of the classes {known}, or their names"
-                )
+                sentence = f"found a folder named {inner.name!r}, expected one of the classes {known}, or their names"
+                notes.error(inner, sentence)
                 continue
             pictures = sorted(entry.name for entry in inner.iterdir() if usable_name(entry.name))
             for number, name in enumerate(pictures):

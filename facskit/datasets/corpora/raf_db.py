@@ -223,6 +223,5 @@ def _check_count(place: Path, table: pl.DataFrame, notes: ImportLog) -> None:
     train, test = (int((table[SPLIT] == part).sum()) for part in ("train", "test"))
     usual_train, usual_test = EXPECTED["training images"], EXPECTED["test images"]
     if (train, test) != (usual_train, usual_test):
-        notes.note(
-            place, f"found {train:,} training and {test:,} test pictures; RAF-DB has {usual_train:,} and {usual_test:,}"
-        )
+        sentence = f"found {train:,} training and {test:,} test pictures; RAF-DB has {usual_train:,} and {usual_test:,}"
+        notes.note(place, sentence)

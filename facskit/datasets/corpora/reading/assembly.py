@@ -108,10 +108,8 @@ def place_frames(coded: pl.DataFrame, places: FramePlaces, notes: ImportLog) -> 
         )
     unlabelled = both.join(coded, on=_RECORDING, how="anti").sort(_RECORDING)
     if unlabelled.height:
-        notes.note(
-            some_of(_names(unlabelled)),
-            f"found pictures of {counted(unlabelled.height, 'recording')} without labels; left out",
-        )
+        sentence = f"found pictures of {counted(unlabelled.height, 'recording')} without labels; left out"
+        notes.note(some_of(_names(unlabelled)), sentence)
     placed = [_on_images(have_images, places, notes), _in_videos(have_video, videos, places, notes)]
     return pl.concat(placed, how="diagonal_relaxed").sort(*_RECORDING, FRAME)
 
@@ -178,9 +176,8 @@ def _report_fit(lost: pl.DataFrame, fits: dict[int, int], offset: int, notes: Im
         else "no other offset has an image for every coded frame"
     )
     place = f"f{offset:+d}" if offset else "f"
-    notes.note(
-        "images", f"frame f of the labels is taken to be image {place} (frame_offset {_signed(offset)}); {support}"
-    )
+    sentence = f"frame f of the labels is taken to be image {place} (frame_offset {_signed(offset)}); {support}"
+    notes.note("images", sentence)
 
 
 def _in_videos(coded: pl.DataFrame, videos: pl.DataFrame, places: FramePlaces, notes: ImportLog) -> pl.DataFrame:
@@ -217,9 +214,8 @@ def add_landmarks(
     """
     if read is None:
         if decisions.frames == "landmarks":
-            notes.error(
-                notes.root, "found no landmark files, which frames=landmarks needs; expected the release's folder"
-            )
+            sentence = "found no landmark files, which frames=landmarks needs; expected the release's folder"
+            notes.error(notes.root, sentence)
             notes.drop(placed, "no landmarks")
             return placed.clear()
         return placed
@@ -232,10 +228,8 @@ def add_landmarks(
     table = pl.concat(parts)
     without = table.filter(pl.col(LANDMARKS_X[30]).is_null())
     if without.height:
-        notes.note(
-            some_of(_names(without.unique(_RECORDING, maintain_order=True))),
-            f"found no landmarks for {counted(without.height, 'coded frame')}",
-        )
+        sentence = f"found no landmarks for {counted(without.height, 'coded frame')}"
+        notes.note(some_of(_names(without.unique(_RECORDING, maintain_order=True))), sentence)
     if decisions.frames == "landmarks":
         notes.drop(without, "no landmarks")
         return table.filter(pl.col(LANDMARKS_X[30]).is_not_null())

@@ -83,18 +83,14 @@ def one_per_recording(units: Sequence[MediaUnit], notes: ImportLog) -> list[Medi
     with_images = {unit.subject for unit in units if unit.kind == "images"}
     for unit in sorted(units, key=lambda unit: (_PREFERENCE[unit.kind], unit.path)):
         if unit.kind == "zip" and unit.subject in with_images:
-            notes.note(
-                notes.relative(unit.path), f"left unread, because {unit.subject} is unpacked beside it", "left unread"
-            )
+            sentence = f"left unread, because {unit.subject} is unpacked beside it"
+            notes.note(notes.relative(unit.path), sentence, "left unread")
             continue
         first = chosen.setdefault((unit.subject, unit.recording), unit)
         if first is not unit:
             name = f"{unit.subject}/{unit.recording}"
-            notes.note(
-                notes.relative(unit.path),
-                f"left unread, because {notes.relative(first.path)} is {name} already",
-                "left unread",
-            )
+            sentence = f"left unread, because {notes.relative(first.path)} is {name} already"
+            notes.note(notes.relative(unit.path), sentence, "left unread")
     return list(chosen.values())
 
 
@@ -117,9 +113,8 @@ def list_images(units: Sequence[MediaUnit], notes: ImportLog) -> pl.DataFrame:
     again = table.filter(pl.struct(keys).is_duplicated())
     for (subject, recording), group in again.group_by(SUBJECT, RECORDING, maintain_order=True):
         first, second = group[MEDIA][0], group[MEDIA][1]
-        notes.warning(
-            first, f"{second} has the same number in {subject}/{recording}; only the first is used", "doubled number"
-        )
+        sentence = f"{second} has the same number in {subject}/{recording}; only the first is used"
+        notes.warning(first, sentence, "doubled number")
     return table.unique(keys, keep="first", maintain_order=True)
 
 
@@ -140,9 +135,8 @@ def _archive_images(unit: MediaUnit, notes: ImportLog) -> list[tuple[str, int, s
         with zipfile.ZipFile(unit.path) as archive:
             names = archive.namelist()
     except (OSError, zipfile.BadZipFile) as error:
-        notes.error(
-            place, f"can't be read as a zip archive ({error}); copy it again from the release", "unreadable archive"
-        )
+        sentence = f"can't be read as a zip archive ({error}); copy it again from the release"
+        notes.error(place, sentence, "unreadable archive")
         return []
     found = []
     for name in names:
