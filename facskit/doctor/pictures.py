@@ -37,7 +37,4 @@ def with_pictures(
         except MediaError as error:
             faults.append(finding_of(error, Path(names[position]), "damaged picture"))
     rest = "" if step == 1 else "; --every-picture decodes all"
-    return checkup.adding(
-        facts=[f"decoded {len(chosen):,} of {len(names):,} pictures{rest}"],
-        findings=faults,
-    )
+    return checkup.adding(facts=[f"decoded {len(chosen):,} of {len(names):,} pictures{rest}"], findings=faults)

@@ -214,10 +214,6 @@ def _write(manifest: Manifest, out: Path, target: OutFormat) -> Sequence[Finding
         return ()
     if not len(manifest.action_units):
         raise DatasetError(f"{manifest.name}: it has no action units, which lists of {target} are made of")
-    return (*_about_lists(manifest, out, target), *_write_list(manifest, out, target))
-
-
-def _about_lists(manifest: Manifest, out: Path, target: OutFormat) -> list[Finding]:
     findings = []
     if manifest.is_packed:
         sentence = "the pictures are inside the manifest, so the paths in the list name no files"
@@ -228,7 +224,7 @@ def _about_lists(manifest: Manifest, out: Path, target: OutFormat) -> list[Findi
             "which --action-units bp4d or disfa-8 chooses"
         )
         findings.append(Finding(severity="warning", place=str(out), sentence=sentence))
-    return findings
+    return (*findings, *_write_list(manifest, out, target))
 
 
 def _write_list(manifest: Manifest, out: Path, target: OutFormat) -> Sequence[Finding]:
