@@ -19,7 +19,6 @@ __all__ = ["MadeBy", "check_made_folder", "leftovers", "made_by"]
 
 MadeBy = Literal["prepare", "curate", "synthesize"]
 _PARTS = ".parts"
-_RESULTS = {"prepare": "manifest.parquet", "curate": "index.parquet", "synthesize": "manifest.parquet"}
 _KINDS = {"prepare": "prepared", "curate": "curated", "synthesize": "rendered"}
 _STAMPS: dict[str, MadeBy] = {"faces curated by facskit": "curate", "faces rendered by facskit": "synthesize"}
 """What `kind` is in the `dataset.json` of the commands; `prepare` has none and names its corpus."""
@@ -40,7 +39,7 @@ def made_by(folder: Path) -> MadeBy | None:
 
 def check_made_folder(folder: Path, command: MadeBy, *, every_picture: bool = False) -> Checkup:
     """Check that everything is there, and what it holds."""
-    result = folder / _RESULTS[command]
+    result = folder / ("index.parquet" if command == "curate" else "manifest.parquet")
     config = _config(_description(folder))
     made = Checkup(kind=_KINDS[command], what=_WHAT[command], place=folder)
     if not result.is_file():

@@ -61,8 +61,7 @@ def guess_release(base: Path) -> CorpusName | None:
     Returns:
         The corpus, or None if the folder has no occurrence files.
     """
-    folder = label_folder(base)
-    if folder is None:
+    if label_folder(base) is None:
         return None
     files = occurrence_files(base, range(1, 12), ImportLog(base, "report"))
     evidence = _evidence(files)

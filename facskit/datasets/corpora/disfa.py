@@ -127,8 +127,7 @@ def _label_files(base: Path, units: ActionUnitSet, notes: ImportLog) -> list[Lab
             file = LabelFile(path=path, subject=name, recording=name, unit=unit)
             first = files.setdefault((name, unit.number), file)
             if first is not file:
-                there = notes.relative(first.path)
-                sentence = f"{unit.code} of {name} is coded in {there} too; delete one of them"
+                sentence = f"{unit.code} of {name} is coded in {notes.relative(first.path)} too; delete one of them"
                 notes.error(notes.relative(path), sentence, "coded twice")
     if not files:
         raise DatasetError(f"{base / _LABELS}: found no label files, expected files such as SN001/SN001_au1.txt")

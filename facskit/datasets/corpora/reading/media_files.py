@@ -160,11 +160,10 @@ def list_videos(units: Sequence[MediaUnit], notes: ImportLog) -> pl.DataFrame:
             continue
         place = notes.relative(unit.path)
         try:
-            info = video_info(unit.path)
+            length = video_info(unit.path).frames
         except MediaError as error:
             notes.error(place, sentence_of(error, unit.path), "unreadable video")
-            rows.append((unit.subject, unit.recording, place, 0))
-            continue
-        rows.append((unit.subject, unit.recording, place, info.frames))
+            length = 0
+        rows.append((unit.subject, unit.recording, place, length))
     schema = {SUBJECT: pl.String, RECORDING: pl.String, MEDIA: pl.String, LENGTH: pl.Int64}
     return pl.DataFrame(rows, schema=schema, orient="row")
