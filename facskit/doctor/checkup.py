@@ -8,7 +8,7 @@ from pathlib import Path
 from facskit.datasets.findings import Finding, sentence_of
 from facskit.errors import FacskitError
 
-__all__ = ["Checkup", "finding_of", "quoted", "some_names"]
+__all__ = ["Checkup", "finding_of", "quoted"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,11 +31,7 @@ class Checkup:
     """Whether as much is there as was published."""
 
     def only(self, severity: str) -> tuple[Finding, ...]:
-        """Return the findings of one severity.
-
-        Args:
-            severity: `error`, `warning` or `note`.
-        """
+        """Return the findings of one severity."""
         return tuple(finding for finding in self.findings if finding.severity == severity)
 
     def adding(
@@ -43,10 +39,7 @@ class Checkup:
     ) -> "Checkup":
         """Return a checkup that says more."""
         return replace(
-            self,
-            facts=(*self.facts, *facts),
-            findings=(*self.findings, *findings),
-            steps=(*self.steps, *steps),
+            self, facts=(*self.facts, *facts), findings=(*self.findings, *findings), steps=(*self.steps, *steps)
         )
 
 
@@ -55,7 +48,6 @@ def finding_of(error: FacskitError, place: Path, kind: str = "") -> Finding:
 
     Args:
         place: What was read; left out of the sentence where it begins with it.
-        kind: What the same fault in other places has in common.
     """
     return Finding(severity="error", place=str(place), sentence=sentence_of(error, place), kind=kind)
 
@@ -63,10 +55,3 @@ def finding_of(error: FacskitError, place: Path, kind: str = "") -> Finding:
 def quoted(path: Path) -> str:
     """Return a path as it's typed in a command."""
     return shlex.quote(str(path))
-
-
-def some_names(names: Iterable[object], limit: int = 5) -> str:
-    """List a few names and count the rest."""
-    every = [str(name) for name in names]
-    more = f" and {len(every) - limit:,} more" if len(every) > limit else ""
-    return ", ".join(every[:limit]) + more

@@ -35,9 +35,6 @@ def find_corpora(path: Path) -> list[tuple[CorpusName, Path]]:
 
     Args:
         path: The folder: a corpus's own, one inside it, the one above it, or one that holds several.
-
-    Returns:
-        Names and folders, several where the folder holds several.
     """
     path = Path(path).resolve()
     here = guess_corpus(path)
@@ -62,9 +59,6 @@ def check_corpus(corpus: CorpusName, path: Path, *, every_picture: bool = False)
 
     Args:
         every_picture: Whether to decode all image files instead of a sample; videos aren't decoded.
-
-    Returns:
-        Everything that was found.
     """
     checkup = Checkup(kind="corpus", what=f"{SPELLED[corpus]} as it is released", place=path)
     tree = f"facskit example-tree {corpus} example/{corpus}"
@@ -128,11 +122,7 @@ def _labels(index: CorpusIndex) -> Iterator[Finding]:
 
 
 def repeated_pictures(index: CorpusIndex) -> Iterator[Finding]:
-    """Find frames that are the same file as the frame before, byte by byte, in a sample of recordings.
-
-    Args:
-        index: The corpus; frames of videos aren't compared.
-    """
+    """Find frames whose file is byte by byte that of the frame before, in a sample of recordings that aren't videos."""
     files = index.table.filter(pl.col(MEDIA_FRAME).is_null())
     if not index.action_units or files.is_empty():
         return

@@ -7,8 +7,9 @@ from typing import Any, Literal
 
 import polars as pl
 
+from facskit.datasets.corpora.reading.import_log import some_of
 from facskit.datasets.findings import Finding, counted
-from facskit.doctor.checkup import Checkup, quoted, some_names
+from facskit.doctor.checkup import Checkup, quoted
 from facskit.doctor.manifests import check_manifest
 from facskit.doctor.pictures import with_pictures
 from facskit.faces.images import decode_image
@@ -18,7 +19,6 @@ __all__ = ["MadeBy", "check_made_folder", "leftovers", "made_by"]
 
 MadeBy = Literal["prepare", "curate", "synthesize"]
 _PARTS = ".parts"
-_RESULTS = {"prepare": "manifest.parquet", "curate": "index.parquet", "synthesize": "manifest.parquet"}
 _KINDS = {"prepare": "prepared", "curate": "curated", "synthesize": "rendered"}
 _STAMPS: dict[str, MadeBy] = {"faces curated by facskit": "curate", "faces rendered by facskit": "synthesize"}
 """What `kind` is in the `dataset.json` of the commands; `prepare` has none and names its corpus."""
@@ -30,11 +30,7 @@ _WHAT = {
 
 
 def made_by(folder: Path) -> MadeBy | None:
-    """Tell which command made a folder.
-
-    Returns:
-        The command, or None for a folder that none of them made.
-    """
+    """Tell which command made a folder; None for a folder that none of them made."""
     description = _description(folder)
     if "corpus" in _config(description):
         return "prepare"
@@ -42,15 +38,8 @@ def made_by(folder: Path) -> MadeBy | None:
 
 
 def check_made_folder(folder: Path, command: MadeBy, *, every_picture: bool = False) -> Checkup:
-    """Check that everything is there, and what it holds.
-
-    Args:
-        every_picture: Whether to decode all pictures instead of a sample.
-
-    Returns:
-        Everything that was found.
-    """
-    result = folder / _RESULTS[command]
+    """Check that everything is there, and what it holds."""
+    result = folder / ("index.parquet" if command == "curate" else "manifest.parquet")
     config = _config(_description(folder))
     made = Checkup(kind=_KINDS[command], what=_WHAT[command], place=folder)
     if not result.is_file():
@@ -64,15 +53,11 @@ def check_made_folder(folder: Path, command: MadeBy, *, every_picture: bool = Fa
 
 
 def leftovers(folder: Path) -> Iterator[Finding]:
-    """Find unfinished files that a kill left behind.
-
-    Args:
-        folder: Where to look, not in its folders.
-    """
+    """Find unfinished files that a kill left behind in a folder, not in its folders."""
     found = sorted(entry.name for entry in folder.glob(PART_PATTERN))
     found = [name for name in found if name != _PARTS]
     if found:
-        sentence = f"a killed run left unfinished files ({some_names(found, 2)}); delete them when no run goes on"
+        sentence = f"a killed run left unfinished files ({some_of(found, 2)}); delete them when no run goes on"
         yield Finding(severity="note", place=str(folder), sentence=sentence)
 
 
@@ -148,7 +133,7 @@ def _check_shards(folder: Path, made: Checkup, *, every_picture: bool) -> Checku
     known = {Path(name).name for name in ends["shard"]}
     strangers = [file.name for file in sorted((folder / "shards").glob("*.tar")) if file.name not in known]
     if strangers:
-        sentence = f"shards that the index doesn't name: {some_names(strangers)}; delete them"
+        sentence = f"shards that the index doesn't name: {some_of(strangers, 5)}; delete them"
         findings.append(Finding(severity="warning", place=str(folder / "shards"), sentence=sentence))
     facts = [f"{counted(table.height, 'image')} in {counted(ends.height, 'shard')}"]
     facts += [f"from {source}: {count:,}" for source, count in table["source"].value_counts(sort=True).iter_rows()]

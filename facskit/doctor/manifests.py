@@ -8,11 +8,12 @@ import polars as pl
 
 from facskit.columns import EXPRESSION, FRAME, IMAGE, IMAGE_BYTES, RECORDING, SPLIT, SUBJECT
 from facskit.datasets.corpora.lists.label_lists import people_of
+from facskit.datasets.corpora.reading.import_log import some_of
 from facskit.datasets.findings import Finding, Severity, counted
 from facskit.datasets.manifest import Manifest, read_manifest
 from facskit.datasets.manifest_checks import find_layout, missing_images
 from facskit.datasets.table_files import collect_table, raw_cell, scan_table
-from facskit.doctor.checkup import Checkup, finding_of, quoted, some_names
+from facskit.doctor.checkup import Checkup, finding_of, quoted
 from facskit.doctor.pictures import with_pictures
 from facskit.errors import DatasetError
 from facskit.expressions import EXPRESSION_NAMES
@@ -27,14 +28,7 @@ _LABEL = "1 (present), 0 (absent) or an empty cell (unknown; codes such as 9 or 
 
 
 def check_manifest(path: Path, *, every_picture: bool = False) -> Checkup:
-    """Read a manifest and look at its columns, its people and its images.
-
-    Args:
-        every_picture: Whether to decode all pictures instead of a sample.
-
-    Returns:
-        Everything that was found.
-    """
+    """Read a manifest and look at its columns, its people and its images."""
     try:
         manifest = read_manifest(path, check_images=False)
     except DatasetError as error:
@@ -203,7 +197,7 @@ def _people(manifest: Manifest) -> Iterator[Finding]:
         strangers = set(names) - people_of(corpus)
         if strangers:
             sentence = (
-                f"{some_names(sorted(strangers))} in none of the published folds of {corpus}, so folds of the kind "
+                f"{some_of(sorted(strangers), 5)} in none of the published folds of {corpus}, so folds of the kind "
                 "published will be refused"
             )
             yield Finding(severity="warning", place=manifest.name, sentence=sentence)

@@ -25,7 +25,6 @@ def with_pictures(
     Args:
         names: What messages call each picture that is there.
         decode: Decodes the picture at a position in `names`, or raises a `MediaError`.
-        every_picture: Whether to decode all instead of a sample.
     """
     if not names:
         return checkup
@@ -38,7 +37,4 @@ def with_pictures(
         except MediaError as error:
             faults.append(finding_of(error, Path(names[position]), "damaged picture"))
     rest = "" if step == 1 else "; --every-picture decodes all"
-    return checkup.adding(
-        facts=[f"decoded {len(chosen):,} of {len(names):,} pictures{rest}"],
-        findings=faults,
-    )
+    return checkup.adding(facts=[f"decoded {len(chosen):,} of {len(names):,} pictures{rest}"], findings=faults)

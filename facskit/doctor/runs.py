@@ -18,11 +18,7 @@ __all__ = ["check_run", "check_weights", "is_run"]
 
 
 def check_weights(path: Path) -> Checkup:
-    """Look a weight file over.
-
-    Args:
-        path: A `.safetensors` file.
-    """
+    """Look a weight file over."""
     try:
         info = read_weight_info(path)
     except CheckpointError as error:
@@ -59,32 +55,26 @@ def check_run(folder: Path) -> Checkup:
 
 
 def _check_one_run(folder: Path) -> Checkup:
-    run = Checkup(kind="run", what="a training run", place=folder)
     weights = weights_of_run(folder)
-    findings = [*_losses(folder), *leftovers(folder)]
     epochs = sum(1 for record in _records(folder) if "epoch" in record)
     facts = [f"{epochs:,} lines about epochs in metrics.jsonl"] if epochs else []
+    run = Checkup(kind="run", what="a training run", place=folder, facts=tuple(facts))
+    run = run.adding(findings=[*_losses(folder), *leftovers(folder)])
     command = "pretrain" if is_pretraining(folder) else "train"
     go_on = f"facskit {command} {quoted(folder / 'recipe.yaml')} --out {quoted(folder)}"
     if weights is None:
         snapshots = sorted((folder / "checkpoints").glob("step-*.pt"))
         kept = f"its last snapshot is of step {int(snapshots[-1].stem[5:]):,}" if snapshots else "it has no snapshot"
         sentence = f"the run isn't finished: {kept}; it was stopped or still goes on; the same command continues it"
-        findings.append(Finding(severity="warning", place=str(folder), sentence=sentence))
-        return replace(run, what="a training run", facts=tuple(facts), findings=tuple(findings), steps=(go_on,))
+        unfinished = Finding(severity="warning", place=str(folder), sentence=sentence)
+        return run.adding(findings=[unfinished], steps=[go_on])
     inner = check_weights(weights)
-    findings += inner.findings
+    run = replace(run, what=f"a finished training run; {weights.name} is {inner.what}")
+    run = run.adding(facts=inner.facts, findings=inner.findings)
     if command == "train" and not (folder / "results.md").is_file():
         sentence = "there is no results.md: the recipe tests nobody, or scoring was stopped; run it again to score"
-        findings.append(Finding(severity="note", place=str(folder), sentence=sentence))
-        inner = Checkup(kind="weights", what=inner.what, place=weights, facts=inner.facts, steps=(go_on, *inner.steps))
-    return replace(
-        run,
-        what=f"a finished training run; {weights.name} is {inner.what}",
-        facts=(*facts, *inner.facts),
-        findings=tuple(findings),
-        steps=inner.steps,
-    )
+        run = run.adding(findings=[Finding(severity="note", place=str(folder), sentence=sentence)], steps=[go_on])
+    return run.adding(steps=inner.steps)
 
 
 def _check_cross_validation(folder: Path, runs: list[Path]) -> Checkup:
@@ -96,8 +86,9 @@ def _check_cross_validation(folder: Path, runs: list[Path]) -> Checkup:
         findings.append(Finding(severity="warning", place=str(folder), sentence=sentence))
     step = f"less {quoted(folder / 'results.md')}" if (folder / "results.md").is_file() else again
     facts = (f"{done} of {len(runs)} runs finished",)
-    run = Checkup(kind="run", what="a cross-validation", place=folder, facts=facts)
-    return replace(run, findings=tuple(findings), steps=(step,))
+    return Checkup(
+        kind="run", what="a cross-validation", place=folder, facts=facts, findings=tuple(findings), steps=(step,)
+    )
 
 
 def _losses(folder: Path) -> Iterator[Finding]:
@@ -110,8 +101,12 @@ def _losses(folder: Path) -> Iterator[Finding]:
 
 
 def _records(folder: Path) -> list[dict[str, object]]:
+    try:
+        text = (folder / "metrics.jsonl").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return []
     records = []
-    for line in _text(folder / "metrics.jsonl").splitlines():
+    for line in text.splitlines():
         try:
             found = json.loads(line)
         except ValueError:
@@ -119,10 +114,3 @@ def _records(folder: Path) -> list[dict[str, object]]:
         if isinstance(found, dict):
             records.append(found)
     return records
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""

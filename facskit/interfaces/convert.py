@@ -23,8 +23,14 @@ from facskit.datasets.corpora.lists.foreign_tables import (
     read_foreign_table,
     tables_in,
 )
-from facskit.datasets.corpora.lists.jaa import is_jaa_list, read_jaa_list, write_jaa_list, write_jaa_parts
-from facskit.datasets.corpora.lists.jaa_parts import is_jaa_folder, read_jaa_parts
+from facskit.datasets.corpora.lists.jaa import (
+    is_jaa_folder,
+    is_jaa_list,
+    read_jaa_list,
+    read_jaa_parts,
+    write_jaa_list,
+    write_jaa_parts,
+)
 from facskit.datasets.corpora.lists.label_joining import (
     join_labels,
     manifest_of_aligned,
@@ -89,11 +95,7 @@ class ConvertCommand:
 
 
 def main(words: Sequence[str]) -> int:
-    """Parse the words after `facskit convert` and convert.
-
-    Returns:
-        The exit code.
-    """
+    """Parse the words after `facskit convert` and convert; return the exit code."""
     command = tyro.cli(ConvertCommand, prog="facskit convert", args=list(words))
     console = Console(highlight=False, soft_wrap=True)
     kind = command.from_ or _guess_source(command.source)
@@ -212,10 +214,6 @@ def _write(manifest: Manifest, out: Path, target: OutFormat) -> Sequence[Finding
         return ()
     if not len(manifest.action_units):
         raise DatasetError(f"{manifest.name}: it has no action units, which lists of {target} are made of")
-    return (*_about_lists(manifest, out, target), *_write_list(manifest, out, target))
-
-
-def _about_lists(manifest: Manifest, out: Path, target: OutFormat) -> list[Finding]:
     findings = []
     if manifest.is_packed:
         sentence = "the pictures are inside the manifest, so the paths in the list name no files"
@@ -226,7 +224,7 @@ def _about_lists(manifest: Manifest, out: Path, target: OutFormat) -> list[Findi
             "which --action-units bp4d or disfa-8 chooses"
         )
         findings.append(Finding(severity="warning", place=str(out), sentence=sentence))
-    return findings
+    return (*findings, *_write_list(manifest, out, target))
 
 
 def _write_list(manifest: Manifest, out: Path, target: OutFormat) -> Sequence[Finding]:

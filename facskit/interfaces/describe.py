@@ -16,7 +16,7 @@ from facskit.datasets.folds_config import FoldsConfig, GivenSplit, PublishedFold
 from facskit.datasets.manifest import Manifest, read_manifest
 from facskit.datasets.packed import packaged_faces
 from facskit.datasets.statistics.figure import draw_statistics
-from facskit.datasets.statistics.numbers import ManifestStatistics, describe_manifest
+from facskit.datasets.statistics.numbers import describe_manifest
 from facskit.datasets.statistics.report import statistics_dict, statistics_markdown, statistics_tables
 from facskit.errors import DatasetError, RecipeError
 from facskit.tables import TextTable, write_results
@@ -68,7 +68,8 @@ def main(words: Sequence[str]) -> int:
         for name, manifest in zip(names, manifests, strict=True)
     ]
     if command.out is not None:
-        _write(command.out, parts)
+        draw_statistics(parts, command.out / "describe.png")
+        write_results(command.out, statistics_markdown(parts), statistics_dict(parts), name="describe")
     console = Console(highlight=False)
     if not console.is_terminal:
         console = Console(highlight=False, width=_WIDTH_IN_FILES)
@@ -78,17 +79,13 @@ def main(words: Sequence[str]) -> int:
         console.print("[dim]-o DIR writes this, every person's numbers and a page of pictures.[/]")
         return 0
     console.print(
-        f"Results: {escape(str(command.out / 'describe.md'))}, describe.json and describe.png beside it",
-        soft_wrap=True,
+        f"Results: {escape(str(command.out / 'describe.md'))}, describe.json and describe.png beside it", soft_wrap=True
     )
     return 0
 
 
 def parse_folds(words: str | None) -> FoldsConfig | None:
     """Read the option --folds.
-
-    Args:
-        words: What was typed, or None.
 
     Raises:
         RecipeError: It is none of the forms that help names.
@@ -150,8 +147,3 @@ def _print(console: Console, table: TextTable) -> None:
     if table.lead:
         console.print(f"[dim]{escape(table.lead)}[/]")
     console.print()
-
-
-def _write(folder: Path, parts: Sequence[ManifestStatistics]) -> None:
-    draw_statistics(parts, folder / "describe.png")
-    write_results(folder, statistics_markdown(parts), statistics_dict(parts), name="describe")

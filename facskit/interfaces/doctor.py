@@ -12,9 +12,10 @@ from rich.console import Console
 from rich.markup import escape
 
 from facskit.datasets.corpora.decisions import SPELLED
-from facskit.datasets.findings import Finding, counted
+from facskit.datasets.corpora.reading.import_log import some_of
+from facskit.datasets.findings import Finding, counted, sentence_of
 from facskit.datasets.table_files import SUFFIXES
-from facskit.doctor.checkup import Checkup, finding_of, quoted, some_names
+from facskit.doctor.checkup import Checkup, quoted
 from facskit.doctor.corpora import check_corpus, find_corpora
 from facskit.doctor.folders import check_made_folder, made_by
 from facskit.doctor.lists import check_list, check_lists_in, check_table
@@ -78,14 +79,7 @@ def main(words: Sequence[str]) -> int:
 
 
 def look_at(path: Path, *, every_picture: bool = False) -> list[Checkup]:
-    """Find out what something is and check it.
-
-    Args:
-        every_picture: Whether to decode all pictures instead of a sample.
-
-    Returns:
-        What was found; several where a folder holds several corpora.
-    """
+    """Find out what something is and check it; several where a folder holds several corpora."""
     if not path.exists():
         sentence = "there is no such file or folder; look at its spelling, and whether the disk is mounted"
         finding = Finding(severity="error", place=str(path), sentence=sentence)
@@ -93,10 +87,10 @@ def look_at(path: Path, *, every_picture: bool = False) -> list[Checkup]:
     try:
         return _look_in(path, every_picture) if path.is_dir() else [_look_at_file(path, every_picture)]
     except FacskitError as error:
-        return [_nothing(path, finding_of(error, path))]
+        return [_nothing(path, sentence_of(error, path))]
     except OSError as error:
         sentence = f"can't be read ({(error.strerror or str(error)).lower()}); look at its permissions"
-        return [_nothing(path, Finding(severity="error", place=str(error.filename or path), sentence=sentence))]
+        return [_nothing(path, sentence, place=error.filename or path)]
 
 
 def _look_in(path: Path, every_picture: bool) -> list[Checkup]:
@@ -145,23 +139,19 @@ def _other_file(path: Path) -> Checkup:
         sentence = "this is an archive; unpack it first (facskit curate takes .zip and .tar of images as they are)"
         finding = Finding(severity="error", place=str(path), sentence=sentence)
         return Checkup(kind="nothing", what="an archive", place=path, findings=(finding,))
-    sentence = "this is no file that facskit reads"
-    return _nothing(path, Finding(severity="error", place=str(path), sentence=sentence))
+    return _nothing(path, "this is no file that facskit reads")
 
 
 def _other_folder(path: Path) -> Checkup:
     """Say what can be done with a folder of pictures or videos."""
     entries = [entry for entry in sorted(path.iterdir()) if not entry.name.startswith(".")]
     if not entries:
-        sentence = "the folder is empty; if a copy was to be here, it didn't start"
-        return _nothing(path, Finding(severity="error", place=str(path), sentence=sentence))
+        return _nothing(path, "the folder is empty; if a copy was to be here, it didn't start")
     pictures = sum(entry.suffix.lower() in IMAGE_SUFFIXES for entry in entries)
     videos = sum(entry.suffix.lower() in VIDEO_SUFFIXES for entry in entries)
     if not pictures and not videos:
-        sentence = (
-            f"found {some_names(entry.name + '/' * entry.is_dir() for entry in entries)}, which facskit doesn't know"
-        )
-        return _nothing(path, Finding(severity="error", place=str(path), sentence=sentence))
+        names = some_of((entry.name + "/" * entry.is_dir() for entry in entries), 5)
+        return _nothing(path, f"found {names}, which facskit doesn't know")
     held = " and ".join(counted(number, noun) for number, noun in ((pictures, "picture"), (videos, "video")) if number)
     found = Finding(severity="note", place=str(path), sentence=f"{held} without labels")
     checkup = Checkup(
@@ -173,7 +163,8 @@ def _other_folder(path: Path) -> Checkup:
     return checkup.adding(steps=steps)
 
 
-def _nothing(path: Path, finding: Finding) -> Checkup:
+def _nothing(path: Path, sentence: str, place: str | Path | None = None) -> Checkup:
+    finding = Finding(severity="error", place=str(place or path), sentence=sentence)
     return Checkup(kind="nothing", what="nothing facskit knows", place=path, facts=_EXPECTED, findings=(finding,))
 
 

@@ -30,11 +30,7 @@ _SHOWN = 40
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Parse the words after `facskit example-tree` and write the tree.
-
-    Returns:
-        The exit code.
-    """
+    """Parse the words after `facskit example-tree` and write the tree; return the exit code."""
     return tyro.cli(_run, prog="facskit example-tree", description=_DESCRIPTION, args=list(arguments))
 
 

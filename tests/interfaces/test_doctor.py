@@ -144,7 +144,7 @@ def test_nothing_is_written(tmp_path: Path) -> None:
 
 def test_a_pretraining_run_goes_on_with_its_own_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "checkpoints").mkdir()
-    (tmp_path / "recipe.yaml").write_text("model:\n  kind: mae\n  decoder_dim: 64\n")
+    (tmp_path / "recipe.yaml").write_text("name: mine\nmodel:\n  kind: mae\n  decoder_dim: 64\n")
     assert main([str(tmp_path)]) == 0
     assert f"facskit pretrain {tmp_path}/recipe.yaml --out {tmp_path}" in capsys.readouterr().out
 

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from facskit.action_units import NO_ACTION_UNITS
-from facskit.datasets.corpora.decisions import CORPORA, CorpusName, Decisions, PaperName
+from facskit.datasets.corpora.decisions import SPELLED, CorpusName, Decisions, PaperName
 from facskit.datasets.corpora.index import CorpusIndex
 from facskit.datasets.manifest import read_manifest, write_manifest
 from facskit.datasets.origin import UNNAMED
@@ -80,7 +80,7 @@ def test_expressions_are_kept_whole_and_in_parts(
     assert all(name.count("/") == 3 for name in manifest.table["image"].to_list())
 
 
-@pytest.mark.parametrize("corpus", [*CORPORA, "manifest"])
+@pytest.mark.parametrize("corpus", [*SPELLED, "manifest"])
 @pytest.mark.parametrize("crop", [None, BoxCrop(stretch=True), EyeSimilarityCrop(), Similarity49Crop()])
 def test_the_recipe_named_next_is_there(corpus: str, crop: CropRecipe | None) -> None:
     index = CorpusIndex(corpus=corpus, root=Path(), action_units=NO_ACTION_UNITS, table=pl.DataFrame())
@@ -182,7 +182,7 @@ def test_nothing_is_written_into_the_release(disfa: Path) -> None:
     assert not (disfa / "prepared").exists()
 
 
-@pytest.mark.parametrize("corpus", CORPORA)
+@pytest.mark.parametrize("corpus", SPELLED)
 def test_usual_choices(corpus: CorpusName) -> None:
     decisions, config = planned(corpus)
     assert decisions == Decisions()

@@ -65,14 +65,13 @@ def read_affectnet(root: Path, decisions: Decisions) -> CorpusIndex:
     Returns:
         The pictures with columns `expression` and `split`, and where the form has them `valence`, `arousal`, the face's
         box and landmarks. Each picture is its own subject, because nobody is named.
-
-    Raises:
-        DatasetError: The folder isn't AffectNet, or something is wrong with it and `decisions.on_error` is `stop`.
     """
     root = Path(root)
     notes = ImportLog(root, decisions.on_error)
     if parts := _array_parts(root):
-        read = _read_arrays(root, parts, notes)
+        rows = [row for part, folder in parts.items() for row in read_part(root, folder, part, notes)]
+        table = rows_to_table(rows, numbers=("valence", "arousal"))
+        read = _Read(table=table, form="eight classes", expected=EXPECTED_ARRAYS, root=root)
     elif lists := _lists(root):
         read = _read_lists(lists, notes)
     elif folders := find_parts(root):
@@ -117,12 +116,6 @@ def _lists(root: Path) -> dict[str, Path]:
     return {}
 
 
-def _read_arrays(root: Path, parts: Mapping[str, Path], notes: ImportLog) -> _Read:
-    rows = [row for part, folder in parts.items() for row in read_part(root, folder, part, notes)]
-    table = rows_to_table(rows, numbers=("valence", "arousal"))
-    return _Read(table=table, form="eight classes", expected=EXPECTED_ARRAYS, root=root)
-
-
 def _read_lists(lists: Mapping[str, Path], notes: ImportLog) -> _Read:
     first = next(iter(lists.values())).parent
     root = first.parent if first.name == _LIST_FOLDERS[0] else first
@@ -132,9 +125,8 @@ def _read_lists(lists: Mapping[str, Path], notes: ImportLog) -> _Read:
     table = pl.concat([read_list(path, root, images, part, notes) for part, path in lists.items()])
     twice = table.filter(pl.col(SUBJECT).is_duplicated())
     if twice.height:
-        notes.error(
-            first, f"{twice[SUBJECT].n_unique():,} pictures stand in the tables twice, for example {twice[SUBJECT][0]}"
-        )
+        sentence = f"{twice[SUBJECT].n_unique():,} pictures stand in the tables twice, for example {twice[SUBJECT][0]}"
+        notes.error(first, sentence)
     table = table.unique(SUBJECT, keep="first").sort(SUBJECT, RECORDING, FRAME)
     return _Read(table=table, form="full release", expected=EXPECTED_LISTS, root=root)
 

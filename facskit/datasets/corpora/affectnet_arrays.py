@@ -23,13 +23,7 @@ from rich.console import Console
 from rich.progress import track
 
 from facskit.columns import EXPRESSION, FRAME, RECORDING, SPLIT, SUBJECT
-from facskit.datasets.corpora.expression_folders import (
-    DAMAGED,
-    LANDMARKS,
-    NO_PICTURE,
-    leading_number,
-    usable_name,
-)
+from facskit.datasets.corpora.expression_folders import DAMAGED, LANDMARKS, NO_PICTURE, leading_number, usable_name
 from facskit.datasets.corpora.index import DROPPED_SCHEMA, MEDIA
 from facskit.datasets.corpora.reading.import_log import ImportLog
 from facskit.errors import DatasetError
@@ -55,13 +49,7 @@ _Answer = tuple[dict[str, object], _AnnotationError | None]
 
 
 def read_annotation(path: Path) -> str | float | Float[np.ndarray, "136"]:
-    """Read one annotation file without ever unpickling anything.
-
-    Args:
-        path: An `.npy` file that holds one number, one text, or 136 landmark positions.
-
-    Returns:
-        The number, the text, or the positions x, y, x, y ...
+    """Read one annotation, a number, a text or 136 positions x, y, x, y ..., without ever unpickling anything.
 
     Raises:
         DatasetError: The file is missing, damaged, or holds Python objects, which could run any code when loaded.
@@ -99,19 +87,9 @@ def read_annotation(path: Path) -> str | float | Float[np.ndarray, "136"]:
 
 
 def read_part(root: Path, folder: Path, part: str, notes: ImportLog) -> list[Mapping[str, object]]:
-    """Read one part of the release.
-
-    Args:
-        root: The folder that `media` is to be relative to.
-        folder: `train_set` or `val_set`.
-        part: What to call the part in the column `split`.
-        notes: Takes pictures without a usable class, which are dropped.
-
-    Returns:
-        The pictures by column name, sorted by number.
-    """
+    """Return the pictures of one part by column name, sorted by number; those without a usable class are dropped."""
     annotations, pictures = folder / "annotations", folder / "images"
-    stems = sorted(_stems_with(annotations, "_exp.npy"), key=_order)
+    stems = sorted(_stems_with(annotations, "_exp.npy"), key=lambda stem: (int(stem) if stem.isdecimal() else 0, stem))
     images = {Path(name).stem: name for name in _names(pictures) if usable_name(name)}
     has = {kind: _stems_with(annotations, f"_{kind}.npy") for kind in ("val", "aro", "lnd")}
 
@@ -213,7 +191,3 @@ def _names(folder: Path) -> list[str]:
 
 def _stems_with(folder: Path, ending: str) -> frozenset[str]:
     return frozenset(name[: -len(ending)] for name in _names(folder) if name.endswith(ending))
-
-
-def _order(stem: str) -> tuple[int, str]:
-    return (int(stem) if stem.isdecimal() else 0, stem)

@@ -23,24 +23,14 @@ from facskit.expressions import AFFECTNET_8
 
 __all__ = ["COLUMNS", "IMAGE_FOLDERS", "is_list", "read_list"]
 
-COLUMNS = (
-    "subDirectory_filePath",
-    "face_x",
-    "face_y",
-    "face_width",
-    "face_height",
-    "facial_landmarks",
-    "expression",
-    "valence",
-    "arousal",
-)
+_BOX = {"face_x": "FaceRectX", "face_y": "FaceRectY", "face_width": "FaceRectWidth", "face_height": "FaceRectHeight"}
+_AFFECT = ("valence", "arousal")
+COLUMNS = ("subDirectory_filePath", *_BOX, "facial_landmarks", "expression", *_AFFECT)
 """The columns of both tables, in order."""
 IMAGE_FOLDERS = ("Manually_Annotated_Images", "Manually_Annotated_compressed/Manually_Annotated_Images", "images")
 """Where the pictures may be, from the corpus's folder."""
 _NO_CLASS = {"8": "no expression (code 8)", "9": "uncertain expression (code 9)", "10": "no face (code 10)"}
 _CLASSES = {str(number): name for number, name in enumerate(AFFECTNET_8)}
-_BOX = {"face_x": "FaceRectX", "face_y": "FaceRectY", "face_width": "FaceRectWidth", "face_height": "FaceRectHeight"}
-_AFFECT = ("valence", "arousal")
 _LINE, _REASON, _WRONG = "line", "reason", "wrong"
 
 
@@ -52,17 +42,7 @@ def is_list(path: Path) -> bool:
 
 
 def read_list(path: Path, root: Path, images: Path, split: str, notes: ImportLog) -> pl.DataFrame:
-    """Read one of the tables.
-
-    Args:
-        path: `training.csv` or `validation.csv`.
-        root: The folder that `media` is to be relative to.
-        images: The folder of the pictures.
-        split: What to call the part in the column `split`.
-        notes: Takes wrong lines, and pictures without a class, which are dropped.
-
-    Returns:
-        The usable pictures.
+    """Return the usable pictures of one of the tables; wrong lines and pictures without a class are dropped.
 
     Raises:
         DatasetError: The file isn't such a table.
@@ -91,9 +71,8 @@ def _read_text(path: Path, notes: ImportLog) -> pl.DataFrame:
     if not headed:
         if first.count(",") != len(COLUMNS) - 1:
             raise DatasetError(f"{path}: line 1: found {first[:60]!r}, expected the columns {', '.join(COLUMNS)}")
-        notes.note(
-            path, "line 1 is a picture, not the names of the columns; they are taken to be in the release's order"
-        )
+        sentence = "line 1 is a picture, not the names of the columns; they are taken to be in the release's order"
+        notes.note(path, sentence)
     try:
         table = pl.read_csv(path, has_header=headed, infer_schema=False, glob=False)
     except pl.exceptions.PolarsError as error:

@@ -22,13 +22,7 @@ from facskit.datasets.corpora.binghamton_files import (
 )
 from facskit.datasets.corpora.decisions import CorpusName, Decisions
 from facskit.datasets.corpora.index import CorpusIndex
-from facskit.datasets.corpora.reading.assembly import (
-    FramePlaces,
-    add_landmarks,
-    decide_missing,
-    finish,
-    place_frames,
-)
+from facskit.datasets.corpora.reading.assembly import FramePlaces, add_landmarks, decide_missing, finish, place_frames
 from facskit.datasets.corpora.reading.import_log import ImportLog
 from facskit.datasets.corpora.reading.label_files import MISSING_CODE, LabelFile, read_code_lists, read_code_tables
 from facskit.datasets.corpora.reading.landmark_files import read_fit_file
@@ -67,8 +61,7 @@ def guess_release(base: Path) -> CorpusName | None:
     Returns:
         The corpus, or None if the folder has no occurrence files.
     """
-    folder = label_folder(base)
-    if folder is None:
+    if label_folder(base) is None:
         return None
     files = occurrence_files(base, range(1, 12), ImportLog(base, "report"))
     evidence = _evidence(files)
@@ -92,15 +85,7 @@ def _evidence(files: Sequence[LabelFile]) -> CorpusName | None:
 
 
 def read_release(root: Path, decisions: Decisions, release: Release) -> CorpusIndex:
-    """Read one of the two corpora.
-
-    Args:
-        root: Its folder, the one above it, or its `AUCoding`.
-        decisions: How to read labels, frames and media.
-
-    Raises:
-        DatasetError: The folder holds something else, or something is wrong and errors should stop.
-    """
+    """Read one of the two corpora from its folder, the one above it, or its `AUCoding`."""
     find = partial(_find_folders, corpus=release.corpus)
     base = only_folder(Path(root), release.corpus, find, "AUCoding/AU_OCC/F001_T1.csv")
     notes = ImportLog(base, decisions.on_error)
@@ -112,7 +97,6 @@ def read_release(root: Path, decisions: Decisions, release: Release) -> CorpusIn
         videos=list_videos(media, notes),
         offset=decisions.frame_offset,
         counts_from_first=release.counts_from_first,
-        disputed=release.counts_from_first,
         expected="a folder such as 2D+3D/F001/T1, an archive 2D+3D/F001.zip, or a video such as F001_T1.mp4",
     )
     placed = place_frames(labelled, places, notes)
@@ -170,9 +154,8 @@ def _cut(levels: pl.DataFrame, units: ActionUnitSet, threshold: int, notes: Impo
     """Make occurrence of intensity: present from the threshold on; AUs without files are unknown."""
     lacking = [code for code in units.codes if code not in levels.columns]
     if lacking:
-        notes.error(
-            "AU_INT", f"found no intensity files of {', '.join(lacking)}; choose other AUs or occurrence coding"
-        )
+        sentence = f"found no intensity files of {', '.join(lacking)}; choose other AUs or occurrence coding"
+        notes.error("AU_INT", sentence)
         levels = levels.with_columns(pl.lit(None, pl.Int8).alias(code) for code in lacking)
     columns = [pl.col(code) for code in units.codes]
     return levels.with_columns(

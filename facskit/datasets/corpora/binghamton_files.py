@@ -61,24 +61,13 @@ def label_folder(base: Path) -> Path | None:
 
 
 def occurrence_files(base: Path, tasks: Sequence[int], notes: ImportLog) -> list[LabelFile]:
-    """List the occurrence files, one per subject and task.
-
-    Args:
-        base: The corpus's folder, which has a label folder.
-        tasks: The tasks that were coded.
-        notes: Takes other files, repeated recordings, missing tasks, and subjects under two names.
-    """
+    """List the occurrence files, one per subject and task."""
     folder = label_folder(base)
     return [] if folder is None else _label_files(entries(folder), _OCCURRENCE, tasks, notes)
 
 
 def intensity_files(base: Path, tasks: Sequence[int], notes: ImportLog) -> list[LabelFile]:
-    """List the intensity files, one per subject, task and AU; none if the corpus's folder has none.
-
-    Args:
-        tasks: The tasks that were coded.
-        notes: Takes other files and repeated recordings.
-    """
+    """List the intensity files, one per subject, task and AU; none if the corpus's folder has none."""
     for name in ("AUCoding/AU_INT", "AU_INT", "AUCoding/INT", "Labels/INT"):
         folders = [entry for entry in entries(base / name) if entry.is_dir()]
         if folders:
@@ -104,18 +93,12 @@ def _label_files(
         file = LabelFile(path=path, subject=subject, recording=recording, unit=unit)
         first = files.setdefault((subject, recording, "" if unit is None else unit.code), file)
         if first is not file:
-            notes.error(
-                notes.relative(path),
-                f"{subject} {recording} is coded in {notes.relative(first.path)} too; delete one of them",
-                "coded twice",
-            )
+            sentence = f"{subject} {recording} is coded in {notes.relative(first.path)} too; delete one of them"
+            notes.error(notes.relative(path), sentence, "coded twice")
     for subject, names in spellings.items():
         if len(names) > 1:
-            notes.warning(
-                subject,
-                f"is called {' and '.join(sorted(names))} by the label files; taken to be one person",
-                "two spellings",
-            )
+            sentence = f"is called {' and '.join(sorted(names))} by the label files; taken to be one person"
+            notes.warning(subject, sentence, "two spellings")
     if others:
         coded = ", ".join(f"T{task}" for task in tasks)
         notes.note(others[0], f"no codes of {coded} such as F001_T1.csv: {counted(len(others), 'file')} left unread")
@@ -123,12 +106,7 @@ def _label_files(
 
 
 def check_tasks(files: Sequence[LabelFile], tasks: Sequence[int], notes: ImportLog) -> None:
-    """Warn of subjects who lack some of the tasks.
-
-    Args:
-        files: From `occurrence_files`.
-        tasks: The tasks that everybody did.
-    """
+    """Warn of subjects who lack some of the tasks."""
     there: dict[str, set[str]] = {}
     for file in files:
         there.setdefault(file.subject, set()).add(file.recording)
@@ -142,12 +120,7 @@ def check_tasks(files: Sequence[LabelFile], tasks: Sequence[int], notes: ImportL
 
 
 def find_media_units(base: Path, tasks: Sequence[int]) -> list[MediaUnit]:
-    """Find every folder, archive and video of a coded task.
-
-    Args:
-        base: The corpus's folder; pictures are in it or in one of its folders.
-        tasks: The tasks that were coded.
-    """
+    """Find every folder, archive and video of a coded task, in a corpus's folder or in one of the folders in it."""
     places = [base, *(entry for entry in entries(base) if entry.is_dir() and entry.name.lower() not in _NO_PICTURES)]
     units = chain.from_iterable(map(_units_in, places))
     coded = {f"T{task}" for task in tasks}
@@ -193,11 +166,7 @@ def _unit_of_file(file: Path) -> Iterator[MediaUnit]:
 
 
 def find_fit_files(base: Path) -> dict[tuple[str, str], Path]:
-    """Find the landmark files.
-
-    Returns:
-        Files by subject and task.
-    """
+    """Find the landmark files by subject and task."""
     files = {}
     for file in entries(base / "2DFeatures"):
         match = _NAME.fullmatch(file.stem)

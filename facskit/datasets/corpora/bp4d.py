@@ -27,16 +27,11 @@ _RELEASE = Release(
 
 
 def read_bp4d(root: Path, decisions: Decisions) -> CorpusIndex:
-    """Read BP4D.
+    """Read BP4D from its folder, the one above it, or its `AUCoding`.
 
-    Args:
-        root: The corpus's folder, the one above it, or its `AUCoding`.
-        decisions: How to read labels, frames and media. By default a label's frame number is the image's number.
+    By default a label's frame number is the image's number.
 
     Returns:
         Every usable coded frame, with `AUxx_level` where intensity files are there.
-
-    Raises:
-        DatasetError: The folder doesn't hold BP4D, or something is wrong with it and errors should stop.
     """
     return read_release(root, decisions, _RELEASE)

@@ -34,14 +34,7 @@ def read_bp4d_plus(root: Path, decisions: Decisions) -> CorpusIndex:
     Published readers disagree about which image belongs to a label. By default image folders that count from 0 are
     taken to be one behind the labels, which count from 1; the findings say what the images support.
 
-    Args:
-        root: The corpus's folder, the one above it, or its `AUCoding`.
-        decisions: How to read labels, frames and media.
-
     Returns:
         Every usable coded frame, with `AUxx_level` where intensity files are there.
-
-    Raises:
-        DatasetError: The folder doesn't hold BP4D+, or something is wrong with it and errors should stop.
     """
     return read_release(root, decisions, _RELEASE)

@@ -10,7 +10,7 @@ from typing import Literal
 from facskit.action_units import ActionUnitSet
 from facskit.errors import RecipeError
 
-__all__ = ["CORPORA", "SPELLED", "CorpusName", "Decisions", "OnError", "PaperName"]
+__all__ = ["SPELLED", "CorpusName", "Decisions", "OnError", "PaperName"]
 
 CorpusName = Literal["bp4d", "bp4d-plus", "disfa", "disfa-plus", "raf-db", "affectnet"]
 OnError = Literal["stop", "report"]
@@ -25,9 +25,6 @@ SPELLED: dict[CorpusName, str] = {
     "affectnet": "AffectNet",
 }
 """The corpora's names as their authors write them."""
-CORPORA = tuple(SPELLED)
-"""The corpora that facskit reads."""
-_LEVELS = (1, 5)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,9 +52,8 @@ class Decisions:
 
     def __post_init__(self) -> None:
         """Refuse thresholds outside the FACS levels, and AUs that there are none of."""
-        low, high = _LEVELS
-        if not low <= self.threshold <= high:
-            raise ValueError(f"threshold must be between {low} and {high}, got {self.threshold}")
+        if not 1 <= self.threshold <= 5:
+            raise ValueError(f"threshold must be between 1 and 5, got {self.threshold}")
         if self.action_units and not len(ActionUnitSet.parse(self.action_units)):
             raise ValueError(f"action_units must name the AUs to read, got {self.action_units!r}")
 
@@ -82,11 +78,7 @@ class Decisions:
         return ActionUnitSet.parse(self.action_units) if self.action_units else usual
 
     def describe(self, corpus: CorpusName) -> dict[str, str]:
-        """Name the choices that matter for a corpus.
-
-        Returns:
-            Values by option name, in a fixed order.
-        """
+        """Name the choices that matter for a corpus, by option name in a fixed order."""
         values = {
             "coding": self.coding,
             "missing": self.missing,

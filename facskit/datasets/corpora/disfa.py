@@ -10,7 +10,6 @@ Landmark_Points/SN001/tmp_frame_lm/SN001_0000_lm.mat   66 landmarks, from 0; som
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -58,15 +57,8 @@ def read_disfa(root: Path, decisions: Decisions) -> CorpusIndex:
     By default image folders that count from 0 are taken to be one behind the labels, which count from 1. An AU whose
     label file is missing is unknown for that subject, never absent.
 
-    Args:
-        root: The corpus's folder, the one above it, or its `ActionUnit_Labels`.
-        decisions: How to read labels, frames and media.
-
     Returns:
         Every coded frame with a picture, with `AUxx` and `AUxx_level`.
-
-    Raises:
-        DatasetError: The folder doesn't hold DISFA, or something is wrong with it and errors should stop.
     """
     base = only_folder(Path(root), "disfa", find_disfa_folders, f"{_LABELS}/SN001/SN001_au1.txt")
     notes = ImportLog(base, decisions.on_error)
@@ -79,7 +71,6 @@ def read_disfa(root: Path, decisions: Decisions) -> CorpusIndex:
         videos=list_videos(media, notes),
         offset=decisions.frame_offset,
         counts_from_first=True,
-        disputed=True,
         expected=f"Video_{decisions.camera.title()}Camera/{decisions.camera.title()}VideoSN001_comp.avi or SN001/0.png",
     )
     placed = place_frames(labelled, places, notes)
@@ -110,13 +101,7 @@ def find_disfa_folders(path: Path) -> list[Path]:
 
 
 def occurrence_of_levels(coded: pl.DataFrame, units: ActionUnitSet, threshold: int) -> pl.DataFrame:
-    """Make `AUxx` and `AUxx_level` of intensities.
-
-    Args:
-        coded: One column of levels per AU.
-        units: The AUs wanted; one without a column is unknown.
-        threshold: Intensity from which an AU is present.
-    """
+    """Make `AUxx` and `AUxx_level` of columns of intensities; an AU without a column is unknown."""
     lacking = [code for code in units.codes if code not in coded.columns]
     coded = coded.with_columns(pl.lit(None, pl.Int8).alias(code) for code in lacking)
     levels = [pl.col(code).alias(f"{code}_level") for code in units.codes]
@@ -142,12 +127,8 @@ def _label_files(base: Path, units: ActionUnitSet, notes: ImportLog) -> list[Lab
             file = LabelFile(path=path, subject=name, recording=name, unit=unit)
             first = files.setdefault((name, unit.number), file)
             if first is not file:
-                there = notes.relative(first.path)
-                notes.error(
-                    notes.relative(path),
-                    f"{unit.code} of {name} is coded in {there} too; delete one of them",
-                    "coded twice",
-                )
+                sentence = f"{unit.code} of {name} is coded in {notes.relative(first.path)} too; delete one of them"
+                notes.error(notes.relative(path), sentence, "coded twice")
     if not files:
         raise DatasetError(f"{base / _LABELS}: found no label files, expected files such as SN001/SN001_au1.txt")
     for subject in sorted({subject for subject, _ in files}):
@@ -162,26 +143,18 @@ def _label_files(base: Path, units: ActionUnitSet, notes: ImportLog) -> list[Lab
     return list(files.values())
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Source:
-    """A video or image folder and the camera its name tells."""
-
-    unit: MediaUnit
-    camera: str | None
-
-
 def _media_units(base: Path, camera: Literal["left", "right"], notes: ImportLog) -> list[MediaUnit]:
     """Choose the pictures of one camera; those whose camera isn't known serve where there are no others."""
     wanted: list[MediaUnit] = []
     unknown: list[MediaUnit] = []
     other: set[str] = set()
-    for source in _sources(base):
-        if source.camera == camera:
-            wanted.append(source.unit)
-        elif source.camera is None:
-            unknown.append(source.unit)
+    for unit, named in _sources(base):
+        if named == camera:
+            wanted.append(unit)
+        elif named is None:
+            unknown.append(unit)
         else:
-            other.add(source.unit.subject)
+            other.add(unit.subject)
     have = {unit.subject for unit in wanted}
     filled = [unit for unit in unknown if unit.subject not in have]
     if filled:
@@ -199,9 +172,9 @@ def _media_units(base: Path, camera: Literal["left", "right"], notes: ImportLog)
     return one_per_recording([*wanted, *filled], notes)
 
 
-def _sources(base: Path) -> list[_Source]:
-    """Find pictures in the corpus's folder, and one and two folders deeper."""
-    sources: list[_Source] = []
+def _sources(base: Path) -> list[tuple[MediaUnit, str | None]]:
+    """Find pictures in the corpus's folder, and one and two folders deeper, with the camera that names tell."""
+    sources: list[tuple[MediaUnit, str | None]] = []
     places: list[tuple[Path, str | None, int]] = [(base, None, 0)]
     while places:
         place, camera, depth = places.pop(0)
@@ -212,7 +185,7 @@ def _sources(base: Path) -> list[_Source]:
                 kind: Literal["images", "video"] = "images" if is_folder else "video"
                 name = _name(match["person"])
                 unit = MediaUnit(subject=name, recording=name, kind=kind, path=entry)
-                sources.append(_Source(unit=unit, camera=match["camera"].lower() if match["camera"] else camera))
+                sources.append((unit, match["camera"].lower() if match["camera"] else camera))
             elif is_folder and depth < 2 and entry.name not in {_LABELS, _POINTS}:
                 named = _CAMERA_FOLDER.fullmatch(entry.name)
                 places.append((entry, named[1].lower() if named else camera, depth + 1))

@@ -34,17 +34,10 @@ _LEVELS = range(6)
 
 
 def read_disfa_plus(root: Path, decisions: Decisions) -> CorpusIndex:
-    """Read DISFA+.
-
-    Args:
-        root: The corpus's folder, the one above it, or its `Labels`.
-        decisions: How to read labels; the images are named by the labels, so there is no offset.
+    """Read DISFA+; its images are named by the labels, so there is no offset.
 
     Returns:
         Every coded frame with an image, with `AUxx` and `AUxx_level`; the recordings are the trials.
-
-    Raises:
-        DatasetError: The folder doesn't hold DISFA+, or something is wrong with it and errors should stop.
     """
     base = only_folder(Path(root), "disfa-plus", find_disfa_plus_folders, "Labels/SN001/<trial>/AU1.txt")
     notes = ImportLog(base, decisions.on_error)
@@ -108,11 +101,8 @@ def _label_files(base: Path, units: ActionUnitSet, notes: ImportLog) -> list[Lab
                 found[int(match[1])] = path
         lacking = [unit.code for unit in units if unit.number not in found]
         if lacking:
-            notes.error(
-                notes.relative(trial),
-                f"the label files of {', '.join(lacking)} are missing, so these AUs are unknown there",
-                "missing label files",
-            )
+            sentence = f"the label files of {', '.join(lacking)} are missing, so these AUs are unknown there"
+            notes.error(notes.relative(trial), sentence, "missing label files")
         for number, path in found.items():
             unit = parse_action_unit(number)
             files.append(LabelFile(path=path, subject=subject, recording=trial.name, unit=unit))

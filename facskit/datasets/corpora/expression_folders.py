@@ -37,16 +37,9 @@ DAMAGED = "damaged label"
 LANDMARKS = "landmarks"
 """Key of a row's 68 positions x, y; as one array they need little memory."""
 _PARTS = {
-    "train": "train",
-    "training": "train",
-    "train_set": "train",
-    "val": "validation",
-    "valid": "validation",
-    "validation": "validation",
-    "val_set": "validation",
-    "test": "test",
-    "testing": "test",
-    "test_set": "test",
+    **dict.fromkeys(("train", "training", "train_set"), "train"),
+    **dict.fromkeys(("val", "valid", "validation", "val_set"), "validation"),
+    **dict.fromkeys(("test", "testing", "test_set"), "test"),
 }
 """What copies call the parts, and what the part is."""
 _WRAPPERS = ("", "DATASET", "dataset", "data", "basic", "aligned")
@@ -54,14 +47,7 @@ _WRAPPERS = ("", "DATASET", "dataset", "data", "basic", "aligned")
 
 
 def find_parts(root: Path) -> dict[str, Path]:
-    """Find the folders `train`, `val`, `test` or alike that hold one folder per class.
-
-    Args:
-        root: The copy's folder, or the folder above it.
-
-    Returns:
-        Folder by what it is: `train`, `validation`, `test`; empty if this is no such copy.
-    """
+    """Find the folders of a copy's `train`, `validation` and `test` that hold one folder per class, if any."""
     for wrapper in _WRAPPERS:
         base = root / wrapper
         parts: dict[str, Path] = {}
@@ -80,13 +66,7 @@ def read_class_folders(
     """List the pictures of a copy with class folders.
 
     Args:
-        root: The folder that `media` is to be relative to.
-        parts: From `find_parts`.
         classes: Expression by the folder's name; names of expressions are understood beside these.
-        notes: Takes folders that are no class.
-
-    Returns:
-        One row per picture, by column name.
     """
     rows: list[dict[str, object]] = []
     for part, folder in parts.items():
@@ -95,9 +75,8 @@ def read_class_folders(
             expression = classes.get(inner.name) or (named if named in classes.values() else None)
             if expression is None:
                 known = ", ".join(classes)
-                notes.error(
-                    inner, f"found a folder named {inner.name!r}, expected one of the classes {known}, or their names"
-                )
+                sentence = f"found a folder named {inner.name!r}, expected one of the classes {known}, or their names"
+                notes.error(inner, sentence)
                 continue
             pictures = sorted(entry.name for entry in inner.iterdir() if usable_name(entry.name))
             for number, name in enumerate(pictures):

@@ -1,5 +1,6 @@
 """The way from a corpus's folder to a `CorpusIndex`: which importer reads what, and what a folder looks like."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from facskit.datasets.corpora.affectnet import looks_like_affectnet, read_affectnet
@@ -15,45 +16,33 @@ from facskit.datasets.corpora.raf_db import looks_like_raf_db, read_raf_db
 
 __all__ = ["guess_corpus", "read_corpus"]
 
+_READERS: dict[CorpusName, Callable[[Path, Decisions], CorpusIndex]] = {
+    "bp4d": read_bp4d,
+    "bp4d-plus": read_bp4d_plus,
+    "disfa": read_disfa,
+    "disfa-plus": read_disfa_plus,
+    "raf-db": read_raf_db,
+    "affectnet": read_affectnet,
+}
+
 
 def read_corpus(corpus: CorpusName, root: Path, decisions: Decisions) -> CorpusIndex:
     """Read a corpus in the layout it was released in.
 
     Args:
-        corpus: Which corpus the folder holds.
         root: Its folder; the folder above it and its label folder are understood too.
-        decisions: How to read labels, frames and media.
-
-    Returns:
-        Every usable coded frame, and what became of the others.
 
     Raises:
         DatasetError: The folder doesn't hold that corpus, or something is wrong with it and `decisions.on_error` is
             `stop`.
     """
-    match corpus:
-        case "bp4d":
-            return read_bp4d(root, decisions)
-        case "bp4d-plus":
-            return read_bp4d_plus(root, decisions)
-        case "disfa":
-            return read_disfa(root, decisions)
-        case "disfa-plus":
-            return read_disfa_plus(root, decisions)
-        case "raf-db":
-            return read_raf_db(root, decisions)
-        case "affectnet":
-            return read_affectnet(root, decisions)
+    return _READERS[corpus](root, decisions)
 
 
 def guess_corpus(path: Path) -> CorpusName | None:
-    """Tell which corpus a folder holds by what lies in it; at most a few folders are listed.
+    """Tell which corpus a folder is, holds or belongs to; None if it looks like none of them, or like several.
 
-    Args:
-        path: A folder; the corpus's own, the one above it, or its label folder.
-
-    Returns:
-        The corpus, or None if it looks like none of them, or like several.
+    At most a few folders are listed.
     """
     path = Path(path).resolve()
     if not path.is_dir():

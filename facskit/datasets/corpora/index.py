@@ -12,7 +12,7 @@ import polars as pl
 
 from facskit.action_units import ActionUnitSet
 from facskit.columns import FRAME, RECORDING, SUBJECT
-from facskit.datasets.findings import Finding, counted
+from facskit.datasets.findings import Finding
 
 __all__ = ["DROPPED_SCHEMA", "MEDIA", "MEDIA_FRAME", "CorpusIndex"]
 
@@ -54,18 +54,3 @@ class CorpusIndex:
     def __len__(self) -> int:
         """Return the number of usable frames."""
         return self.table.height
-
-    @property
-    def errors(self) -> tuple[Finding, ...]:
-        """The findings that mean damage or loss."""
-        return tuple(finding for finding in self.findings if finding.severity == "error")
-
-    def describe(self) -> str:
-        """Say in a few lines what was found, beside what was published."""
-        recordings = self.table.select(SUBJECT, RECORDING).n_unique() if RECORDING in self.table.columns else 0
-        amounts = {"frame": len(self), "subject": self.table[SUBJECT].n_unique(), "recording": recordings}
-        sizes = [counted(number, noun) for noun, number in amounts.items()]
-        lines = [f"{self.corpus}: {sizes[0]} of {sizes[1]} in {sizes[2]}"]
-        lines += [f"published: {count:,} {name}" for name, count in self.expected.items()]
-        lines += [f"{reason}: {count:,}" for reason, count in self.dropped["reason"].value_counts(sort=True).rows()]
-        return "\n".join(lines)

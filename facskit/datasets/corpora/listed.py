@@ -30,7 +30,10 @@ def read_listed(path: Path) -> CorpusIndex:
     Raises:
         DatasetError: Something is wrong with the manifest, or its images are crops already.
     """
-    manifest = _open(path)
+    if str(path) == "packaged" and not path.exists():
+        manifest = packaged_faces()
+    else:
+        manifest = read_manifest(path / "manifest.parquet" if path.is_dir() else path)
     origin = manifest.origin
     if origin is not None and origin.crop is not None:
         raise DatasetError(
@@ -53,12 +56,6 @@ def read_listed(path: Path) -> CorpusIndex:
         decisions={} if origin is None else origin.decisions,
         licence="unknown" if origin is None else origin.licence,
     )
-
-
-def _open(path: Path) -> Manifest:
-    if str(path) == "packaged" and not path.exists():
-        return packaged_faces()
-    return read_manifest(path / "manifest.parquet" if path.is_dir() else path)
 
 
 def _places(manifest: Manifest) -> tuple[Path, pl.Series]:

@@ -77,15 +77,18 @@ def read_raf_db(root: Path, decisions: Decisions) -> CorpusIndex:
 
     Returns:
         The pictures with columns `expression`, `split`, and where the release has them `gender`, `race` and `age`.
-
-    Raises:
-        DatasetError: The folder isn't RAF-DB, or something is wrong with it and `decisions.on_error` is `stop`.
     """
     root = Path(root)
     notes = ImportLog(root, decisions.on_error)
     labels = _find_labels(root)
     if labels is None:
-        base, choice, rows = root, "class folders", _read_copy(root, notes)
+        parts = find_parts(root)
+        if not parts:
+            raise DatasetError(
+                f"{root}: this doesn't look like RAF-DB; expected EmoLabel/{_LISTS[0]} beside Image/, "
+                "or a copy with the folders train/1 ... train/7 and test/1 ... test/7"
+            )
+        base, choice, rows = root, "class folders", read_class_folders(root, parts, _CLASSES, notes)
     else:
         layout = _find_images(root, labels)
         base, choice, rows = layout.base, layout.choice, _read_labels(layout, notes)
@@ -216,21 +219,9 @@ def _read_attributes(path: Path) -> dict[str, object] | str:
     return words
 
 
-def _read_copy(root: Path, notes: ImportLog) -> list[dict[str, object]]:
-    parts = find_parts(root)
-    if not parts:
-        raise DatasetError(
-            f"{root}: this doesn't look like RAF-DB; expected EmoLabel/{_LISTS[0]} beside Image/, "
-            "or a copy with the folders train/1 ... train/7 and test/1 ... test/7"
-        )
-    return read_class_folders(root, parts, _CLASSES, notes)
-
-
 def _check_count(place: Path, table: pl.DataFrame, notes: ImportLog) -> None:
     train, test = (int((table[SPLIT] == part).sum()) for part in ("train", "test"))
     usual_train, usual_test = EXPECTED["training images"], EXPECTED["test images"]
     if (train, test) != (usual_train, usual_test):
-        notes.note(
-            place,
-            f"found {train:,} training and {test:,} test pictures; RAF-DB has {usual_train:,} and {usual_test:,}",
-        )
+        sentence = f"found {train:,} training and {test:,} test pictures; RAF-DB has {usual_train:,} and {usual_test:,}"
+        notes.note(place, sentence)

@@ -14,9 +14,9 @@ from facskit.datasets.corpora.affectnet import looks_like_affectnet, read_affect
 from facskit.datasets.corpora.affectnet_arrays import read_annotation
 from facskit.datasets.corpora.decisions import Decisions
 from facskit.datasets.corpora.example_trees.expression_trees import write_expression_tree
-from facskit.datasets.packed import packaged_faces
 from facskit.errors import DatasetError
 from facskit.expressions import AFFECTNET_8
+from tests.datasets.corpora.expression_copies import affectnet_folders, affectnet_lists
 
 LENIENT = replace(Decisions(), on_error="report")
 TRAINING = "Manually_Annotated_file_lists/training.csv"
@@ -26,9 +26,9 @@ VALIDATION = "Manually_Annotated_file_lists/validation.csv"
 @pytest.fixture(scope="module")
 def trees(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("trees")
-    faces = packaged_faces()
-    for form in ("release", "lists", "folders"):
-        write_expression_tree("affectnet", folder / form, faces, form=form)
+    release = write_expression_tree("affectnet", folder / "release")
+    affectnet_lists(release, folder / "lists")
+    affectnet_folders(release, folder / "folders")
     return folder
 
 

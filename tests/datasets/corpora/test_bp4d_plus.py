@@ -9,7 +9,7 @@ from facskit.datasets.corpora.bp4d import read_bp4d
 from facskit.datasets.corpora.bp4d_plus import read_bp4d_plus
 from facskit.datasets.corpora.decisions import Decisions
 from facskit.datasets.corpora.index import CorpusIndex
-from facskit.datasets.corpora.reading.media import read_media_bytes, split_media
+from facskit.datasets.corpora.reading.media import read_media_bytes
 from facskit.errors import DatasetError, MediaError
 from tests.datasets.corpora.raw_folders import touch_images, write_lines, write_table, write_video
 
@@ -103,8 +103,6 @@ def test_media_that_went_away_are_named(tmp_path: Path) -> None:
         read_media_bytes(tmp_path, "F080.zip!/F080/T1/9.jpg")
     with pytest.raises(MediaError, match=r"b.jpg: can't read it"):
         read_media_bytes(tmp_path, "b.jpg")
-    assert split_media("2D+3D/F080.zip!/F080/T1/9.jpg") == ("2D+3D/F080.zip", "F080/T1/9.jpg")
-    assert split_media("2D+3D/F080/T1/9.jpg") == ("2D+3D/F080/T1/9.jpg", None)
 
 
 def test_videos_count_from_1(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from facskit.action_units import DISFA_8
-from facskit.datasets.corpora.decisions import CORPORA, Decisions
+from facskit.datasets.corpora.decisions import SPELLED, Decisions
 from facskit.errors import RecipeError
 
 
@@ -48,7 +48,7 @@ def test_only_the_choices_that_matter_are_described() -> None:
         "action_units": "disfa-8",
     }
     assert Decisions(frame_offset=-1).describe("bp4d")["frame_offset"] == "-1"
-    assert all(isinstance(Decisions().describe(corpus), dict) for corpus in CORPORA)
+    assert all(isinstance(Decisions().describe(corpus), dict) for corpus in SPELLED)
 
 
 @pytest.mark.parametrize("threshold", [0, 6])

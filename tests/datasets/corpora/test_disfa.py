@@ -128,9 +128,9 @@ def test_damaged_landmark_files_are_one_finding_per_subject(tmp_path: Path) -> N
     for frame in range(4):
         write_lines(tmp_path / f"Landmark_Points/SN001/tmp_frame_lm/SN001_{frame:04d}_lm.mat", "nothing")
     index = read_disfa(tmp_path, REPORT)
-    assert len(index.errors) == 1
-    assert "SN001_0000_lm.mat: found no 66 landmarks" in str(index.errors[0])
-    assert "3 more of SN001 are damaged" in str(index.errors[0])
+    assert [finding.severity for finding in index.findings].count("error") == 1
+    assert "SN001_0000_lm.mat: found no 66 landmarks" in str(index.findings[0])
+    assert "3 more of SN001 are damaged" in str(index.findings[0])
 
 
 def test_the_right_camera_has_no_landmarks(tmp_path: Path) -> None:

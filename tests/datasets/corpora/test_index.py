@@ -5,10 +5,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from facskit.action_units import ActionUnitSet
-from facskit.datasets.corpora.index import DROPPED_SCHEMA, CorpusIndex
 from facskit.datasets.corpora.reading.import_log import ImportLog, some_of
-from facskit.datasets.findings import Finding, counted
+from facskit.datasets.findings import counted
 from facskit.errors import DatasetError
 
 
@@ -29,27 +27,6 @@ def test_dropped_frames_keep_reason_and_file(tmp_path: Path) -> None:
     notes.drop(pl.DataFrame({"subject": ["F001"], "recording": ["T1"], "file": ["b.csv"]}), "no images")
     notes.drop(pl.DataFrame({"subject": [], "recording": []}), "nothing")
     assert notes.dropped.rows() == [("F001", "T1", None, "no images", "b.csv"), ("F002", "T1", 7, "damaged", "a.csv")]
-
-
-def test_an_index_says_what_it_has_and_what_was_published() -> None:
-    table = pl.DataFrame({"media": ["a.jpg"], "subject": ["F001"], "recording": ["T1"], "frame": [1], "AU01": [1]})
-    index = CorpusIndex(
-        corpus="bp4d",
-        root=Path(),
-        action_units=ActionUnitSet.parse("AU01"),
-        table=table,
-        dropped=pl.DataFrame(schema=DROPPED_SCHEMA).clear(2).with_columns(reason=pl.lit("no landmarks")),
-        findings=(
-            Finding(severity="error", place="a", sentence="b"),
-            Finding(severity="note", place="c", sentence="d"),
-        ),
-        expected={"coded frames": 146_847},
-    )
-    assert index.describe() == (
-        "bp4d: 1 frame of 1 subject in 1 recording\npublished: 146,847 coded frames\nno landmarks: 2"
-    )
-    assert [str(finding) for finding in index.errors] == ["a: b"]
-    assert len(index) == 1
 
 
 def test_lists_and_counts_are_short() -> None:

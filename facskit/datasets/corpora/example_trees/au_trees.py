@@ -50,15 +50,10 @@ def write_au_tree(
     - DISFA+: comment lines in the labels.
 
     Args:
-        corpus: `bp4d`, `bp4d-plus`, `disfa` or `disfa-plus`.
         out: The folder to make; it must not exist or be empty.
         faces: Labelled faces to use; by default those that come with facskit.
         subjects: How many people, at most as many as the release and the faces have.
         frames: Coded frames of each recording.
-        quirks: Whether the oddities are there.
-
-    Returns:
-        The corpus's folder.
 
     Raises:
         DatasetError: There is something in the folder, the corpus has no AUs, or there are too few faces.

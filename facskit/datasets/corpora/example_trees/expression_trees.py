@@ -4,7 +4,6 @@ They are for tests, for trying things out, and for showing a layout to somebody 
 come from a simple rule on their action units (`expression_of`), so they are no ground truth for emotions.
 """
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -12,7 +11,6 @@ from typing import Literal
 import numpy as np
 
 from facskit.columns import IMAGE_BYTES, LANDMARKS_X
-from facskit.datasets.corpora.affectnet_lists import COLUMNS
 from facskit.datasets.manifest import Manifest
 from facskit.datasets.packed import packaged_faces
 from facskit.errors import DatasetError
@@ -20,14 +18,11 @@ from facskit.expressions import AFFECTNET_8, RAF_DB, ExpressionName
 from facskit.faces.images import encode_jpeg
 from facskit.files import is_vacant, write_text
 
-__all__ = ["ExpressionForm", "expression_of", "write_expression_tree"]
+__all__ = ["expression_of", "write_expression_tree"]
 
-ExpressionForm = Literal["release", "lists", "folders"]
-"""`release` (RAF-DB's, or AffectNet's of eight classes), `lists` (AffectNet's full release), `folders` (web copies)."""
 _RULES: tuple[tuple[ExpressionName, tuple[str, ...]], ...] = (
     ("fear", ("AU01", "AU04", "AU20")),
     ("surprise", ("AU01", "AU02", "AU26")),
-    ("sadness", ("AU01", "AU04", "AU15")),
     ("sadness", ("AU04", "AU15")),
     ("fear", ("AU01", "AU04", "AU25")),
     ("surprise", ("AU01", "AU02")),
@@ -41,11 +36,7 @@ _EVERY = 4
 
 
 def expression_of(present: frozenset[str]) -> ExpressionName:
-    """Name the expression that a face with these action units is taken for: the first rule that fits, else neutral.
-
-    Args:
-        present: Codes such as `AU12`.
-    """
+    """Name the expression that a face with codes such as `AU12` is taken for: the first rule that fits, or neutral."""
     return next((name for name, needed in _RULES if present.issuperset(needed)), "neutral")
 
 
@@ -55,38 +46,26 @@ def write_expression_tree(
     faces: Manifest | None = None,
     *,
     images: int = 32,
-    form: ExpressionForm = "release",
 ) -> Path:
-    """Write a small complete corpus of expressions, quirks included.
+    """Write a small complete RAF-DB, or AffectNet of eight classes, quirks included; return its folder.
 
     Args:
         out: An empty or missing folder.
         faces: Pictures with AU labels; the packaged ones by default.
         images: How many pictures, taken from all classes in turn.
-        form: Which of the corpus's forms.
-
-    Returns:
-        The folder.
 
     Raises:
-        DatasetError: The folder isn't empty, or the corpus has no such form.
+        DatasetError: The folder isn't empty.
     """
     out = Path(out)
     if not is_vacant(out):
         raise DatasetError(f"{out}: found files there, expected an empty or missing folder")
     faces = packaged_faces() if faces is None else faces
     chosen = _chosen(faces, images, contempt=corpus == "affectnet")
-    match corpus, form:
-        case "raf-db", "release":
-            _raf_db(out / "basic", faces, chosen)
-        case "affectnet", "release":
-            _affectnet_arrays(out, faces, chosen)
-        case "affectnet", "lists":
-            _affectnet_lists(out, faces, chosen)
-        case _, "folders":
-            _folders(out, faces, chosen, 1 if corpus == "raf-db" else 0)
-        case _:
-            raise DatasetError(f"{corpus} has no form {form!r}; expected release or folders")
+    if corpus == "raf-db":
+        _raf_db(out / "basic", faces, chosen)
+    else:
+        _affectnet(out, faces, chosen)
     return out
 
 
@@ -143,7 +122,7 @@ def _points(faces: Manifest, row: int) -> np.ndarray:
     return np.zeros((len(LANDMARKS_X), 2), np.float32) if points is None else points
 
 
-def _affectnet_arrays(out: Path, faces: Manifest, chosen: Sequence[tuple[int, ExpressionName]]) -> None:
+def _affectnet(out: Path, faces: Manifest, chosen: Sequence[tuple[int, ExpressionName]]) -> None:
     for is_test, number, row, name in _parts(chosen):
         folder = out / ("val_set" if is_test else "train_set")
         _copy(faces, row, folder / "images" / f"{number}.jpg")
@@ -158,27 +137,3 @@ def _affectnet_arrays(out: Path, faces: Manifest, chosen: Sequence[tuple[int, Ex
         }
         for kind, value in values.items():
             np.save(folder / "annotations" / f"{number}_{kind}.npy", value, allow_pickle=False)
-
-
-def _affectnet_lists(out: Path, faces: Manifest, chosen: Sequence[tuple[int, ExpressionName]]) -> None:
-    lines: dict[bool, list[str]] = {False: [], True: []}
-    for is_test, number, row, name in _parts(chosen):
-        folder = f"{number % 3 + 1}/{hashlib.sha224(f'{row} {is_test}'.encode()).hexdigest()}.jpg"
-        _copy(faces, row, out / "Manually_Annotated_Images" / folder)
-        points = ";".join(f"{value:.2f}" for value in _points(faces, row).reshape(-1))
-        code = AFFECTNET_8.index(name)
-        # Codes 8, 9 and 10 stand for pictures without a class.
-        code = 7 + number if number in {1, 2, 3} and not is_test else code
-        affect = "-2,-2" if code > 7 else f"{(code - 4) / 5:.6f},{(4 - code) / 5:.6f}"
-        lines[is_test].append(f"{folder},12,11,100,102,{points},{code},{affect}\n")
-    lists = out / "Manually_Annotated_file_lists"
-    write_text(lists / "training.csv", ",".join(COLUMNS) + "\n" + "".join(lines[False]))
-    write_text(lists / "validation.csv", "".join(lines[True]))  # without a header, as in some copies
-
-
-def _folders(out: Path, faces: Manifest, chosen: Sequence[tuple[int, ExpressionName]], first: int) -> None:
-    order = RAF_DB if first else AFFECTNET_8
-    for is_test, number, row, name in _parts(chosen):
-        part = "test" if is_test else "train"
-        stem = f"{part}_{number:05d}_aligned" if first else f"image{number:07d}"
-        _copy(faces, row, out / part / str(order.index(name) + first) / f"{stem}.jpg")

@@ -60,11 +60,7 @@ class Take:
         return np.full((68, 2), np.nan) if points is None else points.astype(np.float64)
 
     def write_image(self, frame: int, path: Path) -> None:
-        """Write a frame as a JPEG or PNG file; an encoded JPEG goes out as it is.
-
-        Args:
-            frame: Counted from 0.
-        """
+        """Write a frame, counted from 0, as a JPEG or PNG file; an encoded JPEG goes out as it is."""
         if self.faces.is_packed and path.suffix == ".jpg":
             with_folder(path).write_bytes(self.faces.table[IMAGE_BYTES][self.rows[frame]])
         else:
@@ -123,23 +119,12 @@ class Cast:
         return tuple(sorted(rows, key=len, reverse=True))
 
     def take(self, subject: int, start: int, frames: int) -> Take:
-        """Return one recording; a person's faces repeat when they run out.
-
-        Args:
-            subject: Position of the subject in the corpus, below `people`.
-        """
+        """Return one recording; a person's faces repeat when they run out."""
         rows = self._rows_of[subject]
         return Take(faces=self.faces, rows=tuple(int(rows[(start + step) % len(rows)]) for step in range(frames)))
 
 
 def round_robin(parts: Sequence[Sequence[str]], count: int, first: Sequence[str] = ()) -> tuple[str, ...]:
-    """Choose subjects from each published fold in turn, so that few subjects fill every fold.
-
-    Args:
-        parts: The subjects of each fold.
-
-    Returns:
-        Their names; fewer if there aren't so many.
-    """
+    """Choose subjects from each published fold in turn, as far as there are so many, so that few fill every fold."""
     dealt = [name for name in chain.from_iterable(zip_longest(*parts)) if name is not None]
     return tuple(dict.fromkeys([*first, *dealt]))[:count]

@@ -29,7 +29,6 @@ def write_code_table(
 
     Args:
         header: Name of each column, that of the frame first; the others are numbers of AUs.
-        frames: Frame number of each row.
         codes: Codes by AU number; 9 in columns of other AUs.
         windows: Whether the file begins with a byte order mark, its lines end in CRLF, and it ends in empty lines.
     """
@@ -42,11 +41,7 @@ def write_code_table(
 
 
 def write_code_list(path: Path, frames: Sequence[int | str], codes: Sequence[int], separator: str = ",") -> None:
-    """Write one frame and code per line.
-
-    Args:
-        codes: Codes in the same order.
-    """
+    """Write one frame and code per line."""
     lines = [f"{frame}{separator}{code}" for frame, code in zip(frames, codes, strict=True)]
     with_folder(path).write_bytes("\n".join([*lines, ""]).encode())
 
@@ -78,19 +73,11 @@ def write_fit_file(path: Path, points: Sequence[Float[np.ndarray, "68 2"] | None
 
 
 def write_point_file(path: Path, points: Float[np.ndarray, "68 2"]) -> None:
-    """Write DISFA's 66 landmarks of one frame as `pts`, counted from 1 in pixels.
-
-    Args:
-        points: 68 landmarks, counted from 0.
-    """
+    """Write DISFA's 66 of a frame's 68 landmarks as `pts`, counted from 1 in pixels instead of from 0."""
     scipy.io.savemat(with_folder(path), {"pts": points[list(POINTS_66)] + 1})
 
 
 def with_folder(path: Path) -> Path:
-    """Make a file's folder.
-
-    Returns:
-        The same path.
-    """
+    """Make a file's folder; return the file's path."""
     path.parent.mkdir(parents=True, exist_ok=True)
     return path

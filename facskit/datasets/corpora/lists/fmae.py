@@ -43,7 +43,6 @@ def read_fmae_list(
     """Read a label file of FMAE-IAT, in its present or its older form.
 
     Args:
-        path: The file, for example `BP4D_train1.json`.
         action_units: Which AUs the slots are; by default BP4D's 12 or DISFA's 8, whichever has the AUs found.
         missing: What 999 means: `negative` as the authors' reader takes it, or `unknown`, which leaves only positives.
 
@@ -79,13 +78,9 @@ def read_fmae_list(
 
 
 def write_fmae_list(manifest: Manifest, path: Path) -> tuple[Finding, ...]:
-    """Write a manifest as FMAE-IAT's label file.
+    """Write a manifest as FMAE-IAT's label file; paths stay as they are, relative to the manifest's folder.
 
-    Args:
-        manifest: What to write; paths stay as they are, relative to the manifest's folder.
-
-    Returns:
-        What the format can't hold: unknown labels become 999, which its reader takes for absent.
+    Return what the format can't hold: unknown labels become 999, which its reader takes for absent.
     """
     labels = manifest.labels
     numbers = manifest.action_units.numbers

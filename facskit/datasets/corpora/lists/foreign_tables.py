@@ -97,9 +97,6 @@ def read_foreign_table(path: Path, kind: TableKind, *, threshold: float = 0.5) -
         threshold: For py-feat and facskit: the probability from which an AU is present. Facskit's own decisions
             (`AU01_c`) aren't used, so that tables are comparable.
 
-    Returns:
-        The labels; rows without a face have unknown labels.
-
     Raises:
         DatasetError: The file isn't such a table, tables of a folder have other columns than the first one, or a cell
             holds text where a number belongs.
@@ -147,6 +144,7 @@ def _openface(path: Path, raw: pl.DataFrame) -> LabelSource:
     )
     lost = int((table[SUCCESS] == 0).sum())
     outside = sum(int((~table[name].is_between(0, _LAST_PLACE)).sum()) for name in estimates)
+    warnings = {f"{outside:,} estimates are outside 0 to 5; was OpenFace interrupted?": outside}
     notes = {
         "OpenFace counts frames from 1; here they count from 0": of_videos,
         f"frames without a face ({lost:,}) have unknown labels, not OpenFace's zeros": lost,
@@ -157,9 +155,7 @@ def _openface(path: Path, raw: pl.DataFrame) -> LabelSource:
         table=table,
         action_units=ActionUnitSet(tuple(labels)),
         names="videos" if of_videos else "stems",
-        findings=_findings(
-            path, notes, {f"{outside:,} estimates are outside 0 to 5; was OpenFace interrupted?": outside}
-        ),
+        findings=_findings(path, notes) + _findings(path, warnings, "warning"),
         decisions={"list": "openface", "AU from": "AUxx_c (OpenFace's decision)"},
     )
 
@@ -186,6 +182,7 @@ def _probabilities(path: Path, raw: pl.DataFrame, kind: TableKind, threshold: fl
         *(pl.col(name).alias(f"{unit.code}_probability") for unit, name in labels.items()),
     )
     lost = int((table[SUCCESS] == 0).sum())
+    warnings = {f"{', '.join(strangers)} left out: facskit doesn't know such an AU": strangers}
     notes = {
         f"an AU is present from a probability of {threshold:g}": True,
         f"rows without a face ({lost:,}) have unknown labels": lost,
@@ -198,9 +195,7 @@ def _probabilities(path: Path, raw: pl.DataFrame, kind: TableKind, threshold: fl
         table=table,
         action_units=ActionUnitSet(tuple(labels)),
         names="pictures" if of_pictures else "videos",
-        findings=_findings(
-            path, notes, {f"{', '.join(strangers)} left out: facskit doesn't know such an AU": strangers}
-        ),
+        findings=_findings(path, notes) + _findings(path, warnings, "warning"),
         decisions={"list": kind, "AU from": f"probability >= {threshold:g}"},
     )
 
@@ -232,7 +227,7 @@ def _libreface(path: Path, raw: pl.DataFrame) -> LabelSource:
         table=table,
         action_units=ActionUnitSet(tuple(labels)),
         names="videos",
-        findings=_findings(path, notes, {}),
+        findings=_findings(path, notes),
         decisions={"list": "libreface", "AU from": "au_N (LibreFace's decision)"},
     )
 
@@ -274,12 +269,7 @@ def _there(table: pl.DataFrame, names: tuple[str, ...]) -> list[str]:
     return [name for name in names if name in table.columns]
 
 
-def _findings(path: Path, notes: Mapping[str, object], warnings: Mapping[str, object]) -> tuple[Finding, ...]:
+def _findings(path: Path, sentences: Mapping[str, object], severity: Severity = "note") -> tuple[Finding, ...]:
     """Make findings of the sentences that apply."""
-    findings = []
-    by_severity: dict[Severity, Mapping[str, object]] = {"note": notes, "warning": warnings}
-    for severity, sentences in by_severity.items():
-        for sentence, applies in sentences.items():
-            if applies:
-                findings.append(Finding(severity=severity, place=str(path), sentence=sentence))
-    return tuple(findings)
+    applying = [sentence for sentence, applies in sentences.items() if applies]
+    return tuple(Finding(severity=severity, place=str(path), sentence=sentence) for sentence in applying)

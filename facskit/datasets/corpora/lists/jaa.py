@@ -11,6 +11,7 @@ BP4D_combine_1_2_weight.txt    loss weight of each AU
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,7 @@ from facskit.datasets.corpora.lists.label_lists import (
     columns_for,
     guess_list_corpus,
     labelled_table,
+    merged,
     rows_by_part,
     weights_line,
 )
@@ -34,6 +36,7 @@ from facskit.datasets.corpora.lists.list_files import (
     read_numbers,
     refuse_repeated,
     write_exactly,
+    write_rows,
 )
 from facskit.datasets.corpora.reading.label_files import MISSING_CODE
 from facskit.datasets.corpora.reading.landmark_files import landmark_columns
@@ -42,12 +45,22 @@ from facskit.datasets.manifest import Manifest
 from facskit.errors import DatasetError
 from facskit.faces.landmarks import POINTS_49
 
-__all__ = ["biocular", "is_jaa_list", "list_prefix", "read_jaa_list", "write_jaa_list", "write_jaa_parts"]
+__all__ = [
+    "biocular",
+    "is_jaa_folder",
+    "is_jaa_list",
+    "list_prefix",
+    "read_jaa_list",
+    "read_jaa_parts",
+    "write_jaa_list",
+    "write_jaa_parts",
+]
 
 _ENDINGS = ("_path.txt", "_AUoccur.txt", "_land.txt", "_biocular.txt", "_weight.txt")
 _LEFT_EYE, _RIGHT_EYE = slice(19, 25), slice(25, 31)
 _TOLERANCE = 0.01
 _OF_BP4D = re.compile(r"[FM]\d{3}")
+_PART_LIST = re.compile(r"(?P<name>.+)_part(?P<part>\d)_path\.txt")
 _COMBINATIONS = ((1, 2), (1, 3), (2, 3))
 
 
@@ -114,6 +127,34 @@ def read_jaa_list(path: Path, action_units: ActionUnitSet | None = None) -> Labe
     )
 
 
+def is_jaa_folder(folder: Path) -> bool:
+    """Tell whether a folder holds lists of parts, such as `BP4D_part1_path.txt`."""
+    return folder.is_dir() and any(_PART_LIST.fullmatch(entry.name) for entry in folder.iterdir())
+
+
+def read_jaa_parts(folder: Path, action_units: ActionUnitSet | None = None) -> LabelList:
+    """Read all lists of parts in a folder as one with a column `part`.
+
+    Lists of combined parts say nothing more and are left alone.
+
+    Raises:
+        DatasetError: There are parts of two corpora, an image stands in two parts, or only some parts have landmarks.
+    """
+    matches = sorted((match[0], match) for entry in folder.iterdir() if (match := _PART_LIST.fullmatch(entry.name)))
+    names = sorted({match["name"] for _, match in matches})
+    if len(names) != 1:
+        found = " and ".join(names) or "no lists"
+        raise DatasetError(
+            f"{folder}: found {found} of parts, expected lists such as BP4D_part1_path.txt of one corpus"
+        )
+    parts = [(int(match["part"]), read_jaa_list(folder / file, action_units)) for file, match in matches]
+    columns = {tuple(part.table.columns) for _, part in parts}
+    if len(columns) != 1:
+        raise DatasetError(f"{folder}: only some parts have landmarks (_land.txt), expected all or none")
+    numbered = [replace(part, table=part.table.with_columns(pl.lit(number).alias("part"))) for number, part in parts]
+    return merged(numbered, folder)
+
+
 def _file(prefix: Path, ending: str) -> Path:
     return prefix.with_name(prefix.name + ending)
 
@@ -129,13 +170,11 @@ def write_jaa_list(manifest: Manifest, prefix: Path, rows: Sequence[int] | None 
     """Write a list with its labels and weights, and with landmarks if the manifest has them.
 
     Paths stay as they are, relative to the manifest's folder. Weights are computed from the rows written.
+    Return what the format can't hold.
 
     Args:
         prefix: The common part of the names, for example `list/BP4D_part1`.
         rows: Which rows in which order; by default all.
-
-    Returns:
-        What the format can't hold.
     """
     chosen = np.arange(len(manifest)) if rows is None else np.asarray(rows, np.int64)
     prefix = Path(prefix)
@@ -150,25 +189,16 @@ def write_jaa_list(manifest: Manifest, prefix: Path, rows: Sequence[int] | None 
     end = "\r\n" if any(map(_OF_BP4D.fullmatch, manifest.subjects[chosen])) else "\n"
     write_exactly(_file(prefix, "_path.txt"), "".join(image + end for image in images))
     codes = np.where(labels < 0, MISSING_CODE, labels)
-    write_exactly(_file(prefix, "_AUoccur.txt"), "".join(" ".join(map(str, row)) + "\n" for row in codes.tolist()))
+    write_rows(_file(prefix, "_AUoccur.txt"), codes)
     weights = class_weights(labels)
     write_exactly(_file(prefix, "_weight.txt"), weights_line(weights))
     return (*findings, *_about_weights(manifest, labels, weights, _file(prefix, "_weight.txt")))
 
 
 def write_jaa_parts(manifest: Manifest, folder: Path, corpus: str) -> tuple[Finding, ...]:
-    """Write the lists of the three published parts and of each two of them, as the authors keep them.
+    """Write the lists of BP4D's or DISFA's three parts and of each two of them, as the authors keep them.
 
-    Args:
-        manifest: BP4D or DISFA with the corpus's own names of subjects.
-        folder: Where to write `BP4D_part1_path.txt` ... `BP4D_combine_2_3_weight.txt`.
-        corpus: `bp4d` or `disfa`.
-
-    Returns:
-        What the format can't hold, once.
-
-    Raises:
-        DatasetError: Somebody is in none of the parts, or a part is empty.
+    Return what the format can't hold, once.
     """
     parts = rows_by_part(manifest, corpus)
     title = corpus.upper()

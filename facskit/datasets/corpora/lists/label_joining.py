@@ -35,9 +35,6 @@ def join_labels(images: Path, source: LabelSource, *, frame_offset: int = 0) -> 
         frame_offset: What to add to the table's frame numbers to get the video's, which count from 0: -1 if they count
             from 1.
 
-    Returns:
-        The manifest, and what was found.
-
     Raises:
         DatasetError: The table lacks a column, two of its pictures have the name of one label, or not a single row
             meets a label.
@@ -133,9 +130,6 @@ def read_bare_numbers(path: Path) -> Manifest:
     """Read a table whose AU columns are called 1, 2, 4 ... as a manifest.
 
     Without being asked for, such columns are never taken for AUs: they could be anything.
-
-    Args:
-        path: The table; it has `image` and `subject` too.
 
     Raises:
         DatasetError: No column is called so, or the table is wrong in another way.

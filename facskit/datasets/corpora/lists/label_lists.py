@@ -88,13 +88,9 @@ def labelled_table(
 
     Args:
         labels: `LabelState` values.
-        place: The list's file, for findings.
 
     Returns:
         Columns `image`, `subject`, `recording`, `frame` and one per AU, and what `who_is_in` found.
-
-    Raises:
-        DatasetError: A path names nobody.
     """
     paths = pl.Series(IMAGE, images, pl.String)
     people, findings = who_is_in(paths, place)
@@ -104,9 +100,6 @@ def labelled_table(
 
 def merged(lists: Sequence[LabelList], place: Path) -> LabelList:
     """Put lists of one corpus into one.
-
-    Args:
-        place: Where they are, for the message.
 
     Raises:
         DatasetError: An image stands in two of them.
@@ -128,9 +121,6 @@ def who_is_in(images: pl.Series, place: str) -> tuple[pl.DataFrame, list[Finding
     Understood are `F001/T1/2440.jpg` with anything before it (BP4D and BP4D+), `2F15_T8/frame_1.jpg` (BP4D's videos,
     which shorten F015 to F15), `F001_T1/frame_1.jpg`, `SN001/0.png` and `RightVideoSN001/frame_1.jpg` (DISFA). In other
     paths the first folder is taken for the person.
-
-    Args:
-        place: The list's file, for findings.
 
     Returns:
         Columns `subject`, `recording` and `frame`, and a warning if some paths aren't in one of these forms.
@@ -193,10 +183,6 @@ def people_of(corpus: str) -> set[str]:
 def columns_for(count: int, place: str, action_units: ActionUnitSet | None) -> ActionUnitSet:
     """Say which AUs a list's columns are: the lists don't say so themselves.
 
-    Args:
-        place: The file, for the message.
-        action_units: What the user says, if anything.
-
     Raises:
         DatasetError: The number fits neither the user's set nor, without one, BP4D's 12 or DISFA's 8.
     """
@@ -236,14 +222,9 @@ def weights_line(weights: Float[np.ndarray, "aus"]) -> str:
 
 
 def rows_by_part(manifest: Manifest, corpus: str) -> list[list[int]]:
-    """Return the rows of each published part in the order of the authors' lists.
+    """Return the rows of each published part of BP4D or DISFA in the order of the authors' lists.
 
-    Args:
-        manifest: BP4D or DISFA.
-        corpus: `bp4d` or `disfa`.
-
-    Returns:
-        Rows part by part; within a part by subject in the authors' order, then recording, then frame.
+    Within a part they are by subject in the authors' order, then recording, then frame.
 
     Raises:
         DatasetError: Somebody is in none of the parts, or a part is empty.

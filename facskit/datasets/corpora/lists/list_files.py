@@ -10,7 +10,7 @@ from facskit.datasets.corpora.reading.label_files import MISSING_CODE
 from facskit.errors import DatasetError
 from facskit.files import atomic_path
 
-__all__ = ["label_codes", "read_lines", "read_numbers", "refuse_repeated", "write_exactly"]
+__all__ = ["label_codes", "read_lines", "read_numbers", "refuse_repeated", "write_exactly", "write_rows"]
 
 
 def read_lines(path: Path) -> list[str]:
@@ -63,8 +63,10 @@ def _find_fault(lines: Sequence[str], path: Path) -> None:
         if len(words) != width:
             raise DatasetError(f"{path}: line {number}: found {len(words)} numbers, expected {width} as in line 1")
         for word in words:
-            if not _is_number(word):
-                raise DatasetError(f"{path}: line {number}: found {word!r}, expected a number")
+            try:
+                float(word)
+            except ValueError:
+                raise DatasetError(f"{path}: line {number}: found {word!r}, expected a number") from None
 
 
 def label_codes(numbers: Float[np.ndarray, "rows aus"], path: Path) -> Int8[np.ndarray, "rows aus"]:
@@ -95,19 +97,12 @@ def refuse_repeated(images: Iterable[str], path: Path) -> None:
             raise DatasetError(f"{path}: line {number}: found {image!r} again, first in line {first[image]}")
 
 
-def _is_number(word: str) -> bool:
-    try:
-        float(word)
-    except ValueError:
-        return False
-    return True
-
-
 def write_exactly(path: Path, text: str) -> None:
-    """Write text with the line ends it has, whichever system this is.
-
-    Args:
-        path: The file to write or replace.
-    """
+    """Write text with the line ends it has, whichever system this is."""
     with atomic_path(path) as part:
         part.write_bytes(text.encode())
+
+
+def write_rows(path: Path, numbers: Int8[np.ndarray, "rows columns"]) -> None:
+    """Write one line per row, its numbers separated by spaces."""
+    write_exactly(path, "".join(" ".join(map(str, row)) + "\n" for row in numbers.tolist()))

@@ -18,7 +18,6 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-from jaxtyping import Int8
 
 from facskit.action_units import ActionUnitSet
 from facskit.columns import IMAGE, SPLIT, SUBJECT
@@ -39,21 +38,14 @@ from facskit.datasets.corpora.lists.list_files import (
     read_numbers,
     refuse_repeated,
     write_exactly,
+    write_rows,
 )
 from facskit.datasets.corpora.reading.label_files import MISSING_CODE
 from facskit.datasets.findings import Finding
-from facskit.datasets.fold import Fold
 from facskit.datasets.manifest import Manifest
 from facskit.errors import DatasetError
 
-__all__ = [
-    "FOLDS",
-    "is_me_graphau",
-    "other_number",
-    "read_me_graphau",
-    "write_me_graphau_fold",
-    "write_me_graphau_folds",
-]
+__all__ = ["FOLDS", "is_me_graphau", "other_number", "read_me_graphau", "write_me_graphau_folds"]
 
 FOLDS = 3
 """Number of published folds."""
@@ -79,13 +71,9 @@ def read_me_graphau(path: Path, action_units: ActionUnitSet | None = None) -> La
         path: The folder of the lists, the folder above it, or one of the lists. From a folder with all three test lists
             comes the whole corpus, from one with a single fold its training and test rows with a column `split`, and
             from a file that list alone.
-        action_units: What the label columns are; by default BP4D's 12 or DISFA's 8 by their number.
 
     Returns:
         The list, with a column `part`: the published part, which is facskit's fold, that tests on the row.
-
-    Raises:
-        DatasetError: There is no such list, or a line is wrong.
     """
     path = Path(path)
     if path.is_file():
@@ -110,72 +98,39 @@ def read_me_graphau(path: Path, action_units: ActionUnitSet | None = None) -> La
     return replace(whole, findings=(*whole.findings, warning))
 
 
-def write_me_graphau_fold(manifest: Manifest, folder: Path, fold: Fold, name: str) -> tuple[Finding, ...]:
-    """Write the lists of one fold; validation rows are trained on, as the authors set none aside.
-
-    Args:
-        manifest: What to write; paths stay as they are, relative to the manifest's folder.
-        folder: Where to write; ME-GraphAU looks in `data/BP4D/list`.
-        fold: Facskit's fold; the files get the number 4 - k.
-        name: `BP4D` or `DISFA`, how the files' names begin.
-
-    Returns:
-        What the format can't hold.
-    """
-    train = np.sort(np.concatenate([fold.train, fold.validation]))
-    return _write(manifest, Path(folder), name, other_number(fold.index), {"train": train, "test": fold.test})
-
-
 def write_me_graphau_folds(manifest: Manifest, folder: Path, corpus: str) -> tuple[Finding, ...]:
     """Write the lists of all three published folds, with people in the order of the authors' lists.
 
-    Args:
-        manifest: BP4D or DISFA with the corpus's own names of subjects.
-        corpus: `bp4d` or `disfa`.
-
-    Returns:
-        What the format can't hold, once.
-
-    Raises:
-        DatasetError: Somebody is in none of the published parts, or a part is empty.
+    Return what the format can't hold.
     """
     parts = rows_by_part(manifest, corpus)
-    findings: dict[str, Finding] = {}
-    for number in range(1, FOLDS + 1):
+    for number, tested in enumerate(parts, start=1):
         others = [rows for other, rows in enumerate(parts, start=1) if other != number]
-        rows = {"train": np.concatenate(others), "test": np.array(parts[number - 1])}
-        written = _write(manifest, Path(folder), corpus.upper(), other_number(number), rows)
-        findings |= {finding.sentence: finding for finding in written}
-    return tuple(findings.values())
+        rows = {"train": np.concatenate(others), "test": np.array(tested)}
+        _write(manifest, Path(folder), corpus.upper(), other_number(number), rows)
+    sentence = f"fold k of the files is fold {FOLDS + 1} - k of facskit, JAA-Net, FMAE-IAT and CIU"
+    note = Finding(severity="note", place=str(folder), sentence=sentence)
+    unknown = int((manifest.labels < 0).sum())
+    if not unknown:
+        return (note,)
+    sentence = (
+        f"{unknown:,} unknown labels are written as 9, as in the authors' lists; ME-GraphAU's code can't leave "
+        "them out: it stops at them, or takes 9 for a label"
+    )
+    return Finding(severity="warning", place=str(folder), sentence=sentence), note
 
 
-def _write(
-    manifest: Manifest, folder: Path, name: str, number: int, rows: dict[str, np.ndarray]
-) -> tuple[Finding, ...]:
-    findings: list[Finding] = []
+def _write(manifest: Manifest, folder: Path, name: str, number: int, rows: dict[str, np.ndarray]) -> None:
     for part, chosen in rows.items():
         labels = manifest.labels[chosen]
         images = manifest.table[IMAGE].gather(chosen).to_list()
         codes = np.where(labels < 0, MISSING_CODE, labels)
         write_exactly(_file(folder, name, part, "img_path", number), "".join(f"{image}\n" for image in images))
-        write_exactly(_file(folder, name, part, "label", number), _lines(codes))
+        write_rows(_file(folder, name, part, "label", number), codes)
         if part == "train":
             relation = (2 * codes[:, :, None] + codes[:, None, :]).reshape(len(codes), -1)
-            write_exactly(_file(folder, name, part, "AU_relation", number), _lines(relation))
+            write_rows(_file(folder, name, part, "AU_relation", number), relation)
             write_exactly(folder / f"{name}_weight_fold{number}.txt", weights_line(class_weights(labels)))
-    unknown = int((manifest.labels < 0).sum())
-    if unknown:
-        sentence = (
-            f"{unknown:,} unknown labels are written as 9, as in the authors' lists; ME-GraphAU's code can't leave "
-            "them out: it stops at them, or takes 9 for a label"
-        )
-        findings.append(Finding(severity="warning", place=str(folder), sentence=sentence))
-    sentence = f"fold k of the files is fold {FOLDS + 1} - k of facskit, JAA-Net, FMAE-IAT and CIU"
-    return (*findings, Finding(severity="note", place=str(folder), sentence=sentence))
-
-
-def _lines(numbers: Int8[np.ndarray, "rows columns"]) -> str:
-    return "".join(" ".join(map(str, row)) + "\n" for row in numbers.tolist())
 
 
 def _file(folder: Path, name: str, part: str, what: str, fold: int) -> Path:

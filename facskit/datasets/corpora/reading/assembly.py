@@ -11,7 +11,7 @@ from facskit.action_units import ActionUnitSet
 from facskit.columns import FRAME, LANDMARKS_X, RECORDING, SUBJECT
 from facskit.datasets.corpora.decisions import Decisions
 from facskit.datasets.corpora.index import MEDIA, MEDIA_FRAME, CorpusIndex
-from facskit.datasets.corpora.reading.image_numbers import count_from, count_images, numbered_otherwise
+from facskit.datasets.corpora.reading.image_numbers import count_from, numbered_otherwise, with_image
 from facskit.datasets.corpora.reading.import_log import ImportLog, some_of
 from facskit.datasets.corpora.reading.label_files import MISSING_CODE
 from facskit.datasets.corpora.reading.landmark_files import landmark_columns
@@ -19,14 +19,7 @@ from facskit.datasets.corpora.reading.media_files import LENGTH, NUMBER
 from facskit.datasets.corpora.reading.published_counts import expected_counts
 from facskit.datasets.findings import counted
 
-__all__ = [
-    "POSITION",
-    "FramePlaces",
-    "add_landmarks",
-    "decide_missing",
-    "finish",
-    "place_frames",
-]
+__all__ = ["POSITION", "FramePlaces", "add_landmarks", "decide_missing", "finish", "place_frames"]
 
 POSITION = "position"
 """Column with the place of a frame in its recording, counted from 0: how landmark files count."""
@@ -45,9 +38,8 @@ class FramePlaces:
     offset: int | None
     """What the user wants added to a label's frame number; None for the default."""
     counts_from_first: bool = False
-    """Whether images numbered from 0 are one behind the labels by default; otherwise numbers agree by default."""
-    disputed: bool = False
-    """Whether readers disagree about the offset of image files."""
+    """Whether images numbered from 0 are one behind the labels by default, about which readers disagree; otherwise
+    numbers agree by default."""
     expected: str = "images or a video of the recording"
     """What messages say should be there."""
 
@@ -80,11 +72,7 @@ def _signed(offset: int) -> str:
 
 
 def decide_missing(coded: pl.DataFrame, units: ActionUnitSet, decisions: Decisions, notes: ImportLog) -> pl.DataFrame:
-    """Turn the code for "can't be coded" into what the user wants; a column that a file lacks stays unknown.
-
-    Args:
-        decisions: Says what a missing code means.
-    """
+    """Turn the code for "can't be coded" into what the user wants; a column that a file lacks stays unknown."""
     columns = [pl.col(code) for code in units.codes]
     if decisions.missing == "drop-frame":
         lacks = coded.select(pl.any_horizontal((column == MISSING_CODE).fill_null(value=False) for column in columns))
@@ -102,7 +90,6 @@ def place_frames(coded: pl.DataFrame, places: FramePlaces, notes: ImportLog) -> 
 
     Args:
         coded: Columns `subject`, `recording`, `frame`, `file` and labels.
-        notes: Takes frames without a picture and pictures without labels.
 
     Returns:
         The frames that have one, with `media`, `media_frame` and `position`.
@@ -121,10 +108,8 @@ def place_frames(coded: pl.DataFrame, places: FramePlaces, notes: ImportLog) -> 
         )
     unlabelled = both.join(coded, on=_RECORDING, how="anti").sort(_RECORDING)
     if unlabelled.height:
-        notes.note(
-            some_of(_names(unlabelled)),
-            f"found pictures of {counted(unlabelled.height, 'recording')} without labels; left out",
-        )
+        sentence = f"found pictures of {counted(unlabelled.height, 'recording')} without labels; left out"
+        notes.note(some_of(_names(unlabelled)), sentence)
     placed = [_on_images(have_images, places, notes), _in_videos(have_video, videos, places, notes)]
     return pl.concat(placed, how="diagonal_relaxed").sort(*_RECORDING, FRAME)
 
@@ -142,8 +127,8 @@ def _on_images(coded: pl.DataFrame, places: FramePlaces, notes: ImportLog) -> pl
     numbered = coded.with_columns((pl.col(FRAME) + offset).alias(NUMBER))
     joined = numbered.join(images, on=keys, how="left", maintain_order="left")
     lost = joined.filter(pl.col(MEDIA).is_null())
-    if coded.height and (lost.height or places.disputed):
-        fits = {other: count_images(coded, images, other) for other in sorted({*_NEIGHBOURS, offset})}
+    if coded.height and (lost.height or places.counts_from_first):
+        fits = {other: with_image(coded, images, other).height for other in sorted({*_NEIGHBOURS, offset})}
         _report_fit(lost, fits, offset, notes)
     notes.drop(lost, "no image for the frame")
     position = (pl.col(NUMBER) - places.first).alias(POSITION)
@@ -191,9 +176,8 @@ def _report_fit(lost: pl.DataFrame, fits: dict[int, int], offset: int, notes: Im
         else "no other offset has an image for every coded frame"
     )
     place = f"f{offset:+d}" if offset else "f"
-    notes.note(
-        "images", f"frame f of the labels is taken to be image {place} (frame_offset {_signed(offset)}); {support}"
-    )
+    sentence = f"frame f of the labels is taken to be image {place} (frame_offset {_signed(offset)}); {support}"
+    notes.note("images", sentence)
 
 
 def _in_videos(coded: pl.DataFrame, videos: pl.DataFrame, places: FramePlaces, notes: ImportLog) -> pl.DataFrame:
@@ -226,15 +210,12 @@ def add_landmarks(
     """Add the corpus's own landmarks; leave out frames without them if the user wants.
 
     Args:
-        placed: From `place_frames`.
         read: Gives the landmarks of a recording at some positions; None if the corpus's folder has none.
-        decisions: Says which frames are wanted.
     """
     if read is None:
         if decisions.frames == "landmarks":
-            notes.error(
-                notes.root, "found no landmark files, which frames=landmarks needs; expected the release's folder"
-            )
+            sentence = "found no landmark files, which frames=landmarks needs; expected the release's folder"
+            notes.error(notes.root, sentence)
             notes.drop(placed, "no landmarks")
             return placed.clear()
         return placed
@@ -247,10 +228,8 @@ def add_landmarks(
     table = pl.concat(parts)
     without = table.filter(pl.col(LANDMARKS_X[30]).is_null())
     if without.height:
-        notes.note(
-            some_of(_names(without.unique(_RECORDING, maintain_order=True))),
-            f"found no landmarks for {counted(without.height, 'coded frame')}",
-        )
+        sentence = f"found no landmarks for {counted(without.height, 'coded frame')}"
+        notes.note(some_of(_names(without.unique(_RECORDING, maintain_order=True))), sentence)
     if decisions.frames == "landmarks":
         notes.drop(without, "no landmarks")
         return table.filter(pl.col(LANDMARKS_X[30]).is_not_null())
@@ -258,12 +237,7 @@ def add_landmarks(
 
 
 def finish(index: CorpusIndex, decisions: Decisions, notes: ImportLog) -> CorpusIndex:
-    """Complete an index: columns in order, rows sorted, without those that were dropped, and what was noted.
-
-    Args:
-        index: All but `dropped`, `findings` and `expected`.
-        decisions: Say which published counts belong to it.
-    """
+    """Complete an index: columns in order, rows sorted, without those that were dropped, and what was noted."""
     dropped = notes.dropped
     table = index.table.join(dropped.filter(pl.col(FRAME).is_not_null()), on=[SUBJECT, RECORDING, FRAME], how="anti")
     first = [MEDIA, MEDIA_FRAME, SUBJECT, RECORDING, FRAME, *index.action_units.codes]

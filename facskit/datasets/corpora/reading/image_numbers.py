@@ -5,46 +5,23 @@ import polars as pl
 from facskit.columns import FRAME, RECORDING, SUBJECT
 from facskit.datasets.corpora.reading.media_files import NUMBER
 
-__all__ = ["count_from", "count_images", "numbered_otherwise"]
+__all__ = ["count_from", "numbered_otherwise", "with_image"]
 
 _RECORDING = [SUBJECT, RECORDING]
 
 
 def count_from(images: pl.DataFrame) -> int:
-    """Tell whether image folders count from 0 or from 1.
-
-    Args:
-        images: From `list_images`.
-
-    Returns:
-        0 if at least half of the recordings have an image 0, otherwise 1.
-    """
+    """Return what image folders count from: 0 if at least half of the recordings have an image 0, otherwise 1."""
     if images.is_empty():
         return 1
     has_zero = _firsts(images)["first"] == 0
     return 0 if 2 * int(has_zero.sum()) >= len(has_zero) else 1
 
 
-def count_images(coded: pl.DataFrame, images: pl.DataFrame, offset: int) -> int:
-    """Count the coded frames that have an image with some offset.
-
-    Args:
-        coded: Columns `subject`, `recording` and `frame`.
-        images: From `list_images`.
-        offset: What is added to a label's frame number.
-    """
-    return _with_image(coded, images, offset).height
-
-
 def numbered_otherwise(coded: pl.DataFrame, images: pl.DataFrame, offset: int) -> pl.DataFrame:
     """Find recordings whose images count from 1 where most count from 0, or the other way round.
 
     A recording that only lacks its image 0 isn't one: its own way to count must give more frames an image.
-
-    Args:
-        coded: Columns `subject`, `recording` and `frame`.
-        images: From `list_images`.
-        offset: What is added to a label's frame number for most recordings.
 
     Returns:
         Columns `subject`, `recording` and `first`, the number of its first image.
@@ -53,7 +30,7 @@ def numbered_otherwise(coded: pl.DataFrame, images: pl.DataFrame, offset: int) -
     odd = _firsts(images).filter(pl.col("first") != usual)
     shifted = offset + (1 if usual == 0 else -1)
     counts = [
-        _with_image(coded, images, other).group_by(_RECORDING).len(name)
+        with_image(coded, images, other).group_by(_RECORDING).len(name)
         for name, other in (("here", offset), ("there", shifted))
     ]
     for count in counts:
@@ -67,6 +44,7 @@ def _firsts(images: pl.DataFrame) -> pl.DataFrame:
     return images.group_by(_RECORDING).agg((pl.col(NUMBER).min() != 0).cast(pl.Int64).alias("first"))
 
 
-def _with_image(coded: pl.DataFrame, images: pl.DataFrame, offset: int) -> pl.DataFrame:
+def with_image(coded: pl.DataFrame, images: pl.DataFrame, offset: int) -> pl.DataFrame:
+    """Return the coded frames that have an image when an offset is added to their numbers."""
     numbered = coded.select(*_RECORDING, (pl.col(FRAME) + offset).alias(NUMBER))
     return numbered.join(images, on=[*_RECORDING, NUMBER], how="semi")

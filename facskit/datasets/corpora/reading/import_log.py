@@ -1,6 +1,6 @@
 """Notes of an importer while it reads: findings for people, and the frames it leaves out."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 import polars as pl
@@ -15,12 +15,7 @@ __all__ = ["ImportLog", "some_of"]
 
 
 class ImportLog:
-    """Collects findings and dropped frames; with `stop`, the first error raises at once.
-
-    Args:
-        root: The corpus's folder; places are named relative to it.
-        on_error: What the user wants to happen at an error.
-    """
+    """Collects findings and dropped frames; with `stop`, the first error raises at once."""
 
     def __init__(self, root: Path, on_error: OnError) -> None:
         self.root = root
@@ -32,7 +27,6 @@ class ImportLog:
         """Note damage or loss.
 
         Args:
-            sentence: What was found, what was expected, what to do.
             kind: What the same fault in other places has in common.
 
         Raises:
@@ -87,6 +81,6 @@ class ImportLog:
 
 def some_of(names: Iterable[str], limit: int = 3) -> str:
     """List a few names and count the rest."""
-    every: Sequence[str] = list(names)
-    rest = f" and {len(every) - limit} more" if len(every) > limit else ""
+    every = list(names)
+    rest = f" and {len(every) - limit:,} more" if len(every) > limit else ""
     return ", ".join(every[:limit]) + rest

@@ -46,9 +46,6 @@ def read_code_tables(files: Sequence[LabelFile], units: ActionUnitSet, notes: Im
     Both published kinds of header are understood: 0 to 99, where the first column happens to be called 0, and a list
     of AUs, where it happens to be called 1 like the column of AU 1.
 
-    Args:
-        notes: Takes damaged files, columns and codes.
-
     Returns:
         Columns `subject`, `recording`, `frame`, `file` and one Int8 column per AU: 0, 1, 9, or null where the file
         has no such column.
@@ -65,9 +62,7 @@ def read_code_lists(files: Sequence[LabelFile], codes: Sequence[int], notes: Imp
     A frame may be a number or the name of an image, whose last digits are its number.
 
     Args:
-        files: The lists, each of one AU.
         codes: The codes the corpus has; an empty cell becomes null.
-        notes: Takes damaged files and lines.
 
     Returns:
         Columns `subject`, `recording`, `frame` and one Int8 column per AU; null where no list has the frame. `file` is
@@ -109,16 +104,12 @@ def _text(path: Path, notes: ImportLog) -> str | None:
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        notes.error(
-            notes.relative(path),
-            f"can't be read as text ({error}); copy it again from the release",
-            "unreadable labels",
-        )
+        sentence = f"can't be read as text ({error}); copy it again from the release"
+        notes.error(notes.relative(path), sentence, "unreadable labels")
         return None
     if not text.strip():
-        notes.error(
-            notes.relative(path), "found an empty file, expected one frame and its code per line", "unreadable labels"
-        )
+        sentence = "found an empty file, expected one frame and its code per line"
+        notes.error(notes.relative(path), sentence, "unreadable labels")
         return None
     return text
 
@@ -132,11 +123,8 @@ def _raw_table(file: LabelFile, units: ActionUnitSet, notes: ImportLog) -> pl.Da
     header, _, body = text.partition("\n")
     names = [name.strip().strip('"') for name in header.split(",")]
     if len(names) < 2 or _looks_like_codes(names):
-        notes.error(
-            place,
-            f"line 1: found no header with a name per column ({header.strip()[:60]!r}); expected AU numbers",
-            "unreadable labels",
-        )
+        sentence = f"line 1: found no header with a name per column ({header.strip()[:60]!r}); expected AU numbers"
+        notes.error(place, sentence, "unreadable labels")
         return None
     # The first column is the frame whatever it is called; columns of other movements and of occlusion have no AU.
     places = {
@@ -150,9 +138,8 @@ def _raw_table(file: LabelFile, units: ActionUnitSet, notes: ImportLog) -> pl.Da
         places = {unit: position for unit, position in places.items() if unit.code not in twice}
     missing = [unit.code for unit in units if unit not in places and unit.code not in twice]
     if missing:
-        notes.error(
-            place, f"the column of {', '.join(missing)} is missing, so these AUs are unknown there", "missing column"
-        )
+        sentence = f"the column of {', '.join(missing)} is missing, so these AUs are unknown there"
+        notes.error(place, sentence, "missing column")
     lines = _whole_lines(body, len(names), file, notes)
     if not lines:
         notes.error(place, "found a header and no frames", "unreadable labels")
@@ -237,9 +224,8 @@ def _report(rows: pl.DataFrame, flags: pl.DataFrame, codes: Sequence[int], notes
         what = "a frame number" if column == FRAME else expected
         label = row.get("unit", column) if column != FRAME else "frame"
         more = f"; {group.height - 1} more lines are damaged" if group.height > 1 else ""
-        notes.error(
-            str(file), f"line {row[_LINE]}, {label}: found {row[column]!r}, expected {what}{more}", "damaged label"
-        )
+        sentence = f"line {row[_LINE]}, {label}: found {row[column]!r}, expected {what}{more}"
+        notes.error(str(file), sentence, "damaged label")
 
 
 def _without_repeats(table: pl.DataFrame, columns: Sequence[str], notes: ImportLog, by: str | None) -> pl.DataFrame:
@@ -252,15 +238,11 @@ def _without_repeats(table: pl.DataFrame, columns: Sequence[str], notes: ImportL
     for (file, contradictory), group in table.filter("repeated").group_by(_FILE, "contradictory", maintain_order=True):
         frames = some_of(group[FRAME].unique(maintain_order=True).cast(pl.String))
         if contradictory:
-            notes.error(
-                str(file),
-                f"lists frame {frames} more than once, with different codes; these can't be used",
-                "listed twice",
-            )
+            sentence = f"lists frame {frames} more than once, with different codes; these can't be used"
+            notes.error(str(file), sentence, "listed twice")
         else:
-            notes.warning(
-                str(file), f"lists frame {frames} more than once, with the same codes; used once", "listed twice"
-            )
+            sentence = f"lists frame {frames} more than once, with the same codes; used once"
+            notes.warning(str(file), sentence, "listed twice")
     notes.drop(table.filter("contradictory"), "listed twice with different codes")
     return (
         table.filter(~pl.col("contradictory"))

@@ -84,12 +84,9 @@ def read_point_file(path: Path) -> Float[np.ndarray, "66 2"]:
 
 
 def point_file_position(name: str) -> int | None:
-    """Tell which frame, counted from 0, a file of DISFA's landmarks belongs to.
+    """Tell which frame, counted from 0, a file of DISFA's landmarks belongs to; None for another file.
 
     Most are called `SN001_0000_lm.mat` and counted from 0; some subjects' are called `l00001_lm.mat`, from 1.
-
-    Returns:
-        The frame, or None if it is another file.
     """
     match = _POINT_FILE.fullmatch(name)
     if match is None:
@@ -99,9 +96,6 @@ def point_file_position(name: str) -> int | None:
 
 def landmark_columns(points: Float[np.ndarray, "frames points 2"]) -> pl.DataFrame:
     """Make the 136 landmark columns of 49, 66 or 68 points.
-
-    Args:
-        points: NaN for a frame without landmarks.
 
     Returns:
         Columns `x_0` to `y_67` of the points' own precision, null where there is no such point.

@@ -11,23 +11,10 @@ from pathlib import Path
 
 from facskit.errors import MediaError
 
-__all__ = ["MEMBER", "read_media_bytes", "split_media"]
+__all__ = ["MEMBER", "read_media_bytes"]
 
 MEMBER = "!/"
 """What stands between an archive and the name of a file in it."""
-
-
-def split_media(media: str) -> tuple[str, str | None]:
-    """Take a name apart.
-
-    Args:
-        media: A value of the column `media`.
-
-    Returns:
-        The file on disk relative to the corpus's folder, and the member if the file is a zip archive.
-    """
-    archive, separator, member = media.partition(f".zip{MEMBER}")
-    return (f"{archive}.zip", member) if separator else (media, None)
 
 
 def read_media_bytes(root: Path, media: str) -> bytes:
@@ -42,9 +29,10 @@ def read_media_bytes(root: Path, media: str) -> bytes:
     Raises:
         MediaError: The file or the member is missing or damaged.
     """
-    name, member = split_media(media)
+    archive, is_archive, member = media.partition(f".zip{MEMBER}")
+    name = f"{archive}.zip" if is_archive else media
     try:
-        if member is None:
+        if not is_archive:
             return (root / name).read_bytes()
         return _archive(str(root / name), os.getpid()).read(member)
     except KeyError as error:

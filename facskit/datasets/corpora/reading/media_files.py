@@ -59,7 +59,6 @@ def only_folder(root: Path, corpus: str, find: Callable[[Path], Sequence[Path]],
     """Return the one folder of a corpus at a place.
 
     Args:
-        root: The corpus's folder, the one above it, or one inside it, as far as `find` understands these.
         find: Lists the folders of such corpora at a place.
         expected: What such a folder has, for the message.
 
@@ -79,35 +78,24 @@ def only_folder(root: Path, corpus: str, find: Callable[[Path], Sequence[Path]],
 
 
 def one_per_recording(units: Sequence[MediaUnit], notes: ImportLog) -> list[MediaUnit]:
-    """Choose where several places have pictures of one recording: images before archives before videos.
-
-    Args:
-        notes: Takes a note for each choice.
-    """
+    """Choose where several places have pictures of one recording: images before archives before videos."""
     chosen: dict[tuple[str, str], MediaUnit] = {}
     with_images = {unit.subject for unit in units if unit.kind == "images"}
     for unit in sorted(units, key=lambda unit: (_PREFERENCE[unit.kind], unit.path)):
         if unit.kind == "zip" and unit.subject in with_images:
-            notes.note(
-                notes.relative(unit.path), f"left unread, because {unit.subject} is unpacked beside it", "left unread"
-            )
+            sentence = f"left unread, because {unit.subject} is unpacked beside it"
+            notes.note(notes.relative(unit.path), sentence, "left unread")
             continue
         first = chosen.setdefault((unit.subject, unit.recording), unit)
         if first is not unit:
             name = f"{unit.subject}/{unit.recording}"
-            notes.note(
-                notes.relative(unit.path),
-                f"left unread, because {notes.relative(first.path)} is {name} already",
-                "left unread",
-            )
+            sentence = f"left unread, because {notes.relative(first.path)} is {name} already"
+            notes.note(notes.relative(unit.path), sentence, "left unread")
     return list(chosen.values())
 
 
 def list_images(units: Sequence[MediaUnit], notes: ImportLog) -> pl.DataFrame:
     """List the images of folders and archives.
-
-    Args:
-        notes: Takes unreadable places and images with the same number.
 
     Returns:
         Columns `subject`, `recording`, `number` and `media`, sorted.
@@ -125,9 +113,8 @@ def list_images(units: Sequence[MediaUnit], notes: ImportLog) -> pl.DataFrame:
     again = table.filter(pl.struct(keys).is_duplicated())
     for (subject, recording), group in again.group_by(SUBJECT, RECORDING, maintain_order=True):
         first, second = group[MEDIA][0], group[MEDIA][1]
-        notes.warning(
-            first, f"{second} has the same number in {subject}/{recording}; only the first is used", "doubled number"
-        )
+        sentence = f"{second} has the same number in {subject}/{recording}; only the first is used"
+        notes.warning(first, sentence, "doubled number")
     return table.unique(keys, keep="first", maintain_order=True)
 
 
@@ -148,9 +135,8 @@ def _archive_images(unit: MediaUnit, notes: ImportLog) -> list[tuple[str, int, s
         with zipfile.ZipFile(unit.path) as archive:
             names = archive.namelist()
     except (OSError, zipfile.BadZipFile) as error:
-        notes.error(
-            place, f"can't be read as a zip archive ({error}); copy it again from the release", "unreadable archive"
-        )
+        sentence = f"can't be read as a zip archive ({error}); copy it again from the release"
+        notes.error(place, sentence, "unreadable archive")
         return []
     found = []
     for name in names:
@@ -165,9 +151,6 @@ def _archive_images(unit: MediaUnit, notes: ImportLog) -> list[tuple[str, int, s
 def list_videos(units: Sequence[MediaUnit], notes: ImportLog) -> pl.DataFrame:
     """Read the headers of videos.
 
-    Args:
-        notes: Takes videos that can't be read.
-
     Returns:
         Columns `subject`, `recording`, `media` and `length`: 0 for an unreadable video, null if its header doesn't say.
     """
@@ -177,11 +160,10 @@ def list_videos(units: Sequence[MediaUnit], notes: ImportLog) -> pl.DataFrame:
             continue
         place = notes.relative(unit.path)
         try:
-            info = video_info(unit.path)
+            length = video_info(unit.path).frames
         except MediaError as error:
             notes.error(place, sentence_of(error, unit.path), "unreadable video")
-            rows.append((unit.subject, unit.recording, place, 0))
-            continue
-        rows.append((unit.subject, unit.recording, place, info.frames))
+            length = 0
+        rows.append((unit.subject, unit.recording, place, length))
     schema = {SUBJECT: pl.String, RECORDING: pl.String, MEDIA: pl.String, LENGTH: pl.Int64}
     return pl.DataFrame(rows, schema=schema, orient="row")

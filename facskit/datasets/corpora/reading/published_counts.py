@@ -93,9 +93,7 @@ def check_counts(
     """Compare a copy with what was published: nothing for a perfect one, one finding for each kind of difference.
 
     Args:
-        coded: All coded frames of the label files.
         with_landmarks: The frames with landmarks, if only these are wanted.
-        notes: Takes the differences; its folder is named as their place.
     """
     published = PUBLISHED_COUNTS[corpus]
     subjects = coded[SUBJECT].n_unique()
@@ -121,6 +119,5 @@ def _compare(table: pl.DataFrame, published: Mapping[str, int], what: str, notes
     if wrong:
         examples = ", ".join(f"{name} has {counts[name]:,}, published are {published[name]:,}" for name in wrong[:3])
         tell = notes.note if len(wrong) == len(counts) else notes.warning  # a copy that was cut short on purpose
-        tell(
-            "labels", f"{len(wrong)} of {len(counts)} subjects have another number of {what} than published: {examples}"
-        )
+        sentence = f"{len(wrong)} of {len(counts)} subjects have another number of {what} than published: {examples}"
+        tell("labels", sentence)

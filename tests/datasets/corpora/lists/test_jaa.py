@@ -10,13 +10,14 @@ import pytest
 from facskit.action_units import BP4D, DISFA_8, ActionUnitSet
 from facskit.datasets.corpora.lists.jaa import (
     biocular,
+    is_jaa_folder,
     is_jaa_list,
     list_prefix,
     read_jaa_list,
+    read_jaa_parts,
     write_jaa_list,
     write_jaa_parts,
 )
-from facskit.datasets.corpora.lists.jaa_parts import is_jaa_folder, read_jaa_parts
 from facskit.datasets.corpora.lists.label_lists import AUTHORS_PARTS, class_weights, rows_by_part, weights_line
 from facskit.datasets.folds import published_parts
 from facskit.datasets.manifest import Manifest
