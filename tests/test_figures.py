@@ -18,7 +18,7 @@ def test_bars_stand_side_by_side_around_their_place() -> None:
 def test_a_figure_is_saved_in_the_format_of_its_ending(tmp_path: Path) -> None:
     figure = Figure(figsize=(2, 1))
     axes = figure.add_subplot()
-    write_heading(axes, "Title", "and what is below", gap=17)
+    write_heading(axes, "Title", "and what is below", gap=17.0)
     quiet_axes(axes)
     assert not axes.spines["top"].get_visible()
     save_figure(figure, tmp_path / "deep" / "a.png", dpi=100)

@@ -25,7 +25,7 @@ __all__ = [
 
 _SAME_PEOPLE = {"disfa-plus": "disfa"}
 _SPELLED = {"bp4d+": "bp4d-plus", "bp4dplus": "bp4d-plus", "disfa+": "disfa-plus", "disfaplus": "disfa-plus"}
-_RENDERED = re.compile(r"R\d+-\d{5,}")
+_RENDERED = re.compile(r"R\d+-\d{5,}(-[\w-]+)?")
 """Names that `facskit synthesize` gives, those of the packaged faces among them: seed and number make the person."""
 _SHOWN = 5
 

@@ -66,7 +66,7 @@ def _look(report: BiasReport) -> list[tuple[NetworkBias, str, str]]:
 
 
 def _heading(axes: Axes, title: str, below: str = "") -> None:
-    write_heading(axes, title, below, gap=17 if below else 6)
+    write_heading(axes, title, below, gap=17.0 if below else 6.0)
     quiet_axes(axes)
     axes.set_axisbelow(True)
 

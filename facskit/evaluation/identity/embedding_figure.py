@@ -81,7 +81,7 @@ def _heading(axes: Axes, title: str, clustering: Clustering | None, *, others: b
             f"silhouette {clustering.silhouette:+.2f}; {asked} {clustering.neighbour_accuracy:.0%} "
             f"(chance {clustering.chance:.0%})"
         )
-    write_heading(axes, title, below, gap=18)
+    write_heading(axes, title, below, gap=18.0)
     axes.set_xticks([])
     axes.set_yticks([])
     for spine in axes.spines.values():
