@@ -21,15 +21,6 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
     At any moment the old or the new content is there in full, even if the machine stops. The unfinished file lies in
     the same folder, which is made if it is missing, and has the same ending; if the block fails, it is deleted.
-
-    Args:
-        path: The file to write or replace.
-
-    Yields:
-        Where to write the content.
-
-    Raises:
-        OSError: The folder can't be written to, or the disk is full.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f"{PART_PATTERN[:-1]}{path.stem}-", suffix=path.suffix)
@@ -47,21 +38,13 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 
 def is_vacant(folder: Path) -> bool:
-    """Tell whether a folder is missing or holds nothing but a lock and unfinished files that a kill left behind.
-
-    Args:
-        folder: The folder that a run, a corpus or the like wants to make its own.
-    """
+    """Tell whether a folder is missing or holds nothing but a lock and unfinished files that a kill left behind."""
     if not folder.exists():
         return True
     return folder.is_dir() and all(entry.match(PART_PATTERN) or entry.name == LOCK for entry in folder.iterdir())
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a UTF-8 text file by `atomic_path`.
-
-    Args:
-        path: The file to write or replace.
-    """
+    """Write a UTF-8 text file by `atomic_path`."""
     with atomic_path(path) as part:
         part.write_text(text, encoding="utf-8")
