@@ -17,7 +17,7 @@ INK, QUIET, FAINT = "#222222", "#888888", "#dddddd"
 """Colours of what is read, of axes, and of grids."""
 
 
-def write_heading(axes: Axes, title: str, below: str = "", *, gap: float) -> None:
+def write_heading(axes: Axes, title: str, below: str = "", *, gap: float | int) -> None:
     """Write a panel's title at its left, `gap` points above the panel, and a smaller line under it."""
     axes.set_title(title, loc="left", size=9.5, weight="bold", color=INK, pad=gap)
     if below:
