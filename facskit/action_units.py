@@ -96,9 +96,6 @@ _SPELLING = re.compile(r"(?:au[\s_-]*)?0*(\d{1,3})", re.IGNORECASE)
 def parse_action_unit(text: str | int) -> ActionUnit:
     """Read an action unit however people write it: `AU01`, `AU1`, `au_1`, `1` or the number 1.
 
-    Returns:
-        The action unit.
-
     Raises:
         ValueError: The text is no spelling of a known action unit.
     """
@@ -129,11 +126,7 @@ class ActionUnitSet:
     def parse(cls, text: "str | Iterable[str | int | ActionUnit]") -> "ActionUnitSet":
         """Read a set from its name (`disfa-8`), from a list in one text (`AU01,AU02` or `1 2 4`), or from an iterable.
 
-        Args:
-            text: The name, the list, or the spellings one by one; `none` is the empty set.
-
-        Returns:
-            The set, in the order given.
+        `none` is the empty set.
 
         Raises:
             ValueError: A spelling is unknown, a unit is named twice, or there is none.
@@ -158,11 +151,7 @@ class ActionUnitSet:
         return tuple(unit.number for unit in self.units)
 
     def index(self, unit: ActionUnit | str | int) -> int:
-        """Return the column of an action unit.
-
-        Raises:
-            ValueError: The unit is unknown or not in this set.
-        """
+        """Return the column of an action unit; one that is unknown or not in this set is a ValueError."""
         wanted = unit if isinstance(unit, ActionUnit) else parse_action_unit(unit)
         if wanted not in self.units:
             raise ValueError(f"{wanted.code} is not in this action unit set; it has {self}")
@@ -194,15 +183,9 @@ def _of(*numbers: int) -> ActionUnitSet:
     return ActionUnitSet(tuple(_BY_NUMBER[number] for number in numbers))
 
 
-def _no_units() -> ActionUnitSet:
-    # Past the constructor, which takes an empty set for a mistake.
-    empty = object.__new__(ActionUnitSet)
-    object.__setattr__(empty, "units", ())
-    return empty
-
-
-NO_ACTION_UNITS = _no_units()
+NO_ACTION_UNITS = object.__new__(ActionUnitSet)
 """The empty set, for faces and models that have expressions but no action units."""
+object.__setattr__(NO_ACTION_UNITS, "units", ())  # past the constructor, which takes an empty set for a mistake
 BP4D = _of(1, 2, 4, 6, 7, 10, 12, 14, 15, 17, 23, 24)
 """The 12 AUs evaluated on BP4D."""
 BP4D_PLUS = BP4D

@@ -67,21 +67,13 @@ class DatasetFolder:
         return (self.path / self.result).is_file() and not self.parts.exists()
 
     def claim(self) -> None:
-        """Write `dataset.json`, or check that the folder's one says the same.
-
-        Raises:
-            DatasetError: It says something else, or the folder holds other things.
-        """
+        """Write `dataset.json`, or check that the folder's one says the same."""
         text = json.dumps(self.description, indent=2) + "\n"
         claim(self.path, DESCRIPTION, text, self._difference, error=DatasetError)
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Keep other processes out while the block works; when it ends well, all that isn't final is deleted.
-
-        Raises:
-            FacskitError: Another process works in the folder.
-        """
+        """Keep other processes out while the block works; when it ends well, all that isn't final is deleted."""
         try:
             with held(self.path):
                 self.claim()  # another process may have claimed the folder since this one looked
@@ -123,9 +115,7 @@ def claim(folder: Path, name: str, text: str, difference: Callable[[str], str], 
     Args:
         difference: From the text in the folder to a sentence, without full stop, about what differs; empty if nothing
             that matters does.
-
-    Raises:
-        FacskitError: Of the kind `error`: the folder is the home of another job, or it isn't empty and of none.
+        error: What to raise if the folder is the home of another job, or isn't empty and of none.
     """
     path = folder / name
     if path.is_file():

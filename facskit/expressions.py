@@ -57,8 +57,7 @@ class ExpressionSet:
     def parse(cls, text: str | Iterable[str]) -> "ExpressionSet":
         """Read a set from its name (`raf-db`), from a list in one text (`neutral,happy`), or from an iterable.
 
-        Args:
-            text: The name, the list, or the spellings one by one; `Happy` and `happiness` are the same.
+        `Happy` and `happiness` are the same.
 
         Raises:
             ValueError: A spelling is unknown, an expression is named twice, or there are fewer than two.
@@ -75,11 +74,7 @@ class ExpressionSet:
         return cls(tuple(EXPRESSION_SPELLINGS[name] for name in spelled))
 
     def index(self, name: str) -> int:
-        """Return the output of an expression.
-
-        Raises:
-            ValueError: It isn't in this set.
-        """
+        """Return the output of an expression; one that isn't in this set is a ValueError."""
         if name not in self.names:
             raise ValueError(f"{name!r} is not in this expression set; it has {self}")
         return list[str](self.names).index(name)

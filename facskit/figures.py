@@ -17,12 +17,8 @@ INK, QUIET, FAINT = "#222222", "#888888", "#dddddd"
 """Colours of what is read, of axes, and of grids."""
 
 
-def write_heading(axes: Axes, title: str, below: str = "", *, gap: int) -> None:
-    """Write a panel's title at its left, and a smaller line under it.
-
-    Args:
-        gap: Between panel and title, in points.
-    """
+def write_heading(axes: Axes, title: str, below: str = "", *, gap: float | int) -> None:
+    """Write a panel's title at its left, `gap` points above the panel, and a smaller line under it."""
     axes.set_title(title, loc="left", size=9.5, weight="bold", color=INK, pad=gap)
     if below:
         axes.text(0, 1.02, below, transform=axes.transAxes, size=7.5, color="#555555", va="bottom")
@@ -44,11 +40,6 @@ def bar_offsets(count: int) -> tuple[Float[np.ndarray, "bars"], float]:
 
 
 def save_figure(figure: Figure, picture: Path, dpi: int) -> None:
-    """Write a figure, atomically.
-
-    Args:
-        picture: The file; its ending says in which format.
-        dpi: Pixels per inch.
-    """
+    """Write a figure, atomically, in the format that the file's ending says."""
     with atomic_path(picture) as part:
         figure.savefig(part, dpi=dpi, format=picture.suffix.lstrip("."))

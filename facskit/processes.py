@@ -134,10 +134,14 @@ def single_threaded_children() -> Iterator[None]:
                 os.environ[name] = value
 
 
-def counting_bar() -> Progress:
-    """Return a progress bar that counts what is done and says how long the rest takes; it is drawn on stderr."""
+def counting_bar(*, fleeting: bool = False) -> Progress:
+    """Return a progress bar that counts what is done and says how long the rest takes; it is drawn on stderr.
+
+    A fleeting one is drawn only where a person looks, and gone at the end.
+    """
     shown = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*shown, console=Console(stderr=True))
+    console = Console(stderr=True)
+    return Progress(*shown, console=console, transient=fleeting, disable=fleeting and not console.is_terminal)
 
 
 def _end_with_parent() -> None:

@@ -147,7 +147,6 @@ def write_results(
     """Write the same results for people and for programs, each file atomically.
 
     Args:
-        folder: Where to write; made if it is missing.
         text: Markdown, for `NAME.md`.
         numbers: Everything that JSON can hold, arrays and NaN, for `NAME.json`.
         rows: Lines of a table, for `NAME.csv`, which is only written if there are any. A line may lack columns.

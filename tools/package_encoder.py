@@ -13,7 +13,7 @@ from pathlib import Path
 
 import polars as pl
 
-from facskit.models.checkpoints import load_encoder, save_encoder
+from facskit.models.checkpoints import load_encoder, save_checkpoint
 
 ASSET = Path("facskit/assets/weights/rendered-encoder.safetensors")
 
@@ -28,7 +28,7 @@ def main(run: Path) -> None:
         "training_data": "24,000 rendered faces of 1,000 people: facskit synthesize, seed 1, profile mixed, 192 px",
         "limits": "features of rendered faces for demonstrations and tests; it has no head and recognises nothing",
     }
-    save_encoder(ASSET, model, replace(info, provenance=provenance), "float16")
+    save_checkpoint(ASSET, model, replace(info, provenance=provenance), "float16")
     print(f"{ASSET}: {ASSET.stat().st_size / 1e6:.1f} MB")
 
 

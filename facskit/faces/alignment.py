@@ -7,13 +7,7 @@ it, and `invert` gives the way back for drawing. Pixel positions count from the 
 import numpy as np
 from jaxtyping import Float
 
-from facskit.faces.crop_recipes import (
-    BoxCrop,
-    CropRecipe,
-    EyeSimilarityCrop,
-    Similarity49Crop,
-    WholeImage,
-)
+from facskit.faces.crop_recipes import BoxCrop, CropRecipe, EyeSimilarityCrop, Similarity49Crop, WholeImage
 from facskit.faces.detection import Face
 from facskit.faces.landmarks import box_of, five_points
 
@@ -59,9 +53,6 @@ def crop_matrix(
         box: Left, top, right, bottom; the box recipe needs it.
         image_size: Width and height of the picture; the whole-image recipe needs it.
 
-    Returns:
-        The matrix for `images.warp`.
-
     Raises:
         ValueError: What the recipe needs is missing, or the landmarks coincide.
     """
@@ -96,12 +87,6 @@ def detection_matrix(recipe: CropRecipe, face: Face, image_size: tuple[int, int]
 
     As `crop_matrix`, but the similarity-49 crop, which follows the points' bounds, takes the points where annotators
     have them. The five-point crop fits all points and takes them as they are.
-
-    Args:
-        image_size: Width and height of the picture.
-
-    Raises:
-        ValueError: The points coincide.
     """
     landmarks = face.annotated if isinstance(recipe, Similarity49Crop) else face.landmarks
     return crop_matrix(recipe, landmarks=landmarks, box=face.box, image_size=image_size)
@@ -155,11 +140,7 @@ def _levelled_crop(recipe: Similarity49Crop, points: Float[np.ndarray, "5 2"]) -
 
 
 def border_level(recipe: CropRecipe) -> int:
-    """Return the grey level, 0 to 255, that a crop has beyond the picture's border: pass it to `images.warp`.
-
-    Args:
-        recipe: The crop; those of the papers fill as the papers did.
-    """
+    """Return the grey level of a crop beyond the picture's border; the papers' crops fill as the papers did."""
     match recipe:
         case Similarity49Crop():
             return 128

@@ -25,25 +25,15 @@ def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
 
 
 def text_width(text: str, size: Number) -> float:
-    """Return how wide a line of text is, in pixels.
-
-    Args:
-        size: Height of the font in pixels.
-    """
+    """Return how wide a line of text is, in a font `size` pixels high, in pixels."""
     return float(_font(max(1, round(size))).getlength(text))
 
 
 class Canvas:
-    """A picture to draw on.
+    """A white picture of some width and height in pixels, to draw on."""
 
-    Args:
-        width: Width in pixels.
-        height: Height in pixels.
-        background: Colour of the empty canvas.
-    """
-
-    def __init__(self, width: int, height: int, background: Colour = (255, 255, 255)) -> None:
-        self._image = Image.new("RGB", (width, height), background)
+    def __init__(self, width: int, height: int) -> None:
+        self._image = Image.new("RGB", (width, height), (255, 255, 255))
         self._draw = ImageDraw.Draw(self._image)
 
     def paste(
@@ -78,11 +68,7 @@ class Canvas:
         self._draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=colour)
 
     def text(self, x: Number, middle: Number, text: str, size: Number, colour: Colour) -> None:
-        """Write one line of text.
-
-        Args:
-            middle: Vertical middle of the line.
-        """
+        """Write one line of text from `x` on, whose vertical middle is `middle`."""
         font = _font(max(1, round(size)))
         anchor = "lm" if isinstance(font, ImageFont.FreeTypeFont) else None
         self._draw.text((x, middle), text, fill=colour, font=font, anchor=anchor)

@@ -89,11 +89,7 @@ class CenterFace:
         self._session = onnxruntime.InferenceSession(weights, options, providers=["CPUExecutionProvider"])
 
     def detect(self, image: UInt8[np.ndarray, "height width 3"]) -> list[Face]:
-        """Find the faces in an image.
-
-        Returns:
-            The faces, largest first; an empty list when there is none.
-        """
+        """Return the faces, largest first; an empty list when there is none."""
         config = self.config
         image = np.ascontiguousarray(image)
         height, width = image.shape[:2]
@@ -159,10 +155,9 @@ class CenterFace:
         padded[: size[1], : size[0]] = resized
         heatmap, scale, offset, landmarks = self._session.run(None, {"image": padded.transpose(2, 0, 1)[None]})
         boxes, points, scores = _decode(heatmap[0, 0], scale[0], offset[0], landmarks[0], self.config.score_threshold)
-        kept = _suppress(boxes, scores, self.config.overlap_threshold)
         ratio = np.array([width, height], np.float64) / size
         faces = []
-        for index in kept:
+        for index in _suppress(boxes, scores, self.config.overlap_threshold):
             # the network's positions count from the picture's corner, ours from the centre of its first pixel
             box = boxes[index] * np.tile(ratio, 2) - 0.5
             if max(box[2] - box[0], box[3] - box[1]) >= self.config.smallest_face:

@@ -6,13 +6,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = [
-    "BoxCrop",
-    "CropRecipe",
-    "EyeSimilarityCrop",
-    "Similarity49Crop",
-    "WholeImage",
-]
+__all__ = ["BoxCrop", "CropRecipe", "EyeSimilarityCrop", "Similarity49Crop", "WholeImage"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +14,6 @@ class EyeSimilarityCrop:
     """Upright square from five landmarks: position, size and tilt by weighted least squares against the mean head."""
 
     kind: Literal["five-point"] = "five-point"
-    """Tag of this recipe."""
     size: int = 112
     """Side of the crop in pixels."""
     half_side: float = 1.25
@@ -43,7 +36,6 @@ class BoxCrop:
     """Upright square around the box, without rotation; with `stretch` it is FMAE's recipe (5 % margin, 224 pixels)."""
 
     kind: Literal["box"] = "box"
-    """Tag of this recipe."""
     size: int = 224
     """Side of the crop in pixels."""
     margin: float = 0.05
@@ -65,7 +57,6 @@ class WholeImage:
     """The whole picture resized to a square, or the middle of it, for corpora that are already cropped."""
 
     kind: Literal["none"] = "none"
-    """Tag of this recipe."""
     size: int = 224
     """Side of the crop in pixels."""
     aligned: int = 0
@@ -89,7 +80,6 @@ class Similarity49Crop:
     """
 
     kind: Literal["similarity-49"] = "similarity-49"
-    """Tag of this recipe."""
     size: int = 200
     """Side of the crop in pixels; the networks are shown windows of 176."""
     enlarge: float = 2.9

@@ -19,14 +19,10 @@ Image = TypeVar("Image", bound=Shaped[np.ndarray, "..."])
 
 
 def polygon_mask(points: Float[np.ndarray, "points 2"], size: tuple[int, int]) -> Float32[np.ndarray, "height width"]:
-    """Fill a polygon.
+    """Fill a polygon, which closes by itself: 1 inside, 0 outside, in between along the edge.
 
     Args:
-        points: Corners in pixels; the outline is closed by itself.
         size: Width and height of the mask.
-
-    Returns:
-        1 inside, 0 outside, in between along the edge.
     """
     mask = np.zeros((size[1], size[0]), np.uint8)
     cv2.fillPoly(mask, [_fixed_point(points)], 255, cv2.LINE_AA, _SUBPIXEL_BITS)
@@ -42,13 +38,9 @@ def strokes_mask(
     """Draw open polylines over each other; later ones cover earlier ones.
 
     Args:
-        strokes: One polyline each, in pixels.
         widths: Line width of each stroke in pixels, at least 1.
         size: Width and height of the mask.
-        strengths: Value of each stroke between 0 and 1; all 1 when left out.
-
-    Returns:
-        The strength on the strokes, 0 elsewhere.
+        strengths: Value of each stroke between 0 and 1; all 1 when left out. It's 0 elsewhere.
     """
     mask = np.zeros((size[1], size[0]), np.uint8)
     values = [1.0] * len(strokes) if strengths is None else strengths

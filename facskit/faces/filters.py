@@ -1,7 +1,7 @@
 """Pixel filters on uint8 RGB images: blur, tone curves, resampling, JPEG artefacts.
 
-Pure functions of their arguments; whoever calls them brings the random numbers. They are made for augmentation, which
-must be quick. Synthesis shares the JPEG artefacts alone: its own blurs work on light as float, before anything is
+Pure functions that return a new image; whoever calls them brings the random numbers. They are made for augmentation,
+which must be quick. Synthesis shares the JPEG artefacts alone: its own blurs work on light as float, before anything is
 rounded to bytes.
 """
 
@@ -45,37 +45,18 @@ def apply_curves(
     """Replace each colour value by its entry in that colour's tone curve.
 
     Args:
-        image: RGB pixels.
         curves: New value of each of the 256 levels of red, green and blue.
-
-    Returns:
-        A new image.
     """
     return np.asarray(cv2.LUT(image, curves[None]), dtype=np.uint8)
 
 
 def greyscale(image: UInt8[np.ndarray, "height width 3"]) -> UInt8[np.ndarray, "height width 3"]:
-    """Take the colour away but keep three channels.
-
-    Args:
-        image: RGB pixels.
-
-    Returns:
-        A new image whose channels are equal (luma of ITU-R BT.601).
-    """
+    """Take the colour away but keep three channels, all of them the luma of ITU-R BT.601."""
     return np.asarray(cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB), dtype=np.uint8)
 
 
 def gaussian_blur(image: UInt8[np.ndarray, "height width 3"], sigma: float) -> UInt8[np.ndarray, "height width 3"]:
-    """Blur as a lens out of focus does, nearly.
-
-    Args:
-        image: RGB pixels.
-        sigma: Standard deviation in pixels, above 0.
-
-    Returns:
-        A new image.
-    """
+    """Blur nearly as a lens out of focus does; `sigma` is the standard deviation in pixels, above 0."""
     return np.asarray(cv2.GaussianBlur(image, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE), dtype=np.uint8)
 
 
@@ -85,12 +66,8 @@ def motion_blur(
     """Blur along a straight line, as a moving head or camera does.
 
     Args:
-        image: RGB pixels.
         length: Length of the line in pixels, at least 1.
         angle: Direction of the line in radians.
-
-    Returns:
-        A new image.
     """
     reach = int(np.ceil(length / 2))
     middle = np.full(2, reach, np.float64)
@@ -116,11 +93,7 @@ def lower_resolution(image: UInt8[np.ndarray, "height width 3"], factor: float) 
     """Shrink an image and enlarge it again: what a face that is small in its picture looks like.
 
     Args:
-        image: RGB pixels.
         factor: How many times smaller, at least 1.
-
-    Returns:
-        A new image of the same size.
     """
     height, width = image.shape[:2]
     small = (max(1, round(width / factor)), max(1, round(height / factor)))
@@ -129,15 +102,7 @@ def lower_resolution(image: UInt8[np.ndarray, "height width 3"], factor: float) 
 
 
 def jpeg_artefacts(image: UInt8[np.ndarray, "height width 3"], quality: int) -> UInt8[np.ndarray, "height width 3"]:
-    """Send an image through JPEG in memory.
-
-    Args:
-        image: RGB pixels.
-        quality: JPEG quality, 1 to 100.
-
-    Returns:
-        A new image.
-    """
+    """Send an image through JPEG of a quality from 1 to 100, in memory."""
     # JPEG treats its three colours differently, so the order matters.
     _, encoded = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
     decoded = np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR), dtype=np.uint8)
@@ -150,11 +115,7 @@ def multiply_smooth_field(
     """Brighten and darken parts of an image smoothly, as a lamp to the side or a soft shadow does.
 
     Args:
-        image: RGB pixels.
         field: A coarse grid of factors over the image; it is stretched over the image with cubic interpolation.
-
-    Returns:
-        A new image.
     """
     height, width = image.shape[:2]
     factors = cv2.resize(field.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)

@@ -39,8 +39,8 @@ def perceptual_hashes(image: UInt8[np.ndarray, "height width 3"]) -> UInt64[np.n
     one, which would be thousands of false copies among millions. So 64 bits find candidates and 256 bits confirm them.
 
     Returns:
-        The coarse hash of 64 bits as one word, then the fine one of 256 bits as four. How many bits differ says how
-        different two pictures look.
+        The coarse hash of 64 bits as one word, then the fine one as four. How many bits differ says how different two
+        pictures look.
 
     Paper:
         Zauner, *Implementation and benchmarking of perceptual image hash functions* (2010), as the library imagehash

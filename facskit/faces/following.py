@@ -23,9 +23,6 @@ class FaceFollower:
     The first frame is searched as a whole and its largest face taken. From then on a window around the last place is
     enough, which is several times faster; when the face isn't there, and every 50th frame, the whole picture is
     searched again. The answer depends on the frames since `forget` and on nothing else.
-
-    Args:
-        config: How to search a whole picture.
     """
 
     def __init__(self, config: DetectorConfig = FOR_PHOTOGRAPHS) -> None:
@@ -39,11 +36,7 @@ class FaceFollower:
         self._last, self._since = None, 0
 
     def find(self, image: UInt8[np.ndarray, "height width 3"]) -> Face | None:
-        """Find the face in the next frame.
-
-        Returns:
-            The face in pixels of the frame, or None if there is none.
-        """
+        """Find the face in the next frame, in pixels of the frame."""
         face = None
         if self._last is not None and self._since < _PATIENCE:
             face = self._look_near(image, self._last.box)

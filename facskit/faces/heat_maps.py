@@ -10,11 +10,7 @@ __all__ = ["blend_heat_map", "heat_colours"]
 
 
 def heat_colours(values: Float[np.ndarray, "height width"]) -> UInt8[np.ndarray, "height width 3"]:
-    """Colour numbers from blue (0) through green to red (1), the scale called jet; what lies outside is cut off.
-
-    Args:
-        values: The numbers; the scale doesn't follow their range.
-    """
+    """Colour numbers from blue (0) through green to red (1), the scale called jet; what lies outside is cut off."""
     levels = np.round(255 * np.clip(np.nan_to_num(values), 0, 1)).astype(np.uint8)
     return np.ascontiguousarray(cv2.applyColorMap(levels, cv2.COLORMAP_JET)[..., ::-1])
 

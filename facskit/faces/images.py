@@ -14,7 +14,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from jaxtyping import Float, Shaped, UInt8
+from jaxtyping import Float, UInt8
 from PIL import Image
 
 from facskit.errors import MediaError
@@ -61,9 +61,6 @@ _DECODER_FAULTS = (OSError, OverflowError, MemoryError, Image.DecompressionBombE
 def read_image(path: Path) -> UInt8[np.ndarray, "height width 3"]:
     """Read a photograph as it should be seen: upright, RGB, 8 bits, transparency on white.
 
-    Returns:
-        The picture.
-
     Raises:
         MediaError: The file is missing, empty, no photograph, cut short, damaged or absurdly large.
     """
@@ -82,9 +79,6 @@ def decode_image(data: bytes, name: str) -> UInt8[np.ndarray, "height width 3"]:
     Args:
         name: What to call it in errors.
 
-    Returns:
-        The picture.
-
     Raises:
         MediaError: The data is empty, no photograph, cut short, damaged or absurdly large.
     """
@@ -102,11 +96,10 @@ def decode_image(data: bytes, name: str) -> UInt8[np.ndarray, "height width 3"]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             picture.load()
-            pixels = _to_rgb(_turn_upright(picture))
+            return _to_rgb(_turn_upright(picture))
     except _DECODER_FAULTS as error:
         kind = picture.format or "picture"
         raise MediaError(f"{name}: found a damaged or cut-short {kind} file, expected a complete one") from error
-    return pixels
 
 
 def _describe(data: bytes) -> str:
@@ -132,7 +125,12 @@ def _turn_upright(picture: Image.Image) -> Image.Image:
 
 def _to_rgb(picture: Image.Image) -> UInt8[np.ndarray, "height width 3"]:
     if picture.mode.startswith(("I", "F")):
-        grey = _to_eight_bits(np.asarray(picture))
+        # 16-bit integers are scaled by 1/257, 32-bit integers by their largest value, floats from 0..1 or 0..255
+        values = np.asarray(picture)
+        levels = np.nan_to_num(values.astype(np.float64))
+        peak = float(levels.max(initial=0.0))
+        full = (1.0 if peak <= 1 else 255.0) if values.dtype.kind == "f" else max(65535.0, peak)
+        grey = np.clip(np.rint(levels * (255 / full)), 0, 255).astype(np.uint8)
         return np.repeat(grey[..., None], 3, axis=2)
     if picture.has_transparency_data:
         picture = picture.convert("RGBA")
@@ -141,24 +139,8 @@ def _to_rgb(picture: Image.Image) -> UInt8[np.ndarray, "height width 3"]:
     return np.array(picture.convert("RGB"), dtype=np.uint8)
 
 
-def _to_eight_bits(values: Shaped[np.ndarray, "height width"]) -> UInt8[np.ndarray, "height width"]:
-    """Scale 16-bit integers by 1/257, 32-bit integers by their largest value, and floats from 0..1 or 0..255."""
-    levels = np.nan_to_num(values.astype(np.float64))
-    peak = float(levels.max(initial=0.0))
-    full = (1.0 if peak <= 1 else 255.0) if values.dtype.kind == "f" else max(65535.0, peak)
-    scale = 255 / full
-    return np.clip(np.rint(levels * scale), 0, 255).astype(np.uint8)
-
-
 def encode_jpeg(image: UInt8[np.ndarray, "height width 3"], quality: int = 92) -> bytes:
-    """Encode an image as JPEG.
-
-    Args:
-        quality: JPEG quality, 1 to 100.
-
-    Returns:
-        The file's bytes.
-    """
+    """Encode an image as JPEG of a quality from 1 to 100."""
     return _encode(image, "JPEG", quality)
 
 
@@ -202,9 +184,6 @@ def warp(
         size: Output side, or (width, height), in pixels.
         fill: Grey level of output pixels outside the source.
 
-    Returns:
-        The warped picture.
-
     Raises:
         ValueError: The map flattens the plane.
     """
@@ -212,7 +191,13 @@ def warp(
     zoom = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
     if not np.isfinite(zoom) or zoom < 1e-9:
         raise ValueError(f"matrix must map the plane one to one, its zoom is {zoom}")
-    left, top, right, bottom = _source_window(matrix, (width, height), image.shape[:2])
+    # The part of the source that the output looks at, with a margin.
+    corners = np.array([[-1, -1], [width, -1], [-1, height], [width, height]], np.float64)
+    source = (corners - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2]).T
+    margin = 2 + 2 / zoom
+    left, top = (int(max(0, low)) for low in np.floor(source.min(axis=0) - margin))
+    highest = np.ceil(source.max(axis=0) + margin)
+    right, bottom = int(min(image.shape[1], highest[0])), int(min(image.shape[0], highest[1]))
     if right <= left or bottom <= top:
         return np.full((height, width, 3), fill, np.uint8)
     window = np.ascontiguousarray(image[top:bottom, left:right])
@@ -233,21 +218,6 @@ def warp(
         borderValue=(fill, fill, fill),
     )
     return np.asarray(warped, dtype=np.uint8)
-
-
-def _source_window(
-    matrix: Float[np.ndarray, "2 3"], size: tuple[int, int], shape: tuple[int, ...]
-) -> tuple[int, int, int, int]:
-    """Return the part of the source (left, top, right, bottom) that the output looks at, with a margin."""
-    width, height = size
-    corners = np.array([[-1, -1], [width, -1], [-1, height], [width, height]], np.float64)
-    source = (corners - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2]).T
-    margin = 2 + 2 / float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
-    low = np.floor(source.min(axis=0) - margin)
-    high = np.ceil(source.max(axis=0) + margin)
-    left, top = (int(max(0, value)) for value in low)
-    right, bottom = (int(min(limit, value)) for limit, value in zip((shape[1], shape[0]), high, strict=True))
-    return left, top, right, bottom
 
 
 def is_video(path: Path) -> bool:

@@ -52,13 +52,7 @@ _SCHEMES = {49: POINTS_49, 66: POINTS_66, 68: tuple(range(68))}
 
 
 def to_68(points: Float[np.ndarray, "points 2"]) -> Float[np.ndarray, "68 2"]:
-    """Put landmarks of any of the three schemes into the places of the 68 iBUG points.
-
-    Args:
-        points: 49, 66 or 68 points.
-
-    Returns:
-        68 points; NaN where the scheme has none.
+    """Put 49, 66 or 68 landmarks into the places of the 68 iBUG points, NaN where their scheme has none.
 
     Raises:
         ValueError: There is another number of points.
@@ -78,20 +72,9 @@ def to_49(landmarks68: Float[np.ndarray, "68 2"]) -> Float[np.ndarray, "49 2"]:
 
 
 def five_points(landmarks68: Float[np.ndarray, "68 2"]) -> Float[np.ndarray, "5 2"]:
-    """Reduce the iBUG landmarks to eye centres, nose tip and mouth corners, as a detector gives them.
-
-    Args:
-        landmarks68: The landmarks; jaw and inner mouth corners may be NaN.
-    """
-    return np.stack(
-        [
-            landmarks68[36:42].mean(axis=0),
-            landmarks68[42:48].mean(axis=0),
-            landmarks68[30],
-            landmarks68[48],
-            landmarks68[54],
-        ]
-    )
+    """Reduce the iBUG landmarks to eye centres, nose tip and mouth corners, as a detector gives them."""
+    eyes = landmarks68[36:42].mean(axis=0), landmarks68[42:48].mean(axis=0)
+    return np.stack([*eyes, landmarks68[30], landmarks68[48], landmarks68[54]])
 
 
 _BOX_FROM_68 = (1.21, 0.12)
@@ -107,9 +90,6 @@ def box_of(landmarks68: Float[np.ndarray, "68 2"]) -> Float[np.ndarray, "4"]:
     The landmarks end at the brows. Growth and rise were measured with CenterFace on packaged faces, so that crops made
     from landmarks and from detections show about the same: growth 1.21 with a standard deviation of 0.05 on 60 faces
     with all points, 1.52 with 0.08 on 120 faces without the jaw.
-
-    Args:
-        landmarks68: The iBUG landmarks in pixels; jaw and inner mouth corners may be NaN.
 
     Returns:
         Left, top, right, bottom of a square.

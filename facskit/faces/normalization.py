@@ -22,12 +22,6 @@ def normalize(crop: UInt8[np.ndarray, "height width 3"], kind: Normalization) ->
 
     Args:
         kind: Which statistics to use. A crop of one single colour becomes zeros under `per-image`.
-
-    Returns:
-        The normalised crop.
-
-    Raises:
-        ValueError: The kind is unknown.
     """
     values = crop.astype(np.float32) / 255
     match kind:

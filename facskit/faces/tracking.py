@@ -51,9 +51,6 @@ class FaceTracker:
     The nearest pair of a known id and a face is matched first, then the next; the distance mixes overlap and centre
     distance. There is no recognition of who it is: after leaving for longer than the patience, or jumping across the
     picture, the same person gets a new id.
-
-    Args:
-        config: When two faces are the same.
     """
 
     def __init__(self, config: TrackerConfig | None = None) -> None:
@@ -62,15 +59,8 @@ class FaceTracker:
         self._next_id = 0
 
     def update(self, faces: list[Face]) -> list[int]:
-        """Take in the next frame.
-
-        Args:
-            faces: The frame's faces, in any order; an empty list for a frame without faces.
-
-        Returns:
-            The id of each face, in the order given.
-        """
-        ids: list[int | None] = [None] * len(faces)
+        """Take in the faces of the next frame, if any, in any order; return the id of each."""
+        ids: dict[int, int] = {}
         tracks, self._tracks = self._tracks, []
         for track, index in self._match(tracks, faces):
             box = faces[index].box
@@ -83,12 +73,12 @@ class FaceTracker:
             track.missed += 1
             if track.face_id not in seen and track.missed <= self.config.patience:
                 self._tracks.append(track)
-        return [self._begin(face) if face_id is None else face_id for face, face_id in zip(faces, ids, strict=True)]
-
-    def _begin(self, face: Face) -> int:
-        face_id, self._next_id = self._next_id, self._next_id + 1
-        self._tracks.append(_Track(face_id, face.box, np.zeros(2)))
-        return face_id
+        for index, face in enumerate(faces):
+            if index not in ids:
+                ids[index] = self._next_id
+                self._tracks.append(_Track(self._next_id, face.box, np.zeros(2)))
+                self._next_id += 1
+        return [ids[index] for index in range(len(faces))]
 
     def _match(self, tracks: list[_Track], faces: list[Face]) -> list[tuple[_Track, int]]:
         """Pair tracks and faces, the likeliest pair first; whatever is left over has no partner."""

@@ -9,7 +9,6 @@ from types import TracebackType
 
 import av
 import av.container
-import av.video.frame
 import av.video.stream
 import numpy as np
 from jaxtyping import UInt8
@@ -75,9 +74,6 @@ def _open(path: Path) -> Iterator[tuple[av.container.InputContainer, av.video.st
 def video_info(path: Path) -> VideoInfo:
     """Read a video's header and, for its rotation, its first frame.
 
-    Returns:
-        Size, frame rate and length.
-
     Raises:
         MediaError: The file is missing, no video, or damaged.
     """
@@ -127,7 +123,9 @@ def frames(path: Path, every: int = 1) -> Iterator[Frame]:
                 time = picture.time if picture.time is not None else index / fps
                 start = time if start is None else start
                 if index % every == 0:
-                    yield Frame(index, time - start, _upright(picture))
+                    image = picture.to_ndarray(format="rgb24")
+                    quarter_turns = round(picture.rotation / 90) % 4  # the camera's, in degrees counter-clockwise
+                    yield Frame(index, time - start, np.ascontiguousarray(np.rot90(image, quarter_turns)))
         except (av.FFmpegError, OSError) as error:
             raise MediaError(
                 f"{path}: found damaged data after {index + 1} good frames, expected a complete video"
@@ -142,13 +140,6 @@ def frames(path: Path, every: int = 1) -> Iterator[Frame]:
                 f"{path}: found {index + 1} of {declared} frames, the file is damaged or cut short; "
                 "expected a complete video"
             )
-
-
-def _upright(picture: av.video.frame.VideoFrame) -> UInt8[np.ndarray, "height width 3"]:
-    """Convert to RGB and undo the camera's rotation; the file gives it in degrees, counted counter-clockwise."""
-    image = picture.to_ndarray(format="rgb24")
-    quarter_turns = round(picture.rotation / 90) % 4
-    return np.ascontiguousarray(np.rot90(image, quarter_turns)) if quarter_turns else image
 
 
 class VideoWriter:

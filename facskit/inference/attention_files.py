@@ -16,12 +16,7 @@ class AttentionFolder:
 
     A frame's number stands in the names of a video's faces. The next `portrait` gets a number.
 
-    Args:
-        folder: Where the files go; made with the first file.
-        recipe: How the network's crops are cut out.
-
-    Raises:
-        RecipeError: There is a file in the folder's place, or the folder can't be written to.
+    The folder is made with the first file; one that can't be written to is refused at once.
     """
 
     def __init__(self, folder: Path, recipe: CropRecipe) -> None:
@@ -32,12 +27,7 @@ class AttentionFolder:
         check_writable(folder, "attention maps")
 
     def write(self, frame: RecognizedFrame) -> None:
-        """Draw and write every face of a photograph or video frame.
-
-        Raises:
-            MediaError: A picture can't be written.
-            ValueError: A face has no attention maps.
-        """
+        """Draw and write every face of a photograph or video frame that was recognised with attention."""
         name = self._name(frame)
         for recognition in frame.faces:
             face = attended_face(frame.image, recognition, self._recipe)

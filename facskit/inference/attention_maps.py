@@ -59,14 +59,7 @@ class AttendedFace:
 
 
 def attentive(model: nn.Module, info: CheckpointInfo) -> AttentiveNetwork:
-    """Return the network, which is known to have attention maps.
-
-    Args:
-        info: What its weight file says about it.
-
-    Raises:
-        CheckpointError: It has none.
-    """
+    """Return the network, and refuse one that has no attention maps by a CheckpointError."""
     if not isinstance(model, AttentiveNetwork):
         raise CheckpointError(
             f"these weights have no attention maps: found a network of kind {info.model.kind!r}, expected one that "
@@ -78,32 +71,19 @@ def attentive(model: nn.Module, info: CheckpointInfo) -> AttentiveNetwork:
 def attended_face(
     image: UInt8[np.ndarray, "height width 3"], recognition: Recognition, recipe: CropRecipe
 ) -> AttendedFace:
-    """Cut a recognised face out as its network saw it.
-
-    Args:
-        image: The picture the face is in.
-        recognition: The face, recognised with attention.
-        recipe: The crop that the weight file asks for.
-
-    Raises:
-        ValueError: The recognition has no attention maps.
-    """
+    """Cut a face that was recognised with attention out of its picture, as its network saw it."""
     if recognition.attention is None or recognition.crop_matrix is None:
         raise ValueError("the recognition has no attention maps; recognise with RecognizerConfig(attention=True)")
+    moment = f"{recognition.timestamp:.2f} s" if recognition.timestamp else ""
+    parts = (Path(recognition.source).name, moment, f"face {recognition.face_id}")
     return AttendedFace(
-        title=_title(recognition),
+        title=", ".join(filter(None, parts)),
         crop=warp(image, recognition.crop_matrix, recipe.size, border_level(recipe)),
         action_units=recognition.action_units,
         attention=recognition.attention,
         probabilities=recognition.probabilities,
         decisions=recognition.decisions,
     )
-
-
-def _title(recognition: Recognition) -> str:
-    moment = f"{recognition.timestamp:.2f} s" if recognition.timestamp else ""
-    parts = (Path(recognition.source).name, moment, f"face {recognition.face_id}")
-    return ", ".join(filter(None, parts))
 
 
 def draw_attention(face: AttendedFace) -> UInt8[np.ndarray, "height width 3"]:
@@ -117,7 +97,7 @@ def draw_attention(face: AttendedFace) -> UInt8[np.ndarray, "height width 3"]:
     cell = (_PANEL + _GAP, pair * (_PANEL + 2) + _CAPTION + _GAP)
     top = _MARGIN + 28
     width = _MARGIN + _PANEL + 2 * _GAP + columns * cell[0] - _GAP + _MARGIN
-    canvas = Canvas(width, top + max(rows * cell[1], _PANEL + 60) - _GAP + _MARGIN // 2, _PAPER)
+    canvas = Canvas(width, top + max(rows * cell[1], _PANEL + 60) - _GAP + _MARGIN // 2)
     canvas.text(_MARGIN, _MARGIN + 8, face.title, 1.2 * _FONT, _INK)
     canvas.paste(face.crop, (_PANEL, _PANEL), (_MARGIN, top))
     _scale(canvas, (_MARGIN, top + _PANEL + 14))
@@ -134,14 +114,7 @@ def draw_attention(face: AttendedFace) -> UInt8[np.ndarray, "height width 3"]:
 
 
 def draw_attention_table(faces: Sequence[AttendedFace]) -> UInt8[np.ndarray, "height width 3"]:
-    """Draw several faces below each other, a column per action unit, as in figure 5 of CIU.
-
-    Args:
-        faces: The faces, all with the same action units.
-
-    Raises:
-        ValueError: There are none.
-    """
+    """Draw several faces with the same action units below each other, a column per unit, as in figure 5 of CIU."""
     if not faces:
         raise ValueError("there are no faces to draw, expected at least one")
     units, pair = faces[0].action_units, 1 if faces[0].targets is None else 2
@@ -151,11 +124,14 @@ def draw_attention_table(faces: Sequence[AttendedFace]) -> UInt8[np.ndarray, "he
     meaning = "blue: counts as present" if pair == 1 else "above: probability; below: label; blue: present"
     right = max(left + len(units) * (side + gap) - gap, math.ceil(left + 170 + text_width(meaning, _SMALL_FONT)))
     size = (right + _MARGIN, head + len(faces) * block + 40)
-    canvas = Canvas(*size, _PAPER)
+    canvas = Canvas(*size)
     for column, unit in enumerate(units):
         x = left + column * (side + gap)
         canvas.text(x, head - 27, unit.code, _FONT, _INK)
-        canvas.text(x, head - 11, _fitting(unit.name, side, 11.0), 11.0, _FAINT)
+        shown = unit.name
+        while len(shown) > 1 and text_width(shown, 11.0) > side:
+            shown = shown[:-2].rstrip() + "…"
+        canvas.text(x, head - 11, shown, 11.0, _FAINT)
     for row, face in enumerate(faces):
         top = head + row * block
         canvas.paste(face.crop, (side, side), (_MARGIN, top))
@@ -217,11 +193,3 @@ def _scale(canvas: Canvas, corner: tuple[int, int]) -> None:
     canvas.paste(blend_heat_map(np.full((height, width, 3), 128, np.uint8), ramp, _ALPHA), None, (x + 12, y))
     canvas.text(x + width + 16, y + height / 2, "1", _SMALL_FONT, _FAINT)
     canvas.text(x, y + height + 12, "attention", _SMALL_FONT, _FAINT)
-
-
-def _fitting(text: str, width: Number, size: Number) -> str:
-    """Shorten a line until it fits."""
-    shown = text
-    while len(shown) > 1 and text_width(shown, size) > width:
-        shown = shown[:-2].rstrip() + "…"
-    return shown

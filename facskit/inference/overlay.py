@@ -108,11 +108,7 @@ def draw(
 ) -> UInt8[np.ndarray, "out_height out_width 3"]:
     """Draw recognitions: each face framed, its labels in a strip added on the right, or below a wide picture.
 
-    Args:
-        recognitions: Its faces, in the order the panels should have.
-
-    Returns:
-        The picture with the strip, enlarged when it was small; the picture alone when there is nothing to show.
+    The panels have the order of the recognitions; there is no strip when there is nothing to show.
     """
     config = config or OverlayConfig()
     height, width = image.shape[:2]
@@ -123,26 +119,21 @@ def draw(
     if recognitions:
         contents = _Contents(recognitions[0].action_units, recognitions[0].expressions)
     layout = _plan(contents, panels, shown) if contents.names and panels else None
-    canvas = Canvas(*_canvas_size(shown, layout), _PAPER)
+    size, corner = shown, (0, 0)
+    if layout is not None and layout.below:
+        size, corner = (max(shown[0], layout.extent[0]), shown[1] + layout.extent[1]), (0, shown[1])
+    elif layout is not None:
+        size, corner = (shown[0] + layout.extent[0], max(shown[1], layout.extent[1])), (shown[0], 0)
+    canvas = Canvas(*size)
     canvas.paste(image, shown)
     thickness = max(2.0, max(shown) / 320)
     for face in recognitions:
         _mark(canvas, face, zoom, thickness)
     if layout is not None:
-        corner = (0, shown[1]) if layout.below else (shown[0], 0)
         for place, face in enumerate(recognitions[:panels]):
             row, column = divmod(place, layout.columns)
             _panel(canvas, face, layout, (corner[0] + column * layout.panel[0], corner[1] + row * layout.panel[1]))
     return canvas.pixels()
-
-
-def _canvas_size(shown: tuple[int, int], layout: _Layout | None) -> tuple[int, int]:
-    if layout is None:
-        return shown
-    width, height = layout.extent
-    if layout.below:
-        return max(shown[0], width), shown[1] + height
-    return shown[0] + width, max(shown[1], height)
 
 
 def _plan(contents: _Contents, panels: int, shown: tuple[int, int]) -> _Layout:

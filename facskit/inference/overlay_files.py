@@ -21,12 +21,7 @@ _VIDEO_PANELS = 2
 class OverlayFolder:
     """A folder of overlays; `portrait.png` becomes `portrait_overlay.jpg`, the next `portrait` gets a number.
 
-    Args:
-        folder: Where the files go; made with the first file.
-        action_units: Action units that the recogniser recognises.
-
-    Raises:
-        RecipeError: There is a file in the folder's place, or the folder can't be written to.
+    The folder is made with the first file; one that can't be written to is refused at once.
     """
 
     def __init__(self, folder: Path, action_units: ActionUnitSet, expressions: ExpressionSet | None = None) -> None:
@@ -37,28 +32,13 @@ class OverlayFolder:
         check_writable(folder, "overlays")
 
     def write_photo(self, file: Path, frame: RecognizedFrame) -> None:
-        """Draw and write a photograph's overlay.
-
-        Args:
-            file: The photograph, for the name.
-
-        Raises:
-            MediaError: The overlay can't be written.
-        """
+        """Draw and write the overlay of the photograph in a file."""
         write_image(self._place(file, ".jpg"), draw(frame.image, frame.faces))
         self.written += 1
 
     @contextmanager
     def video(self, file: Path, fps: float) -> Iterator[Callable[[RecognizedFrame], None]]:
-        """Open a video's overlay and give the function that appends a frame; after an error no file remains.
-
-        Args:
-            file: The video, for the name.
-            fps: Frames per second.
-
-        Raises:
-            MediaError: The overlay can't be written.
-        """
+        """Open the overlay of a video file and give the function that appends a frame; an error leaves no file."""
         with VideoWriter(self._place(file, ".mp4"), fps) as writer:
 
             def append(frame: RecognizedFrame) -> None:
@@ -78,14 +58,10 @@ class OverlayFolder:
 
 
 def check_writable(folder: Path, what: str) -> None:
-    """Refuse a folder that nothing can be written to, before any work is done.
+    """Refuse a folder that nothing can be written to, before any work is done; it needn't exist.
 
     Args:
-        folder: The folder; it needn't exist.
-        what: What is to be written, for the message.
-
-    Raises:
-        RecipeError: There is a file in the folder's place, or the folder can't be written to.
+        what: What is to be written, for the RecipeError.
     """
     if folder.exists() and not folder.is_dir():
         raise RecipeError(f"{folder}: found a file, expected a folder for the {what}")

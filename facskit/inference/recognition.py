@@ -86,10 +86,7 @@ class Recognition:
         return self.expressions.names[int(self.expression_probabilities.argmax())]
 
     def probability(self, unit: ActionUnit | str | int) -> float:
-        """Return the probability of one action unit.
-
-        Args:
-            unit: The unit, or any spelling of it such as `AU12` or 12.
+        """Return the probability of one action unit, given by any spelling of it such as `AU12` or 12.
 
         Raises:
             ValueError: The unit is unknown or not among those recognised.

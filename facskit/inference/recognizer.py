@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 import torch
 from jaxtyping import Float, Float32, Shaped, UInt8
-from torch import Tensor, nn
+from torch import nn
 
 from facskit.errors import CheckpointError, MediaError
 from facskit.faces.alignment import border_level, detection_matrix
@@ -56,7 +56,6 @@ class Recognizer:
     Args:
         model: Network from normalised crops (batch, 3, size, size) to logits (batch, outputs), action units first.
         info: What the weight file says about it: outputs, crop recipe, normalisation, thresholds.
-        config: How pictures and videos are looked at.
         detector: Finds the faces, in photographs and videos; the one that `config` is for when left out.
 
     Raises:
@@ -83,7 +82,10 @@ class Recognizer:
         self.config = config or RecognizerConfig()
         if self.config.attention:
             attentive(model, info)
-        self.device = _torch_device(device)
+        try:
+            self.device = torch.device(choose_device(device))
+        except LookupError as error:
+            raise CheckpointError(f"the weights can't be put on the device {device!r}: {error}") from error
         self._model = model.eval().to(self.device)
         self._thresholds = np.array(info.thresholds, np.float32)
         self._photo_detector = detector or build_detector(self.config.photo_detection)
@@ -101,10 +103,6 @@ class Recognizer:
         Args:
             weights: `packaged`, the name of other installed weights, or the path of a weight file or a finished run's
                 folder.
-            config: How pictures and videos are looked at.
-
-        Returns:
-            The recogniser.
 
         Raises:
             CheckpointError: The weights don't exist, are damaged, or the device isn't there.
@@ -133,10 +131,7 @@ class Recognizer:
         return list(self._recognize_photo(image, "").faces)
 
     def recognize_video(self, path: str | Path, every: int = 1) -> Iterator[Recognition]:
-        """Recognise the faces of a video frame by frame, in memory that doesn't grow with its length.
-
-        Args:
-            every: Look at every n-th frame.
+        """Recognise the faces of every n-th frame of a video, in memory that doesn't grow with its length.
 
         Yields:
             One recognition per face and frame, with frame number, timestamp and an id that stays with the face. Frames
@@ -149,10 +144,7 @@ class Recognizer:
             yield from frame.faces
 
     def recognize_file(self, path: str | Path, every: int = 1) -> Iterator[RecognizedFrame]:
-        """Recognise a photograph or a video, told apart by the file's ending, and keep the pictures.
-
-        Args:
-            every: Look at every n-th frame of a video.
+        """Recognise a photograph or every n-th frame of a video, told apart by the file's ending; keep the pictures.
 
         Yields:
             One result for a photograph, one per frame for a video, those without faces included.
@@ -212,19 +204,16 @@ class Recognizer:
         seen: list[_Seen] = []
         for start in range(0, len(crops), self.config.batch_size):
             batch = torch.from_numpy(np.stack(crops[start : start + self.config.batch_size])).to(self.device)
-            logits, maps = self._run(batch)
+            if self.config.attention:
+                model = attentive(self._model, self.info)
+                look = model.look(batch)
+                logits, maps = model.head(look.features).float(), look.attention
+            else:
+                logits, maps = self._model(batch).float(), None
             rows = torch.cat([logits[:, :units].sigmoid(), logits[:, units:].softmax(dim=1)], 1).cpu().numpy()
             attention = [None] * len(rows) if maps is None else list(maps[:, :units].float().cpu().numpy())
             seen += map(_Seen, rows, attention)
         return seen
-
-    def _run(self, batch: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Return logits, and attention maps if they are wanted."""
-        if not self.config.attention:
-            return self._model(batch).float(), None
-        model = attentive(self._model, self.info)
-        look = model.look(batch)
-        return model.head(look.features).float(), look.attention
 
     def _answer(self, source: str, found: "_Found", seen: Sequence["_Seen"]) -> RecognizedFrame:
         frame, expressions = found.frame, self.info.expressions
@@ -286,10 +275,3 @@ def _batches(stream: Iterator[Frame], size: int) -> Iterator[list[Frame]]:
         raise
     if batch:
         yield batch
-
-
-def _torch_device(device: Device) -> torch.device:
-    try:
-        return torch.device(choose_device(device))
-    except LookupError as error:
-        raise CheckpointError(f"the weights can't be put on the device {device!r}: {error}") from error

@@ -81,14 +81,7 @@ def _row(face: Recognition) -> Row:
 
 
 def rows_of(frame: RecognizedFrame, action_units: ActionUnitSet, expressions: ExpressionSet | None = None) -> list[Row]:
-    """Return the rows of one photograph or video frame.
-
-    Args:
-        frame: The frame; without faces it still gives one row.
-
-    Returns:
-        One row per face, each with every column.
-    """
+    """Return a row per face of one photograph or video frame, and one row for a frame without faces."""
     if frame.faces:
         return [_row(face) for face in frame.faces]
     empty: Row = dict.fromkeys(column_names(action_units, expressions))
@@ -97,13 +90,7 @@ def rows_of(frame: RecognizedFrame, action_units: ActionUnitSet, expressions: Ex
 
 
 def to_dataframe(recognitions: Iterable[Recognition]) -> polars.DataFrame:
-    """Put recognitions into one table, one row each.
-
-    Args:
-        recognitions: From one recogniser, so with the same action units and expressions.
-
-    Returns:
-        The table; without any column when there is no recognition.
+    """Put recognitions into one table, one row each; without a recognition it has no column.
 
     Raises:
         ValueError: The recognitions have different action units or expressions.
@@ -164,13 +151,10 @@ class TableWriter:
         try:
             self._file.close()
             if kind is None and self._kind == ".parquet":
-                self._convert_to_parquet()
+                # The rows, so far kept as CSV, are streamed: a Parquet file can't grow row by row.
+                with atomic_path(self._part) as columns:
+                    polars.scan_csv(self._part, schema=_schema(*self._labels)).sink_parquet(columns)
         except BaseException as failure:
             self._atomic.__exit__(type(failure), failure, failure.__traceback__)
             raise
         self._atomic.__exit__(kind, error, trace)
-
-    def _convert_to_parquet(self) -> None:
-        """Stream the rows, so far kept as CSV, into a Parquet file; a Parquet file can't grow row by row."""
-        with atomic_path(self._part) as columns:
-            polars.scan_csv(self._part, schema=_schema(*self._labels)).sink_parquet(columns)

@@ -85,18 +85,17 @@ class AttentionCommand:
 def main(words: Sequence[str]) -> int:
     """Parse the command's words, look, and print; return the exit code."""
     command = tyro.cli(AttentionCommand, prog="facskit attention", description=_DESCRIPTION, args=list(words))
-    manifests = [text for text in command.inputs if _is_manifest(text)]
+    manifests = []
+    for text in command.inputs:
+        path = Path(text)
+        if text == "packaged" or path.suffix.lower() in _MANIFESTS or (path / "manifest.parquet").is_file():
+            manifests.append(text)
     media = [Path(text) for text in command.inputs if text not in manifests]
     check_writable(command.out, "attention maps")
     for manifest in manifests:
         folder = command.out if len(manifests) == 1 else command.out / (Path(manifest).stem or manifest)
         _look_at_manifest(command, manifest, folder)
     return _look_at_media(command, media) if media else 0
-
-
-def _is_manifest(text: str) -> bool:
-    path = Path(text)
-    return text == "packaged" or path.suffix.lower() in _MANIFESTS or (path / "manifest.parquet").is_file()
 
 
 def _look_at_media(command: AttentionCommand, media: Sequence[Path]) -> int:

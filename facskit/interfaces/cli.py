@@ -24,13 +24,17 @@ __all__ = ["main"]
 
 @dataclass(frozen=True)
 class Command:
-    """One subcommand; `module` has a function `main(arguments) -> int` that parses and runs it."""
+    """One subcommand."""
 
     name: str
     group: str
     summary: str
-    module: str
     example: str
+
+    @property
+    def module(self) -> str:
+        """The module of the same name, whose function `main(arguments) -> int` parses and runs the command."""
+        return f"facskit.interfaces.{self.name.replace('-', '_')}"
 
 
 COMMANDS = (
@@ -38,147 +42,121 @@ COMMANDS = (
         "recognize",
         "Use",
         "Action units and expression of every face in photographs, folders and videos.",
-        "facskit.interfaces.recognize",
         "facskit recognize photo.jpg interview.mp4 -o result.csv --overlay pictures/",
     ),
     Command(
         "demo",
         "Use",
         "A tour in a few minutes: recognise photographs, train and evaluate a small model.",
-        "facskit.interfaces.demo",
         "facskit demo",
     ),
     Command(
         "weights",
         "Use",
         "List weights, show what one holds, import published ones.",
-        "facskit.interfaces.weights",
         "facskit weights import checkpoint-20.pth --dataset bp4d --fold 1",
     ),
     Command(
         "synthesize",
         "Make data",
         "Render faces with known action units, subjects and landmarks.",
-        "facskit.interfaces.synthesize",
         "facskit synthesize faces/ --subjects 60 --frames 50 --seed 0",
     ),
     Command(
         "prepare",
         "Make data",
         "From a corpus as its owners distribute it to crops and one manifest.",
-        "facskit.interfaces.prepare",
         "facskit prepare bp4d BP4D/ -o data/bp4d --as fmae-iat",
     ),
     Command(
         "convert",
         "Make data",
         "Read and write other people's lists: FMAE-IAT, JAA-Net, ME-GraphAU, OpenFace, py-feat.",
-        "facskit.interfaces.convert",
         "facskit convert list/BP4D_combine_1_2_path.txt -o bp4d.parquet",
     ),
     Command(
         "curate",
         "Make data",
         "Filter and pack raw image collections for pre-training.",
-        "facskit.interfaces.curate",
         "facskit curate celeba/ faces.zip -o data/curated",
     ),
     Command(
         "example-tree",
         "Make data",
         "Write a small corpus of rendered faces in a corpus's exact layout, to look at.",
-        "facskit.interfaces.example_tree",
         "facskit example-tree disfa examples/disfa",
     ),
     Command(
         "doctor",
         "Check data",
         "Say what a folder or file is, what is missing and what looks wrong.",
-        "facskit.interfaces.doctor",
         "facskit doctor BP4D/",
     ),
     Command(
         "describe",
         "Check data",
         "Occurrence, co-occurrence, duration and gaps of the labels: tables and one page of figures.",
-        "facskit.interfaces.describe",
         "facskit describe data/bp4d/manifest.parquet -o report/",
     ),
     Command(
         "pretrain",
         "Train and evaluate",
         "Pre-train an encoder on faces without labels; resumes where it stopped.",
-        "facskit.interfaces.pretrain",
         "facskit pretrain recipes/debug/pretrain_one_minute.yaml",
     ),
     Command(
         "train",
         "Train and evaluate",
         "Train one model as a recipe says; resumes where it stopped.",
-        "facskit.interfaces.train",
         "facskit train recipes/debug/one_minute.yaml --optimizer.base-lr 2e-4",
     ),
     Command(
         "cross-validate",
         "Train and evaluate",
         "Train and test on subject-exclusive folds and print the table.",
-        "facskit.interfaces.cross_validate",
         "facskit cross-validate recipes/packaged/fmae_iat_tiny.yaml",
     ),
     Command(
         "evaluate",
         "Train and evaluate",
         "Score a weight file on a manifest.",
-        "facskit.interfaces.evaluate",
         "facskit evaluate packaged faces/manifest.parquet",
     ),
     Command(
         "sweep",
         "Train and evaluate",
         "Train a recipe with every combination of some values; one table.",
-        "facskit.interfaces.sweep",
         "facskit sweep recipes/packaged/fmae_iat_tiny.yaml --objective.strength 0,0.02,0.1 --seeds 0,1",
     ),
     Command(
         "compare",
         "Analyse",
         "Say whether runs differ, with a paired bootstrap over subjects.",
-        "facskit.interfaces.compare",
         "facskit compare runs/fmae runs/fmae_iat",
     ),
     Command(
         "probe",
         "Analyse",
         "Say how well people can be told apart by a network's features.",
-        "facskit.interfaces.probe",
         "facskit probe runs/fmae runs/fmae_iat -o probe/",
     ),
     Command(
         "bias",
         "Analyse",
         "Show which action units networks predict too often or too seldom.",
-        "facskit.interfaces.bias",
         "facskit bias runs/disfa -o bias/",
     ),
     Command(
         "attention",
         "Analyse",
         "Draw where an attentive network looks for each action unit.",
-        "facskit.interfaces.attention",
         "facskit attention rendered-attention photo.jpg -o maps/",
     ),
 )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit code.
-
-    Args:
-        arguments: Words after `facskit`; those of the process when None.
-
-    Returns:
-        The exit code: 0, or what the module's docstring says.
-    """
+    """Run the words after `facskit`, those of the process when None, and return the exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     if not words or words[0] in {"-h", "--help", "help"}:
         _print_help()
@@ -188,7 +166,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     command = next((command for command in COMMANDS if command.name == words[0]), None)
     if command is None:
-        return _fail(_unknown(words[0]), code=2)
+        near = get_close_matches(words[0], [command.name for command in COMMANDS], n=1)
+        hint = f"did you mean {near[0]}?" if near else "see facskit --help for the commands"
+        return _fail(f"there is no command {words[0]!r}; {hint}", code=2)
     return _run(command, words[1:])
 
 
@@ -211,12 +191,6 @@ def _run(command: Command, words: list[str]) -> int:
 def _fail(sentence: str, *, code: int = 1) -> int:
     Console(stderr=True, highlight=False, soft_wrap=True).print(f"[bold red]facskit:[/] {escape(sentence)}")
     return code
-
-
-def _unknown(word: str) -> str:
-    near = get_close_matches(word, [command.name for command in COMMANDS], n=1)
-    hint = f"did you mean {near[0]}?" if near else "see facskit --help for the commands"
-    return f"there is no command {word!r}; {hint}"
 
 
 def _print_help() -> None:

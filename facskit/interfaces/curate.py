@@ -63,11 +63,7 @@ def main(words: Sequence[str]) -> int:
     except ValueError as error:
         raise RecipeError(f"on the command line: {error}") from error
     index = curate(command.sources, command.out, command.config, workers=command.workers, engine=command.engine)
-    _print_summary(index.parent)
-    return 0
-
-
-def _print_summary(out: Path) -> None:
+    out = index.parent
     report = read_report(out)
     console = Console(highlight=False, soft_wrap=True)
     for source in report["sources"]:
@@ -77,3 +73,4 @@ def _print_summary(out: Path) -> None:
     images = sum(source["accepted"] for source in report["sources"])
     where = f"{counted(images, 'image')} in {counted(report['shards'], 'shard')}: {out}"
     console.print(escape(f"{where}, report in {out / 'report.md'}"))
+    return 0

@@ -45,11 +45,7 @@ class DemoCommand:
 
 
 def main(words: Sequence[str]) -> int:
-    """Parse the command's words and give the tour; return the exit code.
-
-    Raises:
-        RecipeError: The recipes aren't there, since facskit runs outside a clone of the project.
-    """
+    """Parse the command's words and give the tour; return the exit code."""
     command = tyro.cli(DemoCommand, prog="facskit demo", args=list(words))
     if not RECIPE.exists():
         raise RecipeError(f"{RECIPE} is missing; the demo needs a clone of the project, with its recipes/ folder")
@@ -65,10 +61,20 @@ def main(words: Sequence[str]) -> int:
         step(command.out)
         _CONSOLE.print()
     minutes = (time.monotonic() - start) / 60
-    _CONSOLE.rule(
-        f"{len(steps) + 1} of {len(steps) + 1}  Done in {minutes:.1f} minutes; where things are", align="left"
+    last = len(steps) + 1
+    _CONSOLE.rule(f"{last} of {last}  Done in {minutes:.1f} minutes; where things are", align="left")
+    places = (
+        (TABLE, "one row per face: box, confidence, AU probabilities and decisions"),
+        (PICTURES, "the photographs with boxes and bars"),
+        ("training", "one run: recipe, environment, metrics and weights.safetensors"),
+        ("training/results.md", "the table above; predictions.parquet holds every single prediction"),
+        ("packaged_weights/results.md", "the same table for the packaged weights"),
+        ("ciu/networks.md", "CIU's networks side by side, by action unit"),
+        (ATTENTION, "heat maps on the photographs, a panel per action unit"),
     )
-    _say_where_things_are(command.out)
+    for place, meaning in places:
+        _CONSOLE.print(f"  [cyan]{command.out / place}[/]  {meaning}")
+    _CONSOLE.print("Try it on your own pictures:  facskit recognize PHOTO... -o result.csv --overlay pictures/")
     return 0
 
 
@@ -108,18 +114,3 @@ def _train_intervention(out: Path) -> None:
     )
     _CONSOLE.print("\nWhere the unbiased network looks for each action unit:")
     show_attention([str(run), str(PHOTOGRAPHS), "-o", str(out / ATTENTION)])
-
-
-def _say_where_things_are(out: Path) -> None:
-    places = (
-        (TABLE, "one row per face: box, confidence, AU probabilities and decisions"),
-        (PICTURES, "the photographs with boxes and bars"),
-        ("training", "one run: recipe, environment, metrics and weights.safetensors"),
-        ("training/results.md", "the table above; predictions.parquet holds every single prediction"),
-        ("packaged_weights/results.md", "the same table for the packaged weights"),
-        ("ciu/networks.md", "CIU's networks side by side, by action unit"),
-        (ATTENTION, "heat maps on the photographs, a panel per action unit"),
-    )
-    for place, meaning in places:
-        _CONSOLE.print(f"  [cyan]{out / place}[/]  {meaning}")
-    _CONSOLE.print("Try it on your own pictures:  facskit recognize PHOTO... -o result.csv --overlay pictures/")

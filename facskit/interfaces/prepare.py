@@ -81,9 +81,6 @@ def plan(words: Sequence[str]) -> tuple[PrepareCommand, Decisions, PreparationCo
 
     Returns:
         The command, how to read the corpus, and how to cut faces out: a paper's way, and over it the options given.
-
-    Raises:
-        RecipeError: An option is impossible, or has no effect on the corpus.
     """
     # Where a paper and the option itself have different defaults, only the words tell what somebody asked for.
     options = [word.partition("=")[0] for word in words if word.startswith("--")]

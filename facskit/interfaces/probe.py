@@ -1,7 +1,7 @@
 """`facskit probe RUN...`: how much of who somebody is the features of trained networks still tell."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -80,7 +80,17 @@ def main(words: Sequence[str]) -> int:
     command = tyro.cli(ProbeCommand, prog="facskit probe", description=_DESCRIPTION, args=list(words))
     if not command.runs:
         raise RecipeError("found nothing to probe; expected the folder of a run, a weight file, or a name of weights")
-    probing = probe(command.runs, command.out, _plan(command))
+    methods: tuple[ProbeMethod, ...] = ("converged", "paper") if command.probe == "both" else (command.probe,)
+    plan = ProbePlan(
+        manifest=command.manifest,
+        part=command.part,
+        identity=IdentityProbeConfig(split=SplitConfig(frames=command.frames, seed=command.seed)),
+        methods=methods,
+        device=command.device,
+        loader=LoaderConfig(batch_size=command.batch_size, workers=command.workers),
+        embedding=EmbeddingConfig(seed=command.seed) if command.embedding else None,
+    )
+    probing = probe(command.runs, command.out, plan)
     written = write_probing(probing, command.out)
     console = table_console()
     for table in probe_tables(probing):
@@ -88,11 +98,3 @@ def main(words: Sequence[str]) -> int:
     beside = ", ".join(path.name for path in written[1:])
     console.print(f"Results: {written[0]}, with {beside} beside it", soft_wrap=True)
     return 0
-
-
-def _plan(command: ProbeCommand) -> ProbePlan:
-    identity = IdentityProbeConfig(split=SplitConfig(frames=command.frames, seed=command.seed))
-    plan = ProbePlan(manifest=command.manifest, part=command.part, identity=identity, device=command.device)
-    methods: tuple[ProbeMethod, ...] = ("converged", "paper") if command.probe == "both" else (command.probe,)
-    plan = replace(plan, methods=methods, loader=LoaderConfig(batch_size=command.batch_size, workers=command.workers))
-    return replace(plan, embedding=EmbeddingConfig(seed=command.seed)) if command.embedding else plan

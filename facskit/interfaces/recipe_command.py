@@ -35,16 +35,12 @@ def read_command(
     words: Sequence[str], name: str, purpose: str, wanted: type[AnyRecipe]
 ) -> RecipeCommand[AnyRecipe]: ...
 def read_command(words: Sequence[str], name: str, purpose: str, wanted: type[Any] = Recipe) -> RecipeCommand[Any]:
-    """Read `RECIPE [OPTIONS]` from the command line.
+    """Read `RECIPE [OPTIONS]` from the words after a command.
 
     Args:
-        words: What stands after the command.
         name: The command, for its help.
         purpose: What it does, for its help.
         wanted: The kind of recipe that the command carries out.
-
-    Returns:
-        The recipe with the options applied, and the folder of the run: `runs/` and the recipe's name unless given.
 
     Raises:
         RecipeError: There is no recipe, or it can't be read, or a value is impossible.

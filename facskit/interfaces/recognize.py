@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 import tyro
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import Progress
 
 from facskit.errors import MediaError, RecipeError
 from facskit.faces.images import find_media, is_video
@@ -25,6 +25,7 @@ from facskit.inference.recognition import RecognizedFrame
 from facskit.inference.recognizer import Device, Recognizer, RecognizerConfig
 from facskit.inference.tables import SUFFIXES, TableWriter
 from facskit.interfaces.recognition_summary import Summary
+from facskit.processes import counting_bar
 
 __all__ = ["RecognizeConfig", "main", "recognize"]
 
@@ -69,16 +70,9 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def recognize(config: RecognizeConfig, recognizer: Recognizer | None = None) -> int:
-    """Recognise every input, write what was asked for, and print a summary.
-
-    Args:
-        recognizer: Does it; loaded from the configured weights when left out.
-
-    Returns:
-        The exit code: 0, or 1 when some inputs could not be read.
+    """Recognise every input, write what was asked for, and print a summary; return the exit code.
 
     Raises:
-        CheckpointError: The weights can't be loaded.
         MediaError: A path doesn't exist, a folder is empty, or no input could be read.
         RecipeError: The table or the overlays can't be written there.
     """
@@ -97,7 +91,7 @@ def recognize(config: RecognizeConfig, recognizer: Recognizer | None = None) -> 
         if config.attention is not None:
             sinks.append(AttentionFolder(config.attention, recognizer.info.crop).write)
         overlays = OverlayFolder(config.overlay, *labels) if config.overlay is not None else None
-        progress = stack.enter_context(_progress())
+        progress = stack.enter_context(counting_bar(fleeting=True))
         for file in progress.track(files, description="files"):
             try:
                 _recognize_one(file, config.every, recognizer, sinks, overlays, progress)
@@ -131,13 +125,6 @@ def _nothing_read(failures: Sequence[str]) -> MediaError:
         return MediaError(failures[0])
     _complain(failures)
     return MediaError(f"none of the {len(failures)} files could be read, so nothing was written")
-
-
-def _progress() -> Progress:
-    """Make the progress bar: on the error stream, only where a person looks, and gone at the end."""
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
 def _recognize_one(

@@ -11,7 +11,6 @@ from facskit.errors import RecipeError
 from facskit.experiments.recipe import Recipe
 from facskit.experiments.recipe_files import read_recipe
 from facskit.experiments.sweep.grid import change_recipe, find_key, parse_values
-from facskit.experiments.sweep.report import SweepReport
 from facskit.experiments.sweep.sweep import plan_sweep, run_sweep
 from facskit.interfaces.recipe_command import read_command
 from facskit.interfaces.report_printing import table_console
@@ -67,7 +66,12 @@ def main(words: Sequence[str]) -> int:
     )
     devices = [device.strip() for device in command.devices.split(",") if device.strip()]
     report = run_sweep(sweep, jobs=command.jobs, devices=devices)
-    _print(report, sweep.out, per_au=command.per_au)
+    console = table_console()
+    console.print(report.to_table().to_terminal())
+    if command.per_au:
+        console.print(report.to_unit_table().to_terminal())
+    beside = ", ".join(["results.json", "results.csv", *sorted(path.name for path in sweep.out.glob("*.png"))])
+    console.print(f"Results: {sweep.out / 'results.md'}; beside it {beside}", soft_wrap=True)
     return 1 if report.failures else 0
 
 
@@ -111,12 +115,3 @@ def _numbers(option: str, text: str) -> tuple[int, ...]:
     if wrong := [word for word in words if not word.isdigit()]:
         raise RecipeError(f"{option}: found {wrong[0]!r}, expected whole numbers separated by commas, such as 0,1,2")
     return tuple(map(int, words))
-
-
-def _print(report: SweepReport, folder: Path, *, per_au: bool) -> None:
-    console = table_console()
-    console.print(report.to_table().to_terminal())
-    if per_au:
-        console.print(report.to_unit_table().to_terminal())
-    beside = ", ".join(["results.json", "results.csv", *sorted(path.name for path in folder.glob("*.png"))])
-    console.print(f"Results: {folder / 'results.md'}; beside it {beside}", soft_wrap=True)

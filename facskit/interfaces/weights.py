@@ -59,7 +59,12 @@ def _list() -> int:
         console.print(_table("Installed", installed))
     missing = [entry for entry in CATALOGUE if entry.name not in installed]
     if missing:
-        console.print(_catalogue(missing))
+        table = Table(title="Published by others, not installed", title_justify="left")
+        for heading in ("name", "what", "licence"):
+            table.add_column(heading, no_wrap=heading == "name")
+        for entry in missing:
+            table.add_row(entry.name, entry.what, entry.licence)
+        console.print(table)
     console.print("facskit weights info NAME shows what one of them holds; of one that isn't installed, the address to")
     console.print("get it from, the command that imports it, and what to know first.")
     return 0
@@ -96,15 +101,6 @@ def _table(title: str, weights: Mapping[str, Path]) -> Table:
     return table
 
 
-def _catalogue(entries: Sequence[CataloguedFile]) -> Table:
-    table = Table(title="Published by others, not installed", title_justify="left")
-    for heading in ("name", "what", "licence"):
-        table.add_column(heading, no_wrap=heading == "name")
-    for entry in entries:
-        table.add_row(entry.name, entry.what, entry.licence)
-    return table
-
-
 def _outputs(info: CheckpointInfo | EncoderInfo) -> str:
     if isinstance(info, EncoderInfo):
         return "none, a start for training"
@@ -127,20 +123,20 @@ def _print_entry(console: Console, entry: CataloguedFile) -> None:
 
 
 def _describe(info: CheckpointInfo | EncoderInfo, path: str, size: int) -> Table:
-    table = _pairs()
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
     rows = {"file": f"{path} ({size / 1e6:.1f} MB)", "network": _words(asdict(info.model))}
     if isinstance(info, CheckpointInfo):
         if info.action_units:
             rows["action units"] = ", ".join(f"{unit.code} {unit.name}" for unit in info.action_units)
-            rows["thresholds"] = _thresholds(info.thresholds)
+            cuts = [f"{value:g}" for value in info.thresholds]
+            rows["thresholds"] = f"{cuts[0]} for all" if len(set(cuts)) == 1 else ", ".join(cuts)
         rows["expressions"] = ", ".join(info.expressions or ())
         rows["crop"] = _words(asdict(info.crop))
     else:
         rows["outputs"] = "none: a pre-trained autoencoder, a start for training (initial_weights in a recipe)"
-    rows |= {
-        "normalisation": info.normalization,
-        "licence": info.licence,
-    }
+    rows |= {"normalisation": info.normalization, "licence": info.licence}
     for key, value in info.provenance.items():
         name = key.replace("_", " ")
         rows[f"provenance {name}" if name in rows else name] = _short(value)
@@ -150,21 +146,11 @@ def _describe(info: CheckpointInfo | EncoderInfo, path: str, size: int) -> Table
     return table
 
 
-def _pairs() -> Table:
-    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column(overflow="fold")
-    return table
-
-
-def _thresholds(values: tuple[float, ...]) -> str:
-    return f"{values[0]:g} for all" if len(set(values)) == 1 else ", ".join(f"{value:g}" for value in values)
-
-
 def _words(entries: Mapping[str, object]) -> str:
     """Say `kind, name value, other name 1 2 3`."""
-    named = (f"{key.replace('_', ' ')} {_short(value)}" for key, value in entries.items() if key != "kind")
-    return ", ".join([*([str(entries["kind"])] if "kind" in entries else []), *named])
+    words = [str(entries["kind"])] if "kind" in entries else []
+    words += [f"{key.replace('_', ' ')} {_short(value)}" for key, value in entries.items() if key != "kind"]
+    return ", ".join(words)
 
 
 def _short(value: object) -> str:

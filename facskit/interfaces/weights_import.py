@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from facskit.datasets.folds import published_parts
 from facskit.errors import CheckpointError, RecipeError
-from facskit.models.checkpoints import CheckpointInfo
+from facskit.models.checkpoints import CheckpointInfo, save_checkpoint
 from facskit.models.published import ImportConfig, ImportedWeights, PublishedDataset, import_published
 from facskit.models.weight_files import data_home, installed_weights, packaged_weights
 
@@ -23,7 +23,7 @@ _RESERVED = {"packaged", "list", "info", "import"}
 
 
 @dataclass(frozen=True, kw_only=True)
-class ImportCommand:
+class ImportCommand(ImportConfig):
     """Turn a file of FMAE-IAT's authors, or MAE's encoder, into a weight file of facskit; nothing in it is run.
 
     Example: facskit weights import checkpoint-20.pth --dataset bp4d --fold 1 --name fmae-iat-bp4d-fold1
@@ -40,17 +40,15 @@ class ImportCommand:
     fold: int | None = None
     """The published fold the weights were tested on, from 1: the other folds' subjects are noted as training subjects,
     so that an evaluation on them is marked as not independent."""
-    image_size: int | None = None
-    """Interpolate the position embeddings to crops of this side in pixels."""
-    heads: int | None = None
-    """Attention heads, for a network of a size that nobody published."""
-    decoder_heads: int = 16
-    """Attention heads of a pre-training file's decoder."""
     force: bool = False
     """Replace weights that are already there."""
 
     def __post_init__(self) -> None:
         """Check every limit."""
+        try:
+            super().__post_init__()
+        except ValueError as error:
+            raise RecipeError(f"on the command line: {error}") from error
         if self.name is not None and self.output is not None:
             raise RecipeError("--name and --output exclude each other: weights are installed under a name or written")
         if self.name is not None and (not re.fullmatch(r"\w[\w.+-]*", self.name) or self.name in _RESERVED):
@@ -62,30 +60,17 @@ def main(words: Sequence[str]) -> int:
     command = tyro.cli(ImportCommand, prog="facskit weights import", args=list(words))
     if command.name is not None or command.output is not None:
         _target(command, "")  # refuses before the long work
-    try:
-        config = ImportConfig(
-            dataset=command.dataset,
-            image_size=command.image_size,
-            heads=command.heads,
-            decoder_heads=command.decoder_heads,
-        )
-    except ValueError as error:
-        raise RecipeError(f"on the command line: {error}") from error
     errors = Console(stderr=True)
     with errors.status(f"Checking {escape(str(command.file))}"):
-        imported = _with_subjects(import_published(command.file, config), command.fold)
+        imported = _with_subjects(import_published(command.file, command), command.fold)
         path = _target(command, _default_name(imported, command.fold))
-        imported.save(path)
+        save_checkpoint(path, imported.model, imported.info)
     _report(imported, path, installed=command.output is None)
     return 0
 
 
 def _target(command: ImportCommand, default_name: str) -> Path:
-    """Return the file to write.
-
-    Raises:
-        CheckpointError: It exists, and nobody asked to replace it, or its name belongs to weights of facskit itself.
-    """
+    """Return the file to write; one that must not be replaced is an error."""
     name = command.name or default_name
     if command.output is None and name in packaged_weights():
         raise CheckpointError(f"weights called {name} come with facskit; give another --name")

@@ -16,7 +16,7 @@ from facskit.models.layers import AttentiveNetwork, Look, NetworkConfig
 from facskit.models.region_layers import PatchNorm, RegionLayer
 from facskit.models.unit_branches import BranchConfig, UnitBranches, UnitHeads
 
-__all__ = ["AttentionConfig", "AttentionNetwork"]
+__all__ = ["MAP_SCALE", "AttentionConfig", "AttentionNetwork"]
 
 MAP_SCALE = 4
 """Pixels of the crop along a side of an attention map's cell."""
@@ -36,11 +36,7 @@ class AttentionConfig(BranchConfig, NetworkConfig):
     """Whether region layers normalise each patch by itself, or the whole map."""
 
     def __post_init__(self) -> None:
-        """Check the numbers.
-
-        Raises:
-            ValueError: A field is out of range; the message names it.
-        """
+        """Refuse numbers out of range."""
         super().__post_init__()
         if self.image_size < 16 or self.image_size % 16:
             raise ValueError(f"image_size must be a multiple of 16, got {self.image_size}")
@@ -88,14 +84,7 @@ class AttentionNetwork(AttentiveNetwork):
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def look(self, images: Float[Tensor, "batch 3 height width"]) -> Look:
-        """Describe each crop unit by unit, and say where each unit's branch looked.
-
-        Args:
-            images: Normalised crops.
-
-        Raises:
-            ValueError: The crops aren't of the size the network was built for.
-        """
+        """Describe each crop unit by unit, and say where each unit's branch looked; see `AttentiveNetwork.look`."""
         self.check_size(images)
         maps = images.contiguous(memory_format=torch.channels_last)
         for region in self.regions:
@@ -109,15 +98,16 @@ class AttentionNetwork(AttentiveNetwork):
         Returns:
             Parameter name -> 0 and 1 for the region layers, 2 for the branches, 3 for the answers.
         """
-        return {name: self._layer_id(name) for name, _ in self.named_parameters()}
-
-    def _layer_id(self, name: str) -> int:
-        match name.split("."):
-            case ["regions", index, *_]:
-                return int(index)
-            case ["branches", *_]:
-                return 2
-        return 3
+        ids = {}
+        for name, _ in self.named_parameters():
+            match name.split("."):
+                case ["regions", index, *_]:
+                    ids[name] = int(index)
+                case ["branches", *_]:
+                    ids[name] = 2
+                case _:
+                    ids[name] = 3
+        return ids
 
     def flops_per_image(self) -> int:
         """Return the floating-point operations of one image's training step: convolutions and answers alone.

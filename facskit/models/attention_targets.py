@@ -15,12 +15,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from facskit.action_units import ActionUnitSet
+from facskit.models.attention_network import MAP_SCALE
 
 __all__ = ["CENTRE_RULES", "CentreRule", "attention_targets", "unit_centres"]
 
 _INNER_EYE_CORNERS = (39, 42)
-_CELL = 4
-"""Pixels of the crop along a side of a map's cell."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +74,6 @@ def unit_centres(landmarks: Float[Tensor, "batch 68 2"], units: ActionUnitSet) -
 
     Args:
         landmarks: The 68 landmarks (x, y), in pixels with the first pixel's centre at 0; NaN where unknown.
-        units: Which action units, in order.
 
     Returns:
         Two centres per face and unit; NaN where a landmark that the rule needs is.
@@ -104,7 +102,6 @@ def attention_targets(
 
     Args:
         landmarks: The 68 landmarks (x, y), in pixels of the crop as the network sees it; NaN where unknown.
-        units: Which action units, in order.
         image_size: Side of the crop in pixels; a map has a fourth as many cells (CIU: 176 and 44).
         spread: Standard deviation of the Gaussians, in cells of the map (paper: delta).
         rounded: Whether each centre moves to the middle of the nearest cell, as in the public code of CIU's group.
@@ -118,10 +115,10 @@ def attention_targets(
     Paper:
         CIU equations 10 and 11: M = max over both centres of exp(-((a - a')^2 + (b - b')^2) / (2 delta^2)).
     """
-    centres = unit_centres(landmarks.float(), units) / _CELL
+    centres = unit_centres(landmarks.float(), units) / MAP_SCALE
     if rounded:
         centres = torch.floor(centres + 0.5)
-    cells = torch.arange(image_size // _CELL, dtype=centres.dtype, device=centres.device)
+    cells = torch.arange(image_size // MAP_SCALE, dtype=centres.dtype, device=centres.device)
     # The Gaussian of a distance is the product of those of its parts: 2 x 44 exponentials rather than 44 x 44.
     parts = torch.exp(-((cells - centres.unsqueeze(-1)) ** 2) / (2 * spread**2))
     columns, rows = parts.unbind(dim=3)

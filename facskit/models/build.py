@@ -12,14 +12,10 @@ ModelConfig = ViTConfig | CompactConfig | AttentionConfig
 
 
 def build_model(config: ModelConfig, num_outputs: int) -> FaceNetwork:
-    """Build a network with fresh weights.
+    """Build a network with fresh weights, in training mode.
 
     Args:
-        config: Which network, and its shape.
         num_outputs: Logits to return: one per action unit, then one per expression.
-
-    Returns:
-        The network in training mode.
 
     Raises:
         ValueError: `num_outputs` isn't positive.

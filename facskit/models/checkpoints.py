@@ -36,99 +36,57 @@ __all__ = [
     "EncoderInfo",
     "load_checkpoint",
     "load_encoder",
-    "read_checkpoint_info",
     "read_weight_info",
     "save_checkpoint",
-    "save_encoder",
 ]
 
 _METADATA_KEY = "facskit"
 
 
 def save_checkpoint(
-    path: Path, model: FaceNetwork, info: CheckpointInfo, storage: Literal["float32", "float16"] = "float32"
+    path: Path,
+    model: FaceNetwork | MaskedAutoencoder,
+    info: CheckpointInfo | EncoderInfo,
+    storage: Literal["float32", "float16"] = "float32",
 ) -> None:
-    """Write a recogniser to one file; a crash leaves the old file or the new one, never half of one.
+    """Write a recogniser, or a pre-trained masked autoencoder with its decoder, to one file.
+
+    A crash leaves the old file or the new one, never half of one.
 
     Args:
         path: The file to write, by convention ending in `.safetensors`; missing folders are made.
         model: The network; nothing an objective adds to it is stored.
-        info: What goes with the weights.
         storage: `float16` halves matrices and convolution kernels; vectors, which hold statistics, stay float32.
 
     Raises:
         CheckpointError: The weights don't belong to `info`, aren't finite, or the file can't be written.
     """
-    _save(path, model, info, storage)
-
-
-def save_encoder(
-    path: Path, model: MaskedAutoencoder, info: EncoderInfo, storage: Literal["float32", "float16"] = "float32"
-) -> None:
-    """Write a pre-trained masked autoencoder, decoder included, to one file, as safely as `save_checkpoint`.
-
-    Args:
-        path: The file to write, by convention ending in `.safetensors`; missing folders are made.
-        info: What goes with the weights.
-        storage: As for `save_checkpoint`.
-
-    Raises:
-        CheckpointError: The weights don't belong to `info`, aren't finite, or the file can't be written.
-    """
-    _save(path, model, info, storage)
+    state = model.state_dict()
+    _check_tensors(path, state, _blank_model(path, info), info)
+    tensors = {}
+    for name, tensor in state.items():
+        halved = storage == "float16" and tensor.is_floating_point() and tensor.ndim > 1
+        # The file's layout is row-major whatever layout the network computes in.
+        stored = tensor.detach().to("cpu", torch.float16 if halved else tensor.dtype).contiguous()
+        if not torch.isfinite(stored).all():
+            raise CheckpointError(f"{path} was not written: {name} holds a value that is not finite in {stored.dtype}")
+        tensors[name] = stored
+    try:
+        metadata = {_METADATA_KEY: json.dumps(header_to_dict(info), allow_nan=False)}
+    except (TypeError, ValueError) as error:
+        raise CheckpointError(f"{path} was not written: its provenance is not plain JSON ({error})") from error
+    try:
+        with atomic_path(path) as part:
+            safetensors.torch.save_file(tensors, part, metadata)
+    except (OSError, safetensors.SafetensorError) as error:
+        raise CheckpointError(f"{path} can't be written ({error})") from error
 
 
 def load_checkpoint(path: Path) -> tuple[FaceNetwork, CheckpointInfo]:
     """Read a recogniser, on the processor and in evaluation mode, all weights in float32.
 
-    Args:
-        path: A file that `save_checkpoint` wrote.
-
-    Returns:
-        The network and what goes with it.
-
     Raises:
         CheckpointError: The file is missing, damaged, of another kind or version, or doesn't match its own description.
-    """
-    info = read_checkpoint_info(path)
-    model = _blank_model(path, info)
-    _fill(path, model, info)
-    assert isinstance(model, FaceNetwork)
-    return model.eval(), info
-
-
-def load_encoder(path: Path) -> tuple[MaskedAutoencoder, EncoderInfo]:
-    """Read a pre-trained masked autoencoder, on the processor and in evaluation mode.
-
-    Args:
-        path: A file that `save_encoder` wrote.
-
-    Returns:
-        The autoencoder and what goes with it.
-
-    Raises:
-        CheckpointError: The file is missing, damaged, of another kind or version, or doesn't match its own description.
-    """
-    info = read_weight_info(path)
-    if not isinstance(info, EncoderInfo):
-        raise CheckpointError(f"{path} holds a recogniser; expected a pre-trained masked autoencoder, with its decoder")
-    model = _blank_model(path, info)
-    _fill(path, model, info)
-    assert isinstance(model, MaskedAutoencoder)
-    return model.eval(), info
-
-
-def read_checkpoint_info(path: Path) -> CheckpointInfo:
-    """Read what goes with a recogniser's weights, without the weights.
-
-    Args:
-        path: A file that `save_checkpoint` wrote.
-
-    Returns:
-        The description in the file's metadata.
-
-    Raises:
-        CheckpointError: The file is missing, damaged, of another kind or version, or its description is wrong.
     """
     info = read_weight_info(path)
     if isinstance(info, EncoderInfo):
@@ -136,17 +94,27 @@ def read_checkpoint_info(path: Path) -> CheckpointInfo:
             f"{path} has no trained head, because it holds a pre-trained autoencoder; fine-tune it first (facskit "
             "train, with the file as initial_weights)"
         )
-    return info
+    model = _load(path, info)
+    assert isinstance(model, FaceNetwork)
+    return model, info
+
+
+def load_encoder(path: Path) -> tuple[MaskedAutoencoder, EncoderInfo]:
+    """Read a pre-trained masked autoencoder, on the processor and in evaluation mode.
+
+    Raises:
+        CheckpointError: The file is missing, damaged, of another kind or version, or doesn't match its own description.
+    """
+    info = read_weight_info(path)
+    if not isinstance(info, EncoderInfo):
+        raise CheckpointError(f"{path} holds a recogniser; expected a pre-trained masked autoencoder, with its decoder")
+    model = _load(path, info)
+    assert isinstance(model, MaskedAutoencoder)
+    return model, info
 
 
 def read_weight_info(path: Path) -> CheckpointInfo | EncoderInfo:
-    """Read what goes with the weights of either kind of file, without the weights.
-
-    Args:
-        path: A file that `save_checkpoint` or `save_encoder` wrote.
-
-    Returns:
-        The description in the file's metadata.
+    """Read the description in a weight file of either kind, without the weights.
 
     Raises:
         CheckpointError: The file is missing, damaged, of another version, or its description is wrong.
@@ -178,24 +146,6 @@ def read_weight_info(path: Path) -> CheckpointInfo | EncoderInfo:
     return header_from_dict(path, values)
 
 
-def _save(path: Path, model: nn.Module, info: CheckpointInfo | EncoderInfo, storage: str) -> None:
-    state = model.state_dict()
-    _check_tensors(path, state, _blank_model(path, info), info)
-    tensors = {name: _stored(tensor, storage) for name, tensor in state.items()}
-    for name, tensor in tensors.items():
-        if not torch.isfinite(tensor).all():
-            raise CheckpointError(f"{path} was not written: {name} holds a value that is not finite in {tensor.dtype}")
-    try:
-        metadata = {_METADATA_KEY: json.dumps(header_to_dict(info), allow_nan=False)}
-    except (TypeError, ValueError) as error:
-        raise CheckpointError(f"{path} was not written: its provenance is not plain JSON ({error})") from error
-    try:
-        with atomic_path(path) as part:
-            safetensors.torch.save_file(tensors, part, metadata)
-    except (OSError, safetensors.SafetensorError) as error:
-        raise CheckpointError(f"{path} can't be written ({error})") from error
-
-
 def _blank_model(path: Path, info: CheckpointInfo | EncoderInfo) -> FaceNetwork | MaskedAutoencoder:
     try:
         with torch.device("meta"):
@@ -206,7 +156,8 @@ def _blank_model(path: Path, info: CheckpointInfo | EncoderInfo) -> FaceNetwork 
         raise CheckpointError(f"{path} describes a model that can't be built: {error}") from error
 
 
-def _fill(path: Path, model: nn.Module, info: CheckpointInfo | EncoderInfo) -> None:
+def _load(path: Path, info: CheckpointInfo | EncoderInfo) -> FaceNetwork | MaskedAutoencoder:
+    model = _blank_model(path, info)
     try:
         stored = safetensors.torch.load_file(path)
     except (OSError, safetensors.SafetensorError) as error:
@@ -214,6 +165,7 @@ def _fill(path: Path, model: nn.Module, info: CheckpointInfo | EncoderInfo) -> N
     _check_tensors(path, stored, model, info)
     tensors = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in stored.items()}
     model.to_empty(device="cpu").load_state_dict(tensors, strict=True)  # copying keeps the model's memory layout
+    return model.eval()
 
 
 def _check_tensors(
@@ -227,7 +179,9 @@ def _check_tensors(
     if isinstance(info, CheckpointInfo):
         rows = stored["head.weight"].shape[0] if stored["head.weight"].ndim else 0
         if rows != info.num_outputs:
-            raise CheckpointError(f"{path} has a head with {rows} outputs, but names {_outputs(info)}")
+            named = f"{len(info.action_units)} action units"
+            named += f" and {len(info.expressions)} expressions" if info.expressions else ""
+            raise CheckpointError(f"{path} has a head with {rows} outputs, but names {named}")
     for name, tensor in stored.items():
         wanted = expected[name]
         if tensor.shape != wanted.shape:
@@ -238,14 +192,3 @@ def _check_tensors(
             types = " or ".join(sorted(str(dtype).removeprefix("torch.") for dtype in allowed))
             found = str(tensor.dtype).removeprefix("torch.")
             raise CheckpointError(f"{path} holds {name} as {found}, but its model needs {types}")
-
-
-def _outputs(info: CheckpointInfo) -> str:
-    expressions = f" and {len(info.expressions)} expressions" if info.expressions else ""
-    return f"{len(info.action_units)} action units{expressions}"
-
-
-def _stored(tensor: Tensor, storage: str) -> Tensor:
-    halved = storage == "float16" and tensor.is_floating_point() and tensor.ndim > 1
-    # The file's layout is row-major whatever layout the network computes in.
-    return tensor.detach().to("cpu", torch.float16 if halved else tensor.dtype).contiguous()

@@ -38,11 +38,7 @@ class CompactConfig(NetworkConfig):
     """Probability of dropping a feature while training."""
 
     def __post_init__(self) -> None:
-        """Check the numbers against each other.
-
-        Raises:
-            ValueError: A field is out of range; the message names it.
-        """
+        """Refuse numbers out of range, or that don't fit each other."""
         if not self.widths or len(self.widths) != len(self.depths):
             raise ValueError(f"depths must name one number per entry of widths {self.widths}, got {self.depths}")
         if any(type(number) is not int or number < 1 for number in (*self.widths, *self.depths)):
@@ -67,11 +63,7 @@ class CompactConfig(NetworkConfig):
 
 
 class CompactNetwork(FaceNetwork):
-    """Residual stages, located pooling, layer norm and a linear head.
-
-    Args:
-        num_outputs: Logits to return, one per action unit.
-    """
+    """Residual stages, located pooling, layer norm and a linear head."""
 
     def __init__(self, config: CompactConfig, num_outputs: int) -> None:
         super().__init__()
@@ -90,14 +82,7 @@ class CompactNetwork(FaceNetwork):
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def features(self, images: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch dim"]:
-        """Describe each crop by what each place of the face shows.
-
-        Args:
-            images: Normalised crops.
-
-        Raises:
-            ValueError: The crops aren't of the size the network was built for.
-        """
+        """Describe each crop by what each place of the face shows; see `FaceNetwork.features`."""
         self.check_size(images)
         maps: Tensor = functional.relu(self.stem(images.contiguous(memory_format=torch.channels_last)))
         for stage in self.stages:
@@ -111,23 +96,20 @@ class CompactNetwork(FaceNetwork):
         Returns:
             Parameter name -> 0 for the stem, i + 1 for stage i, the number of stages + 1 for pooling, norm and head.
         """
-        return {name: self._layer_id(name) for name, _ in self.named_parameters()}
-
-    def _layer_id(self, name: str) -> int:
-        match name.split("."):
-            case ["stem", *_]:
-                return 0
-            case ["stages", index, *_]:
-                return int(index) + 1
-        return len(self.stages) + 1
+        ids = {}
+        for name, _ in self.named_parameters():
+            match name.split("."):
+                case ["stem", *_]:
+                    ids[name] = 0
+                case ["stages", index, *_]:
+                    ids[name] = int(index) + 1
+                case _:
+                    ids[name] = len(self.stages) + 1
+        return ids
 
 
 class ResidualBlock(nn.Module):
-    """Two normalised 3 x 3 convolutions beside a shortcut.
-
-    Args:
-        stride: 2 to halve the resolution, else 1.
-    """
+    """Two normalised 3 x 3 convolutions beside a shortcut."""
 
     def __init__(self, inputs: int, outputs: int, stride: int) -> None:
         super().__init__()
@@ -153,10 +135,6 @@ class LocatedPooling(nn.Module):
 
     Each place has a soft map over the grid, from a learned position bias and from what the features show there; a part
     of the features is averaged under that map. Faces are aligned, so a place means the same spot on every face.
-
-    Args:
-        grid: Side of the feature map.
-        place_dim: Numbers kept from each place.
     """
 
     def __init__(self, channels: int, grid: int, places: int, place_dim: int) -> None:

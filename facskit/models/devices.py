@@ -19,9 +19,6 @@ def choose_device(wanted: Device, preferred: Sequence[DeviceName] = ("cuda", "mp
     Args:
         preferred: What `auto` tries, in this order; it ends with a device that every machine has.
 
-    Returns:
-        The device's kind.
-
     Raises:
         LookupError: The machine doesn't have it; the message says what it has, without a full stop.
     """

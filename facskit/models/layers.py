@@ -44,11 +44,7 @@ class Network(nn.Module, ABC):
         return None
 
     def check_size(self, images: Float[Tensor, "batch 3 height width"]) -> None:
-        """Refuse crops of another size.
-
-        Raises:
-            ValueError: Height or width differ from `image_size`.
-        """
+        """Refuse crops of another size than `image_size` by a ValueError."""
         height, width = images.shape[-2:]
         if (height, width) != (self.image_size, self.image_size):
             size = self.image_size
@@ -80,14 +76,7 @@ class FaceNetwork(Network):
         """
 
     def forward(self, images: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch outputs"]:
-        """Return the logits; for an action unit, a sigmoid makes one a probability.
-
-        Args:
-            images: Normalised crops.
-
-        Raises:
-            ValueError: The crops aren't of the size the network was built for.
-        """
+        """Return the logits; for an action unit, a sigmoid makes one a probability."""
         logits: Tensor = self.head(self.features(images))
         return logits
 
@@ -139,11 +128,7 @@ class AttentiveNetwork(FaceNetwork):
 
 
 class PatchEmbedding(nn.Module):
-    """Cuts a square image into patches and projects each to a token.
-
-    Args:
-        patch_size: Side of a patch in pixels.
-    """
+    """Cuts a square image into patches of `patch_size` pixels and projects each to a token."""
 
     def __init__(self, patch_size: int, dim: int) -> None:
         super().__init__()
@@ -161,12 +146,7 @@ class PatchEmbedding(nn.Module):
     def visible(
         self, images: Float[Tensor, "batch 3 height width"], places: Int64[Tensor, "batch visible"]
     ) -> Float[Tensor, "batch visible dim"]:
-        """Return the tokens of some patches, without projecting the others.
-
-        Args:
-            images: Normalised crops.
-            places: Numbers of the patches, counted row by row.
-        """
+        """Return the tokens of the patches at some places, counted row by row, without projecting the others."""
         size, (batch, colours, height, width) = self.proj.kernel_size[0], images.shape
         columns = width // size
         grid = images.view(batch, colours, height // size, size, columns, size).permute(0, 2, 4, 1, 3, 5)
@@ -176,11 +156,7 @@ class PatchEmbedding(nn.Module):
 
 
 class Attention(nn.Module):
-    """Multi-head self-attention with a bias on queries, keys and values.
-
-    Args:
-        heads: Number of heads; divides `dim`.
-    """
+    """Multi-head self-attention with a bias on queries, keys and values; `heads` divides `dim`."""
 
     def __init__(self, dim: int, heads: int) -> None:
         super().__init__()
@@ -213,11 +189,7 @@ class MLP(nn.Module):
 
 
 class DropPath(nn.Module):
-    """Drops a residual branch for whole samples while training, and scales the kept ones so the mean stays.
-
-    Args:
-        rate: Probability of dropping, in [0, 1).
-    """
+    """Drops a residual branch for whole samples while training, and scales the kept ones so the mean stays."""
 
     def __init__(self, rate: float) -> None:
         super().__init__()
@@ -231,18 +203,9 @@ class DropPath(nn.Module):
         kept = torch.empty(shape, dtype=branch.dtype, device=branch.device).bernoulli_(1.0 - self.rate)
         return branch * kept / (1.0 - self.rate)
 
-    def extra_repr(self) -> str:
-        """Show the rate when the network is printed."""
-        return f"rate={self.rate:.3f}"
-
 
 class Block(nn.Module):
-    """One pre-norm transformer block: attention, then MLP, each on a residual branch with drop path.
-
-    Args:
-        mlp_ratio: Hidden width of the MLP as a multiple of `dim`.
-        drop_path: Probability of dropping a branch.
-    """
+    """One pre-norm transformer block: attention, then MLP, each on a residual branch with drop path."""
 
     def __init__(self, dim: int, heads: int, mlp_ratio: float = 4.0, drop_path: float = 0.0) -> None:
         super().__init__()

@@ -34,30 +34,21 @@ class AutoencoderConfig:
     """Share of the patches that the encoder doesn't see."""
 
     def __post_init__(self) -> None:
-        """Check the numbers against each other.
-
-        Raises:
-            ValueError: A field is out of range; the message names it.
-        """
+        """Refuse numbers out of range, and a decoder of which only a part is there."""
         object.__setattr__(self, "encoder", replace(self.encoder, drop_path=0.0))
-        self._check_decoder()
+        heads = self.decoder_heads
+        if not self.decoder_dim == self.decoder_depth == heads == 0:
+            for name in ("decoder_dim", "decoder_depth", "decoder_heads"):
+                if getattr(self, name) < 1:
+                    raise ValueError(f"{name} must be at least 1, or all three 0, got {getattr(self, name)}")
+            if self.decoder_dim % heads or self.decoder_dim % 4:
+                raise ValueError(
+                    f"decoder_dim must be a multiple of 4 and of decoder_heads {heads}, got {self.decoder_dim}"
+                )
         if not (0.0 < self.mask_ratio < 1.0 and 0 < self.visible < self.patches):
             raise ValueError(
                 f"mask_ratio must leave at least one of {self.patches} patches visible and remove at least one, "
                 f"got {self.mask_ratio}"
-            )
-
-    def _check_decoder(self) -> None:
-        """Refuse a decoder that can't be built, and one of which only a part is there."""
-        heads = self.decoder_heads
-        if self.decoder_dim == self.decoder_depth == heads == 0:
-            return
-        for name in ("decoder_dim", "decoder_depth", "decoder_heads"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, or all three 0, got {getattr(self, name)}")
-        if self.decoder_dim % heads or self.decoder_dim % 4:
-            raise ValueError(
-                f"decoder_dim must be a multiple of 4 and of decoder_heads {heads}, got {self.decoder_dim}"
             )
 
     @property
@@ -143,43 +134,21 @@ class MaskedAutoencoder(Network):
         if not self.config.decoder_depth:
             raise ValueError("this autoencoder was published without its decoder, so it can't predict patches")
         self.check_size(images)
-        order = self._order(images, noise)
-        visible = order[:, : self.config.visible]
-        latent = self._encode(images, visible)
-        return Reconstruction(prediction=self._decode(latent, visible), mask=self._mask(visible))
+        everywhere = torch.ones(images.shape[0], self.config.patches, device=images.device)
+        if noise is None:
+            noise = torch.rand_like(everywhere)
+        visible = noise.argsort(dim=1)[:, : self.config.visible]
+        prediction = self._decode(self.encode(images, visible), visible)
+        return Reconstruction(prediction=prediction, mask=everywhere.scatter(1, visible, 0.0))
 
     def encode(
-        self, images: Float[Tensor, "batch 3 height width"], noise: Float[Tensor, "batch patches"] | None = None
-    ) -> tuple[
-        Float[Tensor, "batch visible_and_class dim"], Float[Tensor, "batch patches"], Int64[Tensor, "batch patches"]
-    ]:
-        """Encode the visible patches alone.
-
-        Args:
-            images: Normalised crops.
-            noise: Numbers whose order decides which patches stay: the smallest do. Drawn uniformly if left out.
-
-        Returns:
-            The normalised tokens, class token first, then the visible patches by rising noise; the mask, 1 for a
-            removed patch; and each patch's place in the order of the noise.
-
-        Raises:
-            ValueError: The crops aren't of the size the network was built for.
-        """
-        self.check_size(images)
-        order = self._order(images, noise)
-        visible = order[:, : self.config.visible]
-        return self._encode(images, visible), self._mask(visible), order.argsort(dim=1)
+        self, images: Float[Tensor, "batch 3 height width"], visible: Int64[Tensor, "batch visible"]
+    ) -> Float[Tensor, "batch visible_and_class dim"]:
+        """Return the normalised tokens, class token first, of the visible patches, whose numbers count row by row."""
+        return self._transform(self.patch_embed.visible(images, visible) + self.pos_embed[0, 1:][visible])
 
     def features(self, images: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch dim"]:
-        """Describe each crop by the mean of its normalised patch tokens, with nothing hidden.
-
-        Args:
-            images: Normalised crops.
-
-        Raises:
-            ValueError: The crops aren't of the size the network was built for.
-        """
+        """Describe each crop by the mean of its normalised patch tokens, with nothing hidden."""
         self.check_size(images)
         tokens: Tensor = self._transform(self.patch_embed(images) + self.pos_embed[:, 1:])
         return tokens[:, 1:].mean(dim=1)
@@ -201,20 +170,6 @@ class MaskedAutoencoder(Network):
         encoder = sum(block.flops(config.visible + 1) for block in self.blocks if isinstance(block, Block))
         decoder = sum(block.flops(config.patches + 1) for block in self.decoder_blocks if isinstance(block, Block))
         return 2 * projection + 3 * (encoder + bridge + decoder + answer)
-
-    def _order(self, images: Tensor, noise: Tensor | None) -> Tensor:
-        """The patches of each image in random order; the first ones stay."""
-        if noise is None:
-            noise = torch.rand(images.shape[0], self.config.patches, device=images.device)
-        return noise.argsort(dim=1)
-
-    def _mask(self, visible: Tensor) -> Tensor:
-        ones = torch.ones(visible.shape[0], self.config.patches, device=visible.device)
-        return ones.scatter(1, visible, 0.0)
-
-    def _encode(self, images: Tensor, visible: Tensor) -> Tensor:
-        tokens = self.patch_embed.visible(images, visible) + self.pos_embed[0, 1:][visible]
-        return self._transform(tokens)
 
     def _transform(self, tokens: Tensor) -> Tensor:
         first = self.cls_token + self.pos_embed[:, :1]
@@ -238,11 +193,7 @@ class MaskedAutoencoder(Network):
 
 
 def patchify(images: Float[Tensor, "batch 3 height width"], patch_size: int) -> Float[Tensor, "batch patches pixels"]:
-    """Cut images into square patches.
-
-    Args:
-        images: Images whose sides are multiples of the patch size.
-        patch_size: Side of a patch in pixels.
+    """Cut images into square patches of `patch_size` pixels.
 
     Returns:
         The patches row by row; inside a patch, pixels row by row, the three colours of a pixel side by side.
@@ -261,10 +212,6 @@ def unpatchify(
     patches: Float[Tensor, "batch patches pixels"], patch_size: int
 ) -> Float[Tensor, "batch 3 height width"]:
     """Put the patches of square images together again; the inverse of `patchify`.
-
-    Args:
-        patches: Patches row by row, as `patchify` returns them.
-        patch_size: Side of a patch in pixels.
 
     Raises:
         ValueError: The patches don't fill a square, or don't have three colours of `patch_size` x `patch_size` pixels.

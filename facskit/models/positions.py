@@ -18,14 +18,7 @@ def sincos_positions(dim: int, grid: int, class_token: bool) -> Float[Tensor, "1
     is [sin(x w), cos(x w), sin(y w), cos(y w)]: the column comes first.
 
     Args:
-        dim: Length of a token; a multiple of 4.
-        class_token: Whether a row of zeros for the class token comes first.
-
-    Returns:
-        The embeddings, tokens row by row.
-
-    Raises:
-        ValueError: `dim` is no multiple of 4.
+        class_token: Whether a row of zeros for the class token comes first; the other tokens follow row by row.
 
     Paper:
         w_i = 10000^(-i / (dim / 4)), i = 0 .. dim / 4 - 1 (FMAE, as in MAE).
@@ -50,12 +43,8 @@ def resize_positions(
     aligned) and read row by row again.
 
     Args:
-        positions: Embeddings of a square grid.
         grid: Patches along one side of the new grid.
         class_token: Whether the first embedding belongs to a class token.
-
-    Returns:
-        Embeddings of the new grid; the same values when the grid doesn't change.
 
     Raises:
         ValueError: The embeddings don't belong to a square grid.

@@ -18,7 +18,7 @@ from facskit.errors import CheckpointError
 from facskit.expressions import AFFECTNET_7, AFFECTNET_8, RAF_DB, ExpressionSet
 from facskit.faces.alignment import BoxCrop
 from facskit.models.build import build_model
-from facskit.models.checkpoints import CheckpointInfo, EncoderInfo, save_checkpoint, save_encoder
+from facskit.models.checkpoints import CheckpointInfo, EncoderInfo
 from facskit.models.layers import FaceNetwork
 from facskit.models.masked_autoencoder import AutoencoderConfig, MaskedAutoencoder
 from facskit.models.positions import resize_positions
@@ -72,11 +72,7 @@ class ImportConfig:
     """Attention heads of a pre-training file's decoder."""
 
     def __post_init__(self) -> None:
-        """Check every limit.
-
-        Raises:
-            ValueError: A field is out of range; the message names it.
-        """
+        """Check every limit."""
         if self.dataset is not None and self.dataset not in get_args(PublishedDataset):
             raise ValueError(f"dataset must be one of {', '.join(_SPELLED)}, got {self.dataset!r}")
         for name in ("image_size", "heads", "decoder_heads"):
@@ -87,7 +83,7 @@ class ImportConfig:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ImportedWeights:
-    """A published file as facskit's own model and description, ready for `save_checkpoint` or `save_encoder`."""
+    """A published file as facskit's own model and description, ready for `save_checkpoint`."""
 
     model: FaceNetwork | MaskedAutoencoder
     """The network with the file's weights, on the processor and in evaluation mode."""
@@ -110,29 +106,12 @@ class ImportedWeights:
         provenance = {**self.info.provenance, "training_subjects": sorted(subjects)}
         return replace(self, info=replace(self.info, provenance=provenance))
 
-    def save(self, path: Path) -> None:
-        """Write the weight file; a crash leaves the old file or the new one, never half of one.
-
-        Raises:
-            CheckpointError: The file can't be written.
-        """
-        if isinstance(self.info, EncoderInfo):
-            assert isinstance(self.model, MaskedAutoencoder)
-            save_encoder(path, self.model, self.info)
-        else:
-            assert isinstance(self.model, FaceNetwork)
-            save_checkpoint(path, self.model, self.info)
-
 
 def import_published(path: Path, config: ImportConfig | None = None) -> ImportedWeights:
     """Read a published file: a fine-tuned one becomes a recogniser, a pre-training one an autoencoder.
 
     Args:
         path: A `.pth` file of the published code, a bare state dict, or a safetensors file with the same parameters.
-        config: What the file doesn't say.
-
-    Returns:
-        The network and its description; nothing is written.
 
     Raises:
         CheckpointError: The file is damaged, asks for code to be run, has a parameter too many or too few or one that
@@ -172,7 +151,13 @@ def _import_autoencoder(file: PublishedFile, layout: PublishedLayout, config: Im
     info = EncoderInfo(
         model=shape, normalization="imagenet", licence=LICENCE, provenance=_provenance(file, layout, config, None)
     )
-    return ImportedWeights(model=model, info=info, layout=layout, dataset=None, warnings=_encoder_warnings(layout))
+    warnings: tuple[str, ...] = ()
+    if not layout.decoder_depth:
+        warnings = (
+            "the decoder isn't in the file: fine-tuning and probes can start from it, pre-training can't go on from it",
+            f"the file doesn't say who published it and what it was trained on; MAE's own weights are {LICENCE} too",
+        )
+    return ImportedWeights(model=model, info=info, layout=layout, dataset=None, warnings=warnings)
 
 
 def _import_recognizer(file: PublishedFile, layout: PublishedLayout, config: ImportConfig) -> ImportedWeights:
@@ -207,7 +192,9 @@ def _import_recognizer(file: PublishedFile, layout: PublishedLayout, config: Imp
 
 
 def _dataset(path: Path, layout: PublishedLayout, given: PublishedDataset | None) -> PublishedDataset:
-    told = "raf-db" if layout.unused_head and layout.outputs == 7 else _BY_IDENTITIES.get(layout.identities)
+    told = _BY_IDENTITIES.get(layout.identities)
+    if layout.outputs == 7 and "head.weight" in layout.dropped:  # untouched, beside the trained head
+        told = "raf-db"
     if given is not None and told is not None and given != told:
         what = "unused second head" if told == "raf-db" else f"identity head with {layout.identities} outputs"
         raise CheckpointError(f"{path} was trained on {_SPELLED[told]}, as its {what} tells, not on {_SPELLED[given]}")
@@ -256,8 +243,11 @@ def _provenance(
     file: PublishedFile, layout: PublishedLayout, config: ImportConfig, dataset: PublishedDataset | None
 ) -> dict[str, Any]:
     dropped = dict.fromkeys(name.partition(".")[0] for name in layout.dropped)  # whole layers, each once
+    source = "published by the authors of FMAE-IAT (arXiv 2407.11243)"
+    if layout.kind == "autoencoder" and not layout.decoder_depth:
+        source = "a masked autoencoder's encoder alone, in the form that MAE (arXiv 2111.06377) publishes"
     entries: dict[str, Any] = {
-        "source": f"{_source(layout)}, imported by facskit",
+        "source": f"{source}, imported by facskit",
         "published_file": file.path.name,
         "sha256": file.sha256,
         "size": layout.size or "unnamed",
@@ -273,21 +263,6 @@ def _provenance(
         entries |= {"corpus": _SPELLED[dataset], "identities": layout.identities}
         entries["training_subjects"] = f"unknown: the file doesn't say which of {_SPELLED[dataset]} it was tested on"
     return entries
-
-
-def _source(layout: PublishedLayout) -> str:
-    if layout.kind == "autoencoder" and not layout.decoder_depth:
-        return "a masked autoencoder's encoder alone, in the form that MAE (arXiv 2111.06377) publishes"
-    return "published by the authors of FMAE-IAT (arXiv 2407.11243)"
-
-
-def _encoder_warnings(layout: PublishedLayout) -> tuple[str, ...]:
-    if layout.decoder_depth:
-        return ()
-    return (
-        "the decoder isn't in the file: fine-tuning and probes can start from it, pre-training can't go on from it",
-        f"the file doesn't say who published it and what it was trained on; MAE's own weights are {LICENCE} too",
-    )
 
 
 def _warnings(model: FaceNetwork, dataset: PublishedDataset) -> tuple[str, ...]:

@@ -51,11 +51,6 @@ class PublishedLayout:
     dropped: tuple[str, ...] = ()
     """Parameters that recognition has no use for."""
 
-    @property
-    def unused_head(self) -> bool:
-        """Whether an untouched 1000-way head lies beside the trained one, as in the RAF-DB files."""
-        return "head.weight" in self.dropped
-
 
 def read_layout(name: str, shapes: Shapes) -> PublishedLayout:
     """Tell the network from its parameters.
@@ -98,7 +93,14 @@ def _recognizer(name: str, shapes: Shapes, encoder: ViTConfig, size: str) -> Pub
     outputs, _ = _shape(name, shapes, f"{classifier}.weight", 2)
     if outputs == UNUSED_OUTPUTS:
         raise CheckpointError(f"{name} has no trained head: {classifier} has the 1000 outputs that timm starts with")
-    extra, identities = _identity_heads(name, shapes, encoder.dim)
+    extra: dict[str, tuple[int, ...]] = {}
+    identities, width = 0, encoder.dim
+    for head in _IDENTITY:  # a chain of one to three layers from the features to the subjects
+        if f"{head}.weight" not in shapes:
+            break
+        identities, _ = _shape(name, shapes, f"{head}.weight", 2)
+        extra |= _linear(head, width, identities)
+        width = identities
     if classifier == "AU_head" and "head.weight" in shapes:
         extra |= _linear("head", encoder.dim, UNUSED_OUTPUTS)
     kept = _body(encoder) | _norm("fc_norm", encoder.dim) | _linear(classifier, encoder.dim, outputs)
@@ -112,19 +114,6 @@ def _recognizer(name: str, shapes: Shapes, encoder: ViTConfig, size: str) -> Pub
         identities=identities,
         dropped=tuple(extra),
     )
-
-
-def _identity_heads(name: str, shapes: Shapes, dim: int) -> tuple[dict[str, tuple[int, ...]], int]:
-    """Follow the chain of one to three identity layers from the features to the subjects."""
-    expected: dict[str, tuple[int, ...]] = {}
-    width = dim
-    for head in _IDENTITY:
-        if f"{head}.weight" not in shapes:
-            break
-        rows, _ = _shape(name, shapes, f"{head}.weight", 2)
-        expected |= _linear(head, width, rows)
-        width = rows
-    return expected, width if expected else 0
 
 
 def _encoder(name: str, shapes: Shapes) -> tuple[ViTConfig, str]:

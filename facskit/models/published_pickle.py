@@ -10,8 +10,7 @@ import hashlib
 import pickle
 import re
 import zipfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -100,22 +99,22 @@ def read_published(path: Path) -> PublishedFile:
     """
     if not path.is_file():
         raise CheckpointError(f"{path} is not a file; expected published weights (.pth or .safetensors)")
-    if not is_torch_file(path):
-        return _read_safetensors(path)
-    if zipfile.is_zipfile(path):
-        _check_archive(path)
-    content = _unpickle(path)
-    if not isinstance(content, dict):
-        raise CheckpointError(f"{path} holds a {type(content).__name__}; expected a dictionary of parameters")
-    content = dict(dict.items(content))  # a pickle can hide methods behind attributes of its own
-    if "model" not in content:
-        return PublishedFile(path=path, sha256=_sha256(path), tensors=_tensors(path, content))
+    if is_torch_file(path):
+        content = _unpickle(path)
+        if not isinstance(content, dict):
+            raise CheckpointError(f"{path} holds a {type(content).__name__}; expected a dictionary of parameters")
+        content = dict(dict.items(content))  # a pickle can hide methods behind attributes of its own
+        content = content if "model" in content else {"model": content}
+    else:
+        content = {"model": _read_safetensors(path)}
     if unknown := sorted(_shown(str(part)) for part in content.keys() - _PARTS):
         raise CheckpointError(f"{path} holds the unknown part {unknown[0]!r}; expected {', '.join(sorted(_PARTS))}")
     epoch = content.get("epoch")
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
     return PublishedFile(
         path=path,
-        sha256=_sha256(path),
+        sha256=digest,
         tensors=_tensors(path, content["model"]),
         epoch=epoch if type(epoch) is int else None,
         arguments=_arguments(content.get("args")),
@@ -133,13 +132,13 @@ def _start(path: Path) -> bytes:
         return file.read(32)
 
 
-def _read_safetensors(path: Path) -> PublishedFile:
+def _read_safetensors(path: Path) -> dict[str, Tensor]:
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             ours = "facskit" in (file.metadata() or {})
         if ours:  # reading it as somebody else's would drop what it says about licence, outputs and training
             raise CheckpointError(f"{path} is a weight file of facskit already; use it as it is")
-        tensors = safetensors.torch.load_file(path)
+        return safetensors.torch.load_file(path)
     except (OSError, safetensors.SafetensorError) as error:
         if _start(path).startswith(_PICKLE):
             raise CheckpointError(
@@ -147,7 +146,6 @@ def _read_safetensors(path: Path) -> PublishedFile:
                 "can store its parameters with safetensors.torch.save_file and import that file"
             ) from error
         raise CheckpointError(f"{path} is damaged, or neither a PyTorch nor a safetensors file ({error})") from error
-    return PublishedFile(path=path, sha256=_sha256(path), tensors=_tensors(path, tensors))
 
 
 def _check_archive(path: Path) -> None:
@@ -170,8 +168,12 @@ def _check_archive(path: Path) -> None:
 
 
 def _unpickle(path: Path) -> object:
+    if zipfile.is_zipfile(path):
+        _check_archive(path)
+    others = torch.serialization.get_safe_globals()  # nothing that other code in this process allowed
+    torch.serialization.clear_safe_globals()
     try:
-        with _inert_globals_alone():
+        with torch.serialization.safe_globals(_ALLOWED):
             return torch.load(str(path), map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
     except pickle.UnpicklingError as error:
         asked = _FORBIDDEN.search(str(error))
@@ -183,16 +185,6 @@ def _unpickle(path: Path) -> object:
     except Exception as error:  # hostile bytes can end in any error
         reason = str(error).strip().split("\n", maxsplit=1)[0] or type(error).__name__
         raise CheckpointError(f"{path} is damaged: its weights can't be read ({reason})") from error
-
-
-@contextmanager
-def _inert_globals_alone() -> Iterator[None]:
-    """Allow the stand-ins and nothing that other code in this process allowed."""
-    others = torch.serialization.get_safe_globals()
-    torch.serialization.clear_safe_globals()
-    try:
-        with torch.serialization.safe_globals(_ALLOWED):
-            yield
     finally:
         torch.serialization.clear_safe_globals()
         torch.serialization.add_safe_globals(others)
@@ -229,19 +221,11 @@ def _arguments(namespace: object) -> dict[str, str] | None:
     state = namespace.state if isinstance(namespace, _InertNamespace) else namespace
     if not isinstance(state, dict):
         return None
-    plain = {
-        name: str(value)
-        for name, value in dict.items(state)
-        if type(name) is str and type(value) in {str, int, float, bool}
-    }
-    # A text with a slash is a path on somebody's computer, which is nobody else's business.
-    return {
-        name: value
-        for name, value in sorted(plain.items())
-        if len(value) < 100 and (name + value).isprintable() and not set(value) & set("/\\")
-    }
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    plain = {}
+    for name, value in dict.items(state):
+        if type(name) is str and type(value) in {str, int, float, bool}:
+            text = str(value)
+            # A text with a slash is a path on somebody's computer, which is nobody else's business.
+            if len(text) < 100 and (name + text).isprintable() and not set(text) & set("/\\"):
+                plain[name] = text
+    return dict(sorted(plain.items()))

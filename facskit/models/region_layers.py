@@ -23,11 +23,7 @@ PatchNorm = Literal["patch", "map"]
 
 
 def split_patches(maps: Float[Tensor, "batch channels height width"], grid: int) -> Float[Tensor, "batch all _ _"]:
-    """Turn the patches of a map into channels: the first patch's channels, then the second's, row by row.
-
-    Args:
-        maps: Maps whose sides are multiples of `grid`.
-    """
+    """Turn the patches of a map, whose sides `grid` divides, into channels: the first patch's, then the second's."""
     batch, channels, height, width = maps.shape
     # Channels come last in memory, here and in the result: convolutions and norms of many channels want them so.
     cut = maps.permute(0, 2, 3, 1).reshape(batch, grid, height // grid, grid, width // grid, channels)
@@ -73,16 +69,6 @@ class _Join(torch.autograd.Function):
         return split_patches(gradients[0], ctx.grid), None
 
 
-def _split(maps: Tensor, grid: int) -> Tensor:
-    patches: Tensor = _Split.apply(maps, grid)  # type: ignore[no-untyped-call]
-    return patches
-
-
-def _join(patches: Tensor, grid: int) -> Tensor:
-    maps: Tensor = _Join.apply(patches, grid)  # type: ignore[no-untyped-call]
-    return maps
-
-
 class PatchConvolution(nn.Module):
     """Batch norm, ReLU and a 3 x 3 convolution, each patch of a grid with its own.
 
@@ -102,10 +88,12 @@ class PatchConvolution(nn.Module):
     def forward(self, maps: Float[Tensor, "batch inputs height width"]) -> Float[Tensor, "batch outputs height width"]:
         """Convolve every patch, with zeros around it rather than its neighbours."""
         if self.patch_norm == "map":
-            patches = _split(functional.relu(self.norm(maps), inplace=True), self.grid)
-        else:
-            patches = functional.relu(self.norm(_split(maps, self.grid)), inplace=True)
-        return _join(self.convolution(patches), self.grid)
+            maps = functional.relu(self.norm(maps), inplace=True)
+        patches: Tensor = _Split.apply(maps, self.grid)  # type: ignore[no-untyped-call]
+        if self.patch_norm == "patch":
+            patches = functional.relu(self.norm(patches), inplace=True)
+        joined: Tensor = _Join.apply(self.convolution(patches), self.grid)  # type: ignore[no-untyped-call]
+        return joined
 
     def flops(self, size: int) -> int:
         """Return the floating-point operations of the convolution for one map of `size` x `size`, forward only."""
@@ -134,11 +122,7 @@ class RegionLayer(nn.Module):
         self.norm = nn.BatchNorm2d(4 * width)
 
     def forward(self, maps: Float[Tensor, "batch inputs height width"]) -> Float[Tensor, "batch _ height width"]:
-        """Describe every place, by filters of the region it lies in.
-
-        Args:
-            maps: Maps whose sides are multiples of 8.
-        """
+        """Describe every place, by filters of the region it lies in; the maps' sides are multiples of 8."""
         plain: Tensor = self.convolution(maps)
         refined = [plain]
         for level in self.levels:

@@ -16,9 +16,7 @@ from torch.nn import functional
 __all__ = ["Activation", "BranchConfig", "MeanConvolution", "Product", "UnitBranches", "UnitHeads"]
 
 Activation = Literal["sigmoid", "relu", "identity"]
-"""What turns the attention convolution's output into attention."""
 Product = Literal["before-norm", "after-relu"]
-"""Whether attention multiplies the fourth convolution's output itself, or what norm and ReLU make of it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,11 +37,7 @@ class BranchConfig:
     """Whether norm and ReLU follow the last convolution too."""
 
     def __post_init__(self) -> None:
-        """Check the numbers.
-
-        Raises:
-            ValueError: A field is out of range; the message names it.
-        """
+        """Refuse numbers out of range."""
         if len(self.branch_widths) != 5 or any(type(width) is not int or width < 1 for width in self.branch_widths):
             raise ValueError(f"branch_widths must be five whole numbers from 1, got {self.branch_widths}")
         if self.further < 1:
@@ -95,7 +89,12 @@ class UnitBranches(nn.Module):
     ) -> tuple[Float[Tensor, "batch dim"], Float[Tensor, "batch aus map map"]]:
         """Return the features, unit after unit, and the attention of each unit."""
         maps = self.body(maps)
-        attention = self._activated(self.attention(maps))
+        attention: Tensor = self.attention(maps)
+        match self.config.activation:
+            case "sigmoid":
+                attention = torch.sigmoid(attention)
+            case "relu":
+                attention = functional.relu(attention)
         described: Tensor = self.fourth(maps)
         if self.config.product == "before-norm":
             described = functional.relu(self.norm(self._attended(described, attention)), inplace=True)
@@ -109,15 +108,6 @@ class UnitBranches(nn.Module):
         places = {layer: size**2 for layer in self.modules() if isinstance(layer, nn.Conv2d)}
         places |= {layer: 1 for layer in self.modules() if isinstance(layer, MeanConvolution)}
         return sum(2 * layer.weight.numel() * count for layer, count in places.items())
-
-    def _activated(self, scores: Float[Tensor, "batch aus map map"]) -> Float[Tensor, "batch aus map map"]:
-        match self.config.activation:
-            case "sigmoid":
-                return torch.sigmoid(scores)
-            case "relu":
-                return functional.relu(scores)
-            case "identity":
-                return scores
 
     def _attended(
         self, maps: Float[Tensor, "batch channels map map"], attention: Float[Tensor, "batch aus map map"]
@@ -140,7 +130,13 @@ class MeanConvolution(nn.Conv2d):
     def forward(self, maps: Float[Tensor, "batch channels height width"]) -> Float[Tensor, "batch dim"]:
         """Return the mean of each channel out."""
         batch, _, height, width = maps.shape
-        seen = _seen_by_taps(height, width, maps).flatten(1)
+        touched = []
+        for size in (height, width):
+            places = torch.arange(size, device=maps.device)
+            # The first tap of three misses the last place, the middle one none, the last one the first.
+            touched.append(torch.stack([places < size - 1, places >= 0, places > 0]).to(maps.dtype))
+        rows, columns = touched
+        seen = (rows[:, None, :, None] * columns[None, :, None, :]).flatten(0, 1).flatten(1)
         means = (seen @ maps.permute(0, 2, 3, 1).flatten(1, 2)) / (height * width)
         split = means.view(batch, 9, self.groups, -1)
         filters = self.weight.view(self.groups, -1, *self.weight.shape[1:]).flatten(3)
@@ -149,11 +145,7 @@ class MeanConvolution(nn.Conv2d):
 
 
 class UnitHeads(nn.Module):
-    """One linear answer per action unit, from that unit's part of the features alone.
-
-    Args:
-        length: Length of a unit's feature.
-    """
+    """One linear answer per action unit, from that unit's part of the features alone."""
 
     def __init__(self, units: int, length: int) -> None:
         super().__init__()
@@ -163,11 +155,7 @@ class UnitHeads(nn.Module):
             nn.init.uniform_(parameter, -(length**-0.5), length**-0.5)
 
     def forward(self, features: Float[Tensor, "batch dim"]) -> Float[Tensor, "batch aus"]:
-        """Return the logits.
-
-        Args:
-            features: Features of all units, one after the other.
-        """
+        """Return the logits from the features of all units, one after the other."""
         answers = torch.einsum("bul,ul->bu", features.view(features.shape[0], *self.weight.shape), self.weight)
         return answers + self.bias
 
@@ -175,17 +163,6 @@ class UnitHeads(nn.Module):
 class _PlaceMean(nn.Module):
     def forward(self, maps: Float[Tensor, "batch channels height width"]) -> Float[Tensor, "batch channels"]:
         return maps.mean(dim=(2, 3))
-
-
-def _seen_by_taps(height: int, width: int, like: Tensor) -> Float[Tensor, "9 height width"]:
-    """Return 1 where a tap of a 3 x 3 filter with padding 1 touches the map, tap by tap, row by row."""
-    touched = []
-    for size in (height, width):
-        places = torch.arange(size, device=like.device)
-        # the first tap of three misses the last place, the middle one none, the last one the first
-        touched.append(torch.stack([places < size - 1, places >= 0, places > 0]).to(like.dtype))
-    rows, columns = touched
-    return (rows[:, None, :, None] * columns[None, :, None, :]).flatten(0, 1)
 
 
 def _grouped(units: int, inputs: int, outputs: int) -> nn.Conv2d:

@@ -41,11 +41,7 @@ class ViTConfig(NetworkConfig):
     """Features: mean of the patch tokens (paper) or the class token."""
 
     def __post_init__(self) -> None:
-        """Check the numbers against each other.
-
-        Raises:
-            ValueError: A field is out of range; the message names it.
-        """
+        """Refuse numbers out of range, or that don't fit each other."""
         for field in ("image_size", "patch_size", "dim", "depth", "heads"):
             if getattr(self, field) < 1:
                 raise ValueError(f"{field} must be at least 1, got {getattr(self, field)}")
@@ -85,9 +81,6 @@ SIZES: Mapping[str, ViTConfig] = MappingProxyType(
 class VisionTransformer(FaceNetwork):
     """Vision Transformer encoder with a linear head.
 
-    Args:
-        num_outputs: Logits to return, one per action unit.
-
     Paper:
         FMAE-IAT section 3: patch projection, class token and positions, pre-norm blocks, mean over the patch tokens,
         layer norm, linear head. Positions start as fixed sine-cosine values and are trained along.
@@ -110,28 +103,17 @@ class VisionTransformer(FaceNetwork):
         norm = nn.LayerNorm(config.dim, eps=LAYER_NORM_EPSILON)
         self.add_module("fc_norm" if config.pooling == "mean" else "norm", norm)
         self.head = nn.Linear(config.dim, num_outputs)
-        self._initialise()
-
-    @torch.no_grad()
-    def _initialise(self) -> None:
-        for block in self.blocks:
-            for layer in block.modules():
-                if isinstance(layer, nn.Linear):
-                    nn.init.trunc_normal_(layer.weight, std=0.02)
-                    nn.init.zeros_(layer.bias)
+        for layer in self.blocks.modules():
+            if isinstance(layer, nn.Linear):
+                nn.init.trunc_normal_(layer.weight, std=0.02)
+                nn.init.zeros_(layer.bias)
         nn.init.trunc_normal_(self.cls_token, std=0.02)
-        self.pos_embed.copy_(sincos_positions(self.dim, self.config.grid, class_token=True))
         nn.init.trunc_normal_(self.head.weight, std=2e-5)
+        with torch.no_grad():
+            self.pos_embed.copy_(sincos_positions(self.dim, config.grid, class_token=True))
 
     def features(self, images: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch dim"]:
-        """Describe each crop by the pooled, normalised tokens.
-
-        Args:
-            images: Normalised crops.
-
-        Raises:
-            ValueError: The crops aren't of the size the network was built for.
-        """
+        """Describe each crop by the pooled, normalised tokens; see `FaceNetwork.features`."""
         self.check_size(images)
         patches = self.patch_embed(images)
         tokens: Tensor = torch.cat([self.cls_token.expand(images.shape[0], -1, -1), patches], dim=1) + self.pos_embed
@@ -144,12 +126,7 @@ class VisionTransformer(FaceNetwork):
         return pooled
 
     def layer_ids(self) -> dict[str, int]:
-        """Number the layers for layer-wise learning rates.
-
-        Returns:
-            Parameter name -> 0 for class token, positions and patch projection, i + 1 for block i, depth + 1 for the
-            rest.
-        """
+        """Number the layers for layer-wise learning rates; see `encoder_layer`."""
         return {name: encoder_layer(name, self.config.depth) for name, _ in self.named_parameters()}
 
     def flops_per_image(self) -> int:
@@ -163,10 +140,7 @@ class VisionTransformer(FaceNetwork):
 
 
 def encoder_layer(name: str, depth: int) -> int:
-    """Return the layer a transformer's parameter belongs to.
-
-    Args:
-        name: Its name in the state dict.
+    """Return the layer a transformer's parameter belongs to, by its name in the state dict.
 
     Returns:
         0 for class token, positions and patch projection, i + 1 for block i, `depth` + 1 for everything after it.

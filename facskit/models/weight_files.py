@@ -58,21 +58,21 @@ def find_weights(weights: str | Path) -> Path:
         return known[name]
     if of_run is not None:
         return of_run
-    raise CheckpointError(_unknown(text, list(known)))
+    if text in {entry.name for entry in CATALOGUE}:
+        raise CheckpointError(
+            f"{text} is published but not installed here; facskit weights info {text} says where it is to be had"
+        )
+    near = get_close_matches(text, list(known), n=1)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    raise CheckpointError(
+        f"no weights called {text!r} are here; give a file's path, or one of {', '.join(sorted(known))}{hint}"
+    )
 
 
 def weights_of_run(folder: Path) -> Path | None:
     """Return the weights that a finished run or pre-training left in its folder; None if there are none yet."""
     found = (folder / f"{name}{_ENDING}" for name in ("weights", "encoder"))
     return next((path for path in found if path.is_file()), None)
-
-
-def _unknown(name: str, known: list[str]) -> str:
-    if name in {entry.name for entry in CATALOGUE}:
-        return f"{name} is published but not installed here; facskit weights info {name} says where it is to be had"
-    near = get_close_matches(name, known, n=1)
-    hint = f"; did you mean {near[0]}?" if near else ""
-    return f"no weights called {name!r} are here; give a file's path, or one of {', '.join(sorted(known))}{hint}"
 
 
 def _weights_in(folder: Path) -> dict[str, Path]:

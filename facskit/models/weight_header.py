@@ -46,11 +46,7 @@ class CheckpointInfo:
     """Where the weights come from, as JSON-ready values: data, recipe, commit, scores."""
 
     def __post_init__(self) -> None:
-        """Check the fields against each other.
-
-        Raises:
-            ValueError: A field is out of range; the message names it.
-        """
+        """Refuse fields that don't fit each other, or are out of range."""
         if not self.num_outputs:
             raise ValueError("a recogniser needs action_units or expressions, got neither")
         if len(self.thresholds) != len(self.action_units):
@@ -79,24 +75,24 @@ class EncoderInfo:
     """Where the weights come from, as JSON-ready values: data, recipe, commit, losses."""
 
     def __post_init__(self) -> None:
-        """Check the fields.
-
-        Raises:
-            ValueError: The licence is empty.
-        """
+        """Refuse an empty licence."""
         _check_licence(self.licence)
 
 
 @dataclass(frozen=True, kw_only=True)
-class _RecognizerHeader:
-    """A recogniser's description as the file has it."""
+class _Header:
+    """What both kinds of descriptions have, as the file has it."""
 
-    kind: Literal["recognizer"]
     format_version: int
-    model: Annotated[ModelConfig, BY_KIND]
     normalization: Normalization
     licence: str
     provenance: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _RecognizerHeader(_Header):
+    kind: Literal["recognizer"]
+    model: Annotated[ModelConfig, BY_KIND]
     action_units: tuple[str, ...]
     expressions: tuple[str, ...]
     crop: Annotated[CropRecipe, BY_KIND]
@@ -104,15 +100,9 @@ class _RecognizerHeader:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _AutoencoderHeader:
-    """An autoencoder's description as the file has it."""
-
+class _AutoencoderHeader(_Header):
     kind: Literal["autoencoder"]
-    format_version: int
     model: AutoencoderConfig
-    normalization: Normalization
-    licence: str
-    provenance: dict[str, Any]
 
 
 def header_to_dict(info: CheckpointInfo | EncoderInfo) -> dict[str, Any]:
@@ -160,30 +150,18 @@ def header_from_dict(path: Path, values: object) -> CheckpointInfo | EncoderInfo
         # The shapes of the weights don't tell everything about a network, so that a default would be a guess.
         if left_out := keys_left_out(values["model"], header.model):
             raise ValueError(f"model.{left_out[0]}: the key is missing")
-        return _info(header)
+        shared = {name: getattr(header, name) for name in ("model", "normalization", "licence", "provenance")}
+        if isinstance(header, _AutoencoderHeader):
+            return EncoderInfo(**shared)
+        return CheckpointInfo(
+            **shared,
+            action_units=ActionUnitSet.parse(header.action_units) if header.action_units else NO_ACTION_UNITS,
+            expressions=ExpressionSet.parse(header.expressions) if header.expressions else None,
+            crop=header.crop,
+            thresholds=header.thresholds,
+        )
     except ValueError as error:
         raise CheckpointError(f"{path} has a wrong description: {error}") from error
-
-
-def _info(header: _RecognizerHeader | _AutoencoderHeader) -> CheckpointInfo | EncoderInfo:
-    """Turn what a file says into what the program works with."""
-    if isinstance(header, _AutoencoderHeader):
-        return EncoderInfo(
-            model=header.model,
-            normalization=header.normalization,
-            licence=header.licence,
-            provenance=header.provenance,
-        )
-    return CheckpointInfo(
-        model=header.model,
-        action_units=ActionUnitSet.parse(header.action_units) if header.action_units else NO_ACTION_UNITS,
-        expressions=ExpressionSet.parse(header.expressions) if header.expressions else None,
-        crop=header.crop,
-        normalization=header.normalization,
-        thresholds=header.thresholds,
-        licence=header.licence,
-        provenance=header.provenance,
-    )
 
 
 def _check_licence(licence: str) -> None:
@@ -192,10 +170,6 @@ def _check_licence(licence: str) -> None:
 
 
 def some_names(names: list[str]) -> str:
-    """Return the first three names and how many more there are, for messages about weights.
-
-    Args:
-        names: Names of tensors, at least one.
-    """
+    """Return the first three names of tensors and how many more there are, for messages about weights."""
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     return ", ".join(names[:3]) + more

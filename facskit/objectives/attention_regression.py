@@ -12,6 +12,7 @@ from facskit.action_units import ActionUnitSet
 from facskit.datasets.samples import Batch
 from facskit.models.attention_targets import attention_targets
 from facskit.models.layers import AttentiveNetwork, FaceNetwork
+from facskit.objectives.known_labels import at_least_float32
 
 __all__ = ["AttentionRegression", "AttentionRegressionConfig", "Observation", "attention_loss", "taught_attention"]
 
@@ -28,11 +29,7 @@ class AttentionRegressionConfig:
     """Move each centre to the nearest map cell, so that a map's largest value is exactly 1."""
 
     def __post_init__(self) -> None:
-        """Refuse values out of range.
-
-        Raises:
-            ValueError: A field is out of range; the message names it.
-        """
+        """Refuse values out of range."""
         if not (self.weight >= 0.0 and math.isfinite(self.weight)):
             raise ValueError(f"weight must be at least 0 and finite, got {self.weight}")
         if not (self.spread > 0.0 and math.isfinite(self.spread)):
@@ -57,8 +54,7 @@ def taught_attention(config: Any, key: str = "objective") -> tuple[str, Attentio
     """Find what an objective teaches a network's attention, however deep in its config.
 
     Args:
-        config: The objective's config, or a section of it.
-        key: What the recipe calls that.
+        config: The objective's config, or a section of it, which the recipe calls `key`.
 
     Returns:
         The section's key in the recipe and the section, such as `objective.attention`; None for an objective that never
@@ -80,30 +76,23 @@ def attention_loss(
 
     A map whose target holds a NaN, because a landmark is unknown, changes neither value nor gradient.
 
-    Args:
-        targets: The predefined ones, in (0, 1].
-
     Returns:
         The mean over all cells of the maps that have a target, at least in float32; zero if none has.
 
     Paper:
         CIU eq. 12: L_a = 1 / (B m u^2) sum (M^ - M)^2.
     """
-    precise = torch.promote_types(attention.dtype, torch.float32)
+    precise = at_least_float32(attention)
     known = ~targets.isnan().flatten(2).any(2)
-    errors = torch.where(known[..., None, None], attention.to(precise) - targets.to(precise), 0.0).square()
+    errors = torch.where(known[..., None, None], precise - targets.to(precise.dtype), 0.0).square()
     return errors.sum() / (known.sum() * targets[0, 0].numel()).clamp(min=1)
 
 
 class AttentionRegression(nn.Module):
     """Looks at a batch with a network and tells how far its attention is from the predefined maps.
 
-    Args:
-        config: Weight of the loss, and the maps.
-        units: The network's action units; needed when the loss has a weight.
-
     Raises:
-        ValueError: `units` are needed and missing.
+        ValueError: `units`, the network's action units, are missing though the loss has a weight.
     """
 
     def __init__(self, config: AttentionRegressionConfig, units: ActionUnitSet | None) -> None:
@@ -113,11 +102,7 @@ class AttentionRegression(nn.Module):
         self.config, self.units = config, units
 
     def check(self, model: FaceNetwork) -> None:
-        """Refuse a network without attention maps where they should be taught.
-
-        Raises:
-            ValueError: The network has none.
-        """
+        """Refuse a network without attention maps where they should be taught, by a ValueError."""
         if self.config.weight > 0.0 and not isinstance(model, AttentiveNetwork):
             raise ValueError(
                 f"attention.weight must be 0 for a network without attention maps, got {self.config.weight}"
@@ -125,12 +110,7 @@ class AttentionRegression(nn.Module):
             )
 
     def observe(self, model: FaceNetwork, batch: Batch) -> Observation:
-        """Answer a batch.
-
-        Args:
-            model: The network; an attentive one if the loss has a weight.
-            batch: Crops; the loss also needs their landmarks.
-        """
+        """Answer a batch; where the loss has a weight, the network is an attentive one and landmarks are needed."""
         if self.config.weight == 0.0:
             features = model.features(batch.images)
             zero = torch.zeros((), device=features.device)

@@ -29,8 +29,9 @@ from facskit.objectives.intervention_risk import (
     teacher_losses,
 )
 from facskit.objectives.intervention_weights import INTERVENTION_WEIGHTS, describe_intervention_weights
+from facskit.objectives.known_labels import at_least_float32
 from facskit.objectives.objective import StepOutput
-from facskit.objectives.occurrence import OccurrenceConfig, at_least_float32, inverse_rate_weights
+from facskit.objectives.occurrence import OccurrenceConfig, inverse_rate_weights
 from facskit.objectives.reversing import ReversingObjective
 
 __all__ = ["CausalIntervention", "CausalInterventionConfig", "StageName", "Teachers"]
@@ -78,11 +79,7 @@ class CausalInterventionConfig(StagedConfig):
     """Folder of finished stages to reuse; empty trains them within the run."""
 
     def __post_init__(self) -> None:
-        """Refuse values out of range.
-
-        Raises:
-            ValueError: A field is out of range; the message names it.
-        """
+        """Refuse values out of range."""
         if not (self.gamma >= 0.0 and math.isfinite(self.gamma)):
             raise ValueError(f"gamma must be at least 0 and finite, got {self.gamma}")
         for name, allowed in _CHOICES.items():
@@ -137,7 +134,6 @@ class CausalIntervention(ReversingObjective):
     network may learn or teach, as long as all give the same answers; the attention loss needs an attentive one.
 
     Args:
-        config: How it learns from its teachers.
         teachers: The finished networks; they are frozen in place.
         training_labels: Labels of the training fold; needed for a post-compensated teacher.
         subject_counts: Training samples of each training subject; needed when `config.identity` has a strength.
@@ -166,8 +162,13 @@ class CausalIntervention(ReversingObjective):
             network.eval().requires_grad_(False)
         self.attention = AttentionRegression(config.attention, units)
         self.attention.check(model)
+        compensation = None
+        if config.balanced_teacher == "post-compensated":
+            if training_labels is None:
+                raise ValueError("training_labels are needed when balanced_teacher is post-compensated, got none")
+            compensation = inverse_rate_weights(training_labels).positive.log()
         self.compensation: Tensor | None
-        self.register_buffer("compensation", _compensation(config, training_labels), persistent=False)
+        self.register_buffer("compensation", compensation, persistent=False)
         strength = config.identity.strength
         self.identity = IdentityTerm(config.identity, model.dim, subject_counts) if strength else None
 
@@ -189,11 +190,7 @@ class CausalIntervention(ReversingObjective):
 
     @torch.no_grad()
     def consult(self, batch: Batch) -> Intervention:
-        """Ask the teachers about a batch, and weigh what they say.
-
-        Args:
-            batch: Crops and labels, as the network sees them.
-        """
+        """Ask the teachers about a batch as the network sees it, and weigh what they say."""
         imbalanced = at_least_float32(self.teachers.imbalanced(batch.images))
         balanced = imbalanced if self.compensation is None else imbalanced + self.compensation
         if self.teachers.balanced is not None:
@@ -274,11 +271,3 @@ def _check_teachers(model: FaceNetwork, config: CausalInterventionConfig, teache
                 f"teachers must give {model.num_outputs} answers to crops of {model.image_size} px like the network, "
                 f"got one that gives {network.num_outputs} to {network.image_size} px"
             )
-
-
-def _compensation(config: CausalInterventionConfig, training_labels: Tensor | None) -> Tensor | None:
-    if config.balanced_teacher == "trained":
-        return None
-    if training_labels is None:
-        raise ValueError("training_labels are needed when balanced_teacher is post-compensated, got none")
-    return inverse_rate_weights(training_labels).positive.log()

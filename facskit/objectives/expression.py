@@ -12,6 +12,7 @@ from torch.nn import functional
 from facskit.datasets.samples import Batch
 from facskit.models.layers import FaceNetwork
 from facskit.objectives.config import FaceObjectiveConfig, TrainingPart
+from facskit.objectives.known_labels import accuracy, known_mean, known_scores
 from facskit.objectives.objective import Objective, StepOutput
 
 __all__ = ["ExpressionClassification", "ExpressionConfig", "class_weights", "expression_loss"]
@@ -31,11 +32,7 @@ class ExpressionConfig(FaceObjectiveConfig):
     """Limit of an expression's weight, and its inverse the lower limit; at least 1."""
 
     def __post_init__(self) -> None:
-        """Refuse values out of range.
-
-        Raises:
-            ValueError: A field is out of range; the message names it.
-        """
+        """Refuse values out of range."""
         if not 0.0 <= self.label_smoothing < 1.0:
             raise ValueError(f"label_smoothing must be in [0, 1), got {self.label_smoothing}")
         if self.balance not in {"none", "class-rate"}:
@@ -64,7 +61,6 @@ def expression_loss(
         expressions: Position of each image's expression; -1 is unknown.
         weights: Weight of each expression's images; 1 if left out. The mean stays one over images, so that an image's
             weight doesn't depend on its batch.
-        label_smoothing: Share of each target that is spread evenly over all expressions.
 
     Returns:
         The mean over the known images of the batch, at least in float32.
@@ -74,13 +70,12 @@ def expression_loss(
         AffectNet, the released code's `CrossEntropyLoss`).
     """
     known = expressions >= 0
-    # Replacing unknown rows first keeps even infinite logits out of the gradient.
-    scores = torch.where(known.unsqueeze(1), logits.to(torch.promote_types(logits.dtype, torch.float32)), 0.0)
+    scores = known_scores(logits, known.unsqueeze(1))
     names = expressions.clamp(min=0)
     losses = functional.cross_entropy(scores, names, reduction="none", label_smoothing=label_smoothing)
     if weights is not None:
         losses = losses * weights[names]
-    return torch.where(known, losses, 0.0).sum() / known.sum().clamp(min=1)
+    return known_mean(losses, known)
 
 
 def class_weights(expressions: Int64[Tensor, "samples"], classes: int, max_weight: float) -> Float[Tensor, "classes"]:
@@ -88,11 +83,10 @@ def class_weights(expressions: Int64[Tensor, "samples"], classes: int, max_weigh
 
     Args:
         expressions: Those of the training fold alone; -1 is unknown.
-        classes: How many expressions there are.
-        max_weight: Limit; weights lie in [1 / max_weight, max_weight].
 
     Returns:
-        Mean number of images per occurring expression over that of each expression, limited; 1 where none occurs.
+        Mean number of images per occurring expression over that of each expression, within [1 / max_weight,
+        max_weight]; 1 where none occurs.
     """
     counts = torch.bincount(expressions[expressions >= 0], minlength=classes).float()
     mean = counts.sum() / (counts > 0).sum().clamp(min=1)
@@ -100,18 +94,13 @@ def class_weights(expressions: Int64[Tensor, "samples"], classes: int, max_weigh
 
 
 class ExpressionClassification(Objective[Batch]):
-    """Learn which of several expressions a face shows (FMAE on RAF-DB and AffectNet).
+    """Learn which of several expressions a face shows (FMAE on RAF-DB and AffectNet); see `expression_loss`.
 
     Args:
-        model: The network to train; its head has one output per expression.
-        config: How to weigh the images.
         training_expressions: Expressions of the training fold, as positions; -1 is unknown.
 
     Raises:
         ValueError: No training image has a known expression.
-
-    Paper:
-        See `expression_loss`.
     """
 
     model: FaceNetwork
@@ -138,11 +127,5 @@ class ExpressionClassification(Objective[Batch]):
         """
         logits = self.model(batch.images)
         loss = expression_loss(logits, batch.expressions, self.weights, self.config.label_smoothing)
-        terms = {"expression": loss.detach(), "expression_accuracy": _accuracy(logits, batch.expressions)}
+        terms = {"expression": loss.detach(), "expression_accuracy": accuracy(logits, batch.expressions)}
         return StepOutput(loss=loss, terms=terms)
-
-
-@torch.no_grad()
-def _accuracy(logits: Float[Tensor, "batch classes"], expressions: Int64[Tensor, "batch"]) -> Float[Tensor, ""]:
-    known = expressions >= 0
-    return (known & (logits.argmax(1) == expressions)).sum().float() / known.sum().clamp(min=1)

@@ -6,6 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from facskit.objectives.known_labels import at_least_float32
+
 __all__ = ["feature_force"]
 
 
@@ -19,14 +21,12 @@ def feature_force(
 
     Args:
         loss: From features to a loss that is a mean over the batch.
-        features: What the network says of each crop.
 
     Returns:
         The batch's mean of the length of one sample's own gradient, whatever the size of the batch: the length of each
         row of the loss's gradient, added up.
     """
-    precise = torch.promote_types(features.dtype, torch.float32)
     with torch.enable_grad(), torch.autocast(features.device.type, enabled=False):
-        leaf = features.detach().to(precise).requires_grad_()
+        leaf = at_least_float32(features.detach()).requires_grad_()
         (gradient,) = torch.autograd.grad(loss(leaf), leaf)
     return torch.linalg.vector_norm(gradient, dim=1).sum()

@@ -15,7 +15,7 @@ from facskit.action_units import ActionUnitSet
 from facskit.datasets.samples import Batch
 from facskit.models.layers import FaceNetwork
 from facskit.objectives.config import FaceObjectiveConfig, TrainingPart
-from facskit.objectives.identity_term import IdentityReversalConfig, IdentityTerm, SubjectHead
+from facskit.objectives.identity_term import IdentityReversalConfig, IdentityTerm
 from facskit.objectives.objective import StepOutput
 from facskit.objectives.occurrence import OccurrenceConfig, OccurrenceTerm
 from facskit.objectives.reversing import ReversingObjective
@@ -45,8 +45,7 @@ class IdentityAdversarial(ReversingObjective):
 
     Args:
         subject_counts: Training samples of each training subject, in the order of the batch's subject indices.
-        training_labels: Labels of the training fold; needed when `config.occurrence.balance` is not `none`.
-        units: The network's action units; needed when `config.occurrence.attention` has a weight.
+        training_labels: As for `OccurrenceTerm`, like the units.
 
     Raises:
         ValueError: There are fewer than two subjects, something needed is missing, or the network has no attention that
@@ -72,11 +71,6 @@ class IdentityAdversarial(ReversingObjective):
         self.occurrence = OccurrenceTerm(config.occurrence, units, training_labels)
         self.occurrence.attention.check(model)
         self.identity = IdentityTerm(config, model.dim, subject_counts)
-
-    @property
-    def subject_head(self) -> SubjectHead:
-        """What names the training subject from the features."""
-        return self.identity.subject_head
 
     def forward(self, batch: Batch) -> StepOutput:
         """Return the sum of occurrence and identity loss, and of the attention loss if it has a weight.

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from facskit.objectives.feature_force import feature_force
+from facskit.objectives.known_labels import accuracy, known_mean, known_scores
 
 __all__ = [
     "IdentityLoss",
@@ -53,11 +54,7 @@ class IdentityReversalConfig:
     """A control experiment: the subject head learns, the network is left alone."""
 
     def __post_init__(self) -> None:
-        """Refuse values out of range.
-
-        Raises:
-            ValueError: A field is out of range; the message names it.
-        """
+        """Refuse values out of range."""
         if not (self.strength >= 0.0 and math.isfinite(self.strength)):
             raise ValueError(f"strength must be at least 0 and finite, got {self.strength}")
         if self.loss not in {"bce_one_hot", "softmax"}:
@@ -88,10 +85,6 @@ class _ReverseGradient(torch.autograd.Function):
 def reverse_gradient(features: Float[Tensor, "*shape"], strength: float | Float[Tensor, ""]) -> Float[Tensor, "*shape"]:
     """Return the features unchanged, with a gradient that points the other way.
 
-    Args:
-        features: What a head reads that should learn, while the network should unlearn.
-        strength: Factor on the reversed gradient.
-
     Paper:
         R(x) = x, dR/dx = -lambda I (FMAE-IAT, after domain-adversarial training).
     """
@@ -100,13 +93,7 @@ def reverse_gradient(features: Float[Tensor, "*shape"], strength: float | Float[
 
 
 def reversal_strength(config: IdentityReversalConfig, progress: float) -> float:
-    """Return the strength at a moment of the training.
-
-    Args:
-        progress: Share of the training done, from 0 to 1.
-
-    Raises:
-        ValueError: `progress` lies outside [0, 1].
+    """Return the strength when a share of the training is done, from 0 to 1.
 
     Paper:
         FMAE-IAT keeps it constant. `dann` is lambda (2 / (1 + exp(-gamma p)) - 1) of domain-adversarial training.
@@ -123,13 +110,7 @@ def reversal_strength(config: IdentityReversalConfig, progress: float) -> float:
 
 
 class SubjectHead(nn.Sequential):
-    """Names the training subject from the features: one to three linear layers with GELU between them.
-
-    Args:
-        dim: Length of the feature vector.
-        num_subjects: Subjects of the training fold.
-        depth: Number of linear layers; each but the last halves the width.
-    """
+    """Names the training subject from the features: `depth` linear layers, GELU between them, each half as wide."""
 
     def __init__(self, dim: int, num_subjects: int, depth: int) -> None:
         layers: list[nn.Module] = []
@@ -147,7 +128,6 @@ def identity_loss(
 
     Args:
         subjects: Index of each sample's subject; -1 is ignored, in value and gradient.
-        kind: Which reading of the paper.
 
     Returns:
         The mean over the samples with a known subject; zero with a zero gradient if there is none.
@@ -157,7 +137,7 @@ def identity_loss(
         averaged over batch and subjects. See `docs/decisions/0003-identity-loss-reading.md`.
     """
     known = subjects >= 0
-    scores = torch.where(known.unsqueeze(1), logits.to(torch.promote_types(logits.dtype, torch.float32)), 0.0)
+    scores = known_scores(logits, known.unsqueeze(1))
     names = subjects.clamp(min=0)
     match kind:
         case "bce_one_hot":
@@ -166,7 +146,7 @@ def identity_loss(
             losses = functional.binary_cross_entropy_with_logits(scores, targets, reduction="none").mean(1)
         case "softmax":
             losses = functional.cross_entropy(scores, names, reduction="none")
-    return torch.where(known, losses, 0.0).sum() / known.sum().clamp(min=1)
+    return known_mean(losses, known)
 
 
 def constant_predictor_loss(counts: Sequence[int], kind: IdentityLoss) -> float:
@@ -174,14 +154,8 @@ def constant_predictor_loss(counts: Sequence[int], kind: IdentityLoss) -> float:
 
     A subject head above this floor has been beaten by a constant; one below it still sees identity.
 
-    Args:
-        counts: Training samples of each subject.
-
     Returns:
         The entropy of the subjects' shares: binary entropies averaged over the subjects, or the joint one.
-
-    Raises:
-        ValueError: There is no sample.
     """
     total = sum(counts)
     if total <= 0:
@@ -201,7 +175,6 @@ class IdentityTerm(nn.Module):
     the same activations.
 
     Args:
-        dim: Length of the feature vector.
         subject_counts: Training samples of each training subject, in the order of the batch's subject indices.
 
     Raises:
@@ -221,19 +194,11 @@ class IdentityTerm(nn.Module):
         self.follow(0.0)
 
     def follow(self, progress: float) -> None:
-        """Set the strength of the reversal.
-
-        Args:
-            progress: Share of the training done, from 0 to 1.
-        """
+        """Set the strength of the reversal; `progress` is the share of the training done, from 0 to 1."""
         self.strength.fill_(reversal_strength(self.config, progress))
 
     def rate_factors(self, name: str) -> dict[str, float]:
-        """Return the factor on the subject head's learning rate for each of its parameters.
-
-        Args:
-            name: What the objective calls this term.
-        """
+        """Return the factor on the learning rate of each parameter of the objective's term of that name."""
         return {f"{name}.{parameter}": self.config.head_rate for parameter, _ in self.named_parameters()}
 
     def forward(
@@ -243,17 +208,13 @@ class IdentityTerm(nn.Module):
 
         Terms: `identity`, `identity_accuracy` (of the samples with a known subject; 0 if there is none),
         `identity_constant` (what a constant predictor would get) and `reversal_strength`.
-
-        Args:
-            features: What the network says of each crop.
-            subjects: Index of each sample's subject; -1 is ignored.
         """
         seen = features.detach() if self.config.stop_gradient else reverse_gradient(features, self.strength)
         logits = self.subject_head(seen)
         loss = identity_loss(logits, subjects, self.config.loss)
         terms = {
             "identity": loss.detach(),
-            "identity_accuracy": _accuracy(logits, subjects),
+            "identity_accuracy": accuracy(logits, subjects),
             "identity_constant": loss.new_full((), self._floor),
             "reversal_strength": self.strength.clone(),
         }
@@ -262,10 +223,6 @@ class IdentityTerm(nn.Module):
     def force(self, features: Float[Tensor, "batch dim"], subjects: Int64[Tensor, "batch"]) -> Float[Tensor, ""]:
         """Measure how hard the reversed identity loss pulls at the features; see `feature_force`.
 
-        Args:
-            features: What the network says of each crop.
-            subjects: Index of each sample's subject; -1 is ignored.
-
         Returns:
             The force of the plain loss times the strength; 0 behind a stop-gradient, where none reaches the network.
         """
@@ -273,9 +230,3 @@ class IdentityTerm(nn.Module):
             return torch.zeros_like(self.strength)
         plain = feature_force(lambda leaf: identity_loss(self.subject_head(leaf), subjects, self.config.loss), features)
         return plain * self.strength
-
-
-@torch.no_grad()
-def _accuracy(logits: Float[Tensor, "batch subjects"], subjects: Int64[Tensor, "batch"]) -> Float[Tensor, ""]:
-    known = subjects >= 0
-    return (known & (logits.argmax(1) == subjects)).sum().float() / known.sum().clamp(min=1)

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from facskit.datasets.samples import LabelState
-from facskit.objectives.occurrence import at_least_float32
+from facskit.objectives.known_labels import at_least_float32, known_mean, known_scores
 
 __all__ = ["Granularity", "Intervention", "intervention_weights", "mixed_risk", "risk_terms", "teacher_losses"]
 
@@ -36,7 +36,7 @@ class Intervention:
 
     def mean_weight(self, labels: Int8[Tensor, "batch aus"]) -> Float[Tensor, ""]:
         """Return the mean of the first weight over the known labels; 0 if there is none."""
-        return _known_mean(self.imbalanced.expand_as(self.answers), labels != LabelState.UNKNOWN.value)
+        return known_mean(self.imbalanced.expand_as(self.answers), labels != LabelState.UNKNOWN.value)
 
 
 def teacher_losses(
@@ -45,7 +45,6 @@ def teacher_losses(
     """Return how wrong a teacher is: plain binary cross-entropies, without any weight of labels.
 
     Args:
-        labels: `LabelState` values.
         granularity: `sample` gives the mean over an image's known labels, one column; `unit` each label's own loss.
 
     Returns:
@@ -56,7 +55,7 @@ def teacher_losses(
         no weight.
     """
     known = labels != LabelState.UNKNOWN.value
-    scores = torch.where(known, at_least_float32(logits), 0.0)
+    scores = known_scores(logits, known)
     targets = (labels == LabelState.PRESENT.value).to(scores.dtype)
     cells = functional.binary_cross_entropy_with_logits(scores, targets, reduction="none")
     cells = torch.where(known, cells, 0.0)
@@ -71,8 +70,6 @@ def intervention_weights(
     """Return the weight of the risk against the labels: the larger, the worse the imbalanced teacher does.
 
     Args:
-        imbalanced_loss: Losses of the imbalanced teacher.
-        balanced_loss: Losses of the balanced one.
         gamma: How sharply the weights follow; 0 gives halves.
 
     Returns:
@@ -91,10 +88,6 @@ def risk_terms(
 ) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
     """Return the weighted cross-entropies against the labels and against the balanced teacher's answers.
 
-    Args:
-        labels: `LabelState` values.
-        intervention: Weights and answers of the teachers.
-
     Returns:
         R^imba and R^ba, each a mean over the batch's known labels.
 
@@ -112,14 +105,7 @@ def risk_terms(
 def mixed_risk(
     logits: Float[Tensor, "batch aus"], labels: Int8[Tensor, "batch aus"], intervention: Intervention
 ) -> Float[Tensor, ""]:
-    """Return the sum of both `risk_terms` as one cross-entropy with mixed targets.
-
-    Args:
-        labels: `LabelState` values.
-        intervention: Weights and answers of the teachers.
-
-    Returns:
-        R, a mean over the batch's known labels.
+    """Return R, the sum of both `risk_terms`, as one cross-entropy with mixed targets.
 
     Paper:
         CIU eq. 9: cross-entropy is affine in its target, so R = BCE(f, w^imba p + w^ba p^ba) where the weights add up
@@ -133,12 +119,7 @@ def mixed_risk(
 
 
 def _risk(logits: Tensor, targets: Tensor, weights: Tensor, known: Bool[Tensor, "batch aus"]) -> Float[Tensor, ""]:
-    # Replacing unknown logits first keeps even an infinite one out of the gradient.
-    scores = torch.where(known, at_least_float32(logits), 0.0)
+    scores = known_scores(logits, known)
     targets = torch.where(known, targets, 0.0)
     cells = functional.binary_cross_entropy_with_logits(scores, targets, reduction="none")
-    return _known_mean(weights * cells, known)
-
-
-def _known_mean(cells: Tensor, known: Bool[Tensor, "batch aus"]) -> Float[Tensor, ""]:
-    return torch.where(known, cells, 0.0).sum() / known.sum().clamp(min=1)
+    return known_mean(weights * cells, known)

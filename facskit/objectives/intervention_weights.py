@@ -27,7 +27,6 @@ def describe_intervention_weights(
     Args:
         weights: Weight of the imbalanced risk of each image, or of each image and action unit; NaN where no label is
             known.
-        units: What the columns mean; None for one weight per image.
 
     Returns:
         JSON-ready values: `images`, `edges` (51), and `counts` (50), `mean` and `number` of all weights; with one

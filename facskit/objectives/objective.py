@@ -75,11 +75,7 @@ class Objective(nn.Module, ABC, Generic[BatchT]):
 
     @abstractmethod
     def forward(self, batch: BatchT) -> StepOutput:
-        """Return the loss of a batch of training samples.
-
-        Args:
-            batch: Training samples; an objective never sees a test fold.
-        """
+        """Return the loss of a batch of training samples; an objective never sees a test fold."""
 
     def look_back(self, batches: Iterable[BatchT]) -> dict[str, dict[str, Any]]:
         """Describe what it made of the training samples once it is trained, to be kept beside the weights.

@@ -13,6 +13,7 @@ from facskit.datasets.samples import Batch, LabelState
 from facskit.models.layers import FaceNetwork
 from facskit.objectives.attention_regression import AttentionRegression, AttentionRegressionConfig, Observation
 from facskit.objectives.config import FaceObjectiveConfig, TrainingPart
+from facskit.objectives.known_labels import known_mean, known_scores
 from facskit.objectives.objective import Objective, StepOutput
 
 __all__ = [
@@ -20,9 +21,7 @@ __all__ = [
     "Occurrence",
     "OccurrenceConfig",
     "OccurrenceTerm",
-    "at_least_float32",
     "inverse_rate_weights",
-    "label_weights",
     "occurrence_loss",
     "positive_weights",
     "rate_weights",
@@ -49,11 +48,7 @@ class OccurrenceConfig(FaceObjectiveConfig):
     """Where an attentive network should look."""
 
     def __post_init__(self) -> None:
-        """Refuse values out of range.
-
-        Raises:
-            ValueError: A field is out of range; the message names it.
-        """
+        """Refuse values out of range."""
         if self.balance not in {"none", "positive-rate", "inverse-rate"}:
             raise ValueError(f"balance must be none, positive-rate or inverse-rate, got {self.balance!r}")
         if not self.max_weight >= 1.0:
@@ -91,7 +86,6 @@ def occurrence_loss(
     with a zero gradient.
 
     Args:
-        labels: `LabelState` values.
         weights: Weight of each AU's positive labels; 1 if left out.
         label_smoothing: Pulls targets towards a half.
         unit_weights: Weight of all of an AU's labels; 1 if left out. What is divided by stays the number of labels.
@@ -106,25 +100,20 @@ def occurrence_loss(
     """
     # Plain numbers, since torch.compile can't compare a tensor with an enumeration's member.
     known = labels != LabelState.UNKNOWN.value
-    # Replacing unknown logits first keeps even an infinite one out of the gradient.
-    scores = torch.where(known, at_least_float32(logits), 0.0)
+    scores = known_scores(logits, known)
     targets = (labels == LabelState.PRESENT.value).to(scores.dtype)
     targets = targets * (1.0 - label_smoothing) + 0.5 * label_smoothing
     cells = functional.binary_cross_entropy_with_logits(
         scores, targets, weight=unit_weights, pos_weight=weights, reduction="none"
     )
-    return torch.where(known, cells, 0.0).sum() / known.sum().clamp(min=1)
+    return known_mean(cells, known)
 
 
 def positive_weights(labels: Int8[Tensor, "samples aus"], max_weight: float) -> Float[Tensor, "aus"]:
-    """Weigh each AU's positives so that they count as much as its negatives.
-
-    Args:
-        labels: Labels of the training fold alone.
-        max_weight: Limit; weights lie in [1 / max_weight, max_weight].
+    """Weigh each AU's positives in a training fold so that they count as much as its negatives.
 
     Returns:
-        Negatives / positives per AU, limited; 1 for an AU without any known label.
+        Negatives / positives per AU, within [1 / max_weight, max_weight]; 1 for an AU without any known label.
     """
     positives = (labels == LabelState.PRESENT).sum(0).float()
     negatives = (labels == LabelState.ABSENT).sum(0).float()
@@ -133,10 +122,7 @@ def positive_weights(labels: Int8[Tensor, "samples aus"], max_weight: float) -> 
 
 
 def unit_rates(labels: Int8[Tensor, "samples aus"]) -> Float[Tensor, "aus"]:
-    """Return how often each AU is present among the images where it's known; NaN where it never is.
-
-    Args:
-        labels: Labels of the training fold alone.
+    """Return how often each AU is present among the images of a training fold where it's known; NaN where it never is.
 
     Paper:
         CIU eq. 15: r_j = n_j / n; an unknown label counts in neither.
@@ -152,9 +138,6 @@ def rate_weights(rates: Float[Tensor, "aus"]) -> LabelWeights:
     and drown all others, or its only labels would count nothing. It counts as in the plain loss, and the others share
     what is left.
 
-    Args:
-        rates: Share of images in which each AU is present.
-
     Returns:
         Weights of the positives and of the AUs, the latter with the mean 1, in float32.
 
@@ -168,38 +151,14 @@ def rate_weights(rates: Float[Tensor, "aus"]) -> LabelWeights:
 
 
 def inverse_rate_weights(labels: Int8[Tensor, "samples aus"]) -> LabelWeights:
-    """Return the weights of `rate_weights` for a training fold.
-
-    Args:
-        labels: Labels of the training fold alone.
-    """
+    """Return the weights of `rate_weights` for a training fold."""
     return rate_weights(unit_rates(labels))
-
-
-def label_weights(config: OccurrenceConfig, training_labels: Int8[Tensor, "samples aus"] | None) -> LabelWeights | None:
-    """Return the weights of labels that a config asks for, or None for none.
-
-    Args:
-        config: How to weigh the labels.
-        training_labels: Labels of the training fold.
-
-    Raises:
-        ValueError: `training_labels` are needed and missing.
-    """
-    if config.balance == "none":
-        return None
-    if training_labels is None:
-        raise ValueError(f"training_labels are needed when balance is {config.balance}, got none")
-    if config.balance == "inverse-rate":
-        return inverse_rate_weights(training_labels)
-    return LabelWeights(positive=positive_weights(training_labels, config.max_weight))
 
 
 class OccurrenceTerm(nn.Module):
     """The occurrence loss with its weights, and the look at a batch that comes before it.
 
     Args:
-        config: How to weigh the labels, and where to look.
         units: The network's action units; needed when `config.attention` has a weight.
         training_labels: Labels of the training fold; needed when `config.balance` is not `none`.
 
@@ -216,7 +175,14 @@ class OccurrenceTerm(nn.Module):
         super().__init__()
         self.config = config
         self.attention = AttentionRegression(config.attention, units)
-        weights = label_weights(config, training_labels)
+        weights = None
+        if config.balance != "none":
+            if training_labels is None:
+                raise ValueError(f"training_labels are needed when balance is {config.balance}, got none")
+            if config.balance == "inverse-rate":
+                weights = inverse_rate_weights(training_labels)
+            else:
+                weights = LabelWeights(positive=positive_weights(training_labels, config.max_weight))
         self.weights: Tensor | None
         self.unit_weights: Tensor | None
         self.register_buffer("weights", None if weights is None else weights.positive)
@@ -229,9 +195,6 @@ class OccurrenceTerm(nn.Module):
     def forward(self, logits: Float[Tensor, "batch aus"], labels: Int8[Tensor, "batch aus"]) -> Float[Tensor, ""]:
         """Return the occurrence loss.
 
-        Args:
-            labels: `LabelState` values.
-
         Paper:
             CIU eq. 13 is printed as a sum over AUs, eq. 14 as a weighted mean; `reduction` concerns the former.
         """
@@ -243,13 +206,7 @@ class OccurrenceTerm(nn.Module):
 class Occurrence(Objective[Batch]):
     """Learn which AUs occur, each on its own (FMAE; CIU's imbalanced and balanced networks).
 
-    Args:
-        config: How to weigh the labels, and where to look.
-        training_labels: Labels of the training fold; needed when `config.balance` is not `none`.
-        units: The network's action units; needed when `config.attention` has a weight.
-
-    Raises:
-        ValueError: Something needed is missing, or the network has no attention that could be taught.
+    Args and errors are those of `OccurrenceTerm`; a network without attention that could be taught is refused too.
 
     Paper:
         CIU eq. 13, 14 and 16: L = L_u + lambda_a L_a.
@@ -277,8 +234,3 @@ class Occurrence(Objective[Batch]):
         seen = self.occurrence.observe(self.model, batch)
         loss = self.occurrence(seen.logits, batch.labels)
         return StepOutput(loss=loss + seen.loss, terms={"occurrence": loss.detach(), **seen.terms})
-
-
-def at_least_float32(values: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-    """Return 16-bit floats in 32 bits and others as they are: a loss adds up too many small numbers for 16 bits."""
-    return values.to(torch.promote_types(values.dtype, torch.float32))

@@ -10,6 +10,7 @@ from torch import Tensor
 from facskit.datasets.unlabelled.loader import FaceImages
 from facskit.faces.normalization import IMAGENET_MEAN, IMAGENET_STD
 from facskit.models.masked_autoencoder import MaskedAutoencoder, patchify
+from facskit.objectives.known_labels import at_least_float32
 from facskit.objectives.objective import Objective, StepOutput
 
 __all__ = ["MaskedReconstruction", "ReconstructionConfig", "reconstruction_loss"]
@@ -37,9 +38,7 @@ def reconstruction_loss(
 
     Args:
         prediction: Pixels of every patch, in the order of `patchify`.
-        images: The normalised images.
         mask: 1 for a removed patch, 0 for a visible one, which changes neither value nor gradient.
-        patch_size: Side of a patch in pixels.
         norm_pixels: Whether the target is each patch normalised by its own statistics.
 
     Returns:
@@ -49,12 +48,12 @@ def reconstruction_loss(
         L = sum_p m_p mean_x (pred_px - t_px)^2 / sum_p m_p with t = (x - mean(x_p)) / sqrt(var(x_p) + 1e-6), where the
         variance is divided by the number of pixels less one (MAE's `norm_pix_loss`).
     """
-    precise = torch.promote_types(prediction.dtype, torch.float32)
-    targets = patchify(images, patch_size).to(precise)
+    prediction = at_least_float32(prediction)
+    targets = patchify(images, patch_size).to(prediction.dtype)
     if norm_pixels:
         variance, mean = torch.var_mean(targets, dim=-1, keepdim=True)
         targets = (targets - mean) * (variance + _VARIANCE_EPSILON).rsqrt()
-    errors = (prediction.to(precise) - targets).square().mean(dim=-1)
+    errors = (prediction - targets).square().mean(dim=-1)
     return (errors * mask).sum() / mask.sum()
 
 
@@ -62,9 +61,6 @@ class MaskedReconstruction(Objective[FaceImages]):
     """Learn to fill in the removed patches of unlabelled faces (FMAE).
 
     Pixels travel as bytes and are normalised with the statistics of ImageNet where the model computes.
-
-    Args:
-        config: What the prediction is compared with.
     """
 
     model: MaskedAutoencoder

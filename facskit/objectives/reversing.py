@@ -41,7 +41,6 @@ class ReversingObjective(Objective[Batch]):
         """Return the loss that identity competes with.
 
         Args:
-            features: What the network says of each crop.
             given: What `forward` passed to `fight_identity`.
         """
 
@@ -58,7 +57,6 @@ class ReversingObjective(Objective[Batch]):
         `gradient_identity`, the latter reversed (see `feature_force`).
 
         Args:
-            identity: The subject head.
             given: What `own_loss` needs beside features and batch.
         """
         loss, terms = identity(features, batch.subjects)

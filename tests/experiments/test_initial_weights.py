@@ -12,7 +12,7 @@ from facskit.errors import CheckpointError
 from facskit.experiments.initial_weights import Body, describe_body, load_body
 from facskit.faces.alignment import BoxCrop
 from facskit.models.build import build_model
-from facskit.models.checkpoints import CheckpointInfo, EncoderInfo, save_checkpoint, save_encoder
+from facskit.models.checkpoints import CheckpointInfo, EncoderInfo, save_checkpoint
 from facskit.models.layers import FaceNetwork
 from facskit.models.masked_autoencoder import AutoencoderConfig, MaskedAutoencoder
 from facskit.models.vision_transformer import ViTConfig
@@ -95,7 +95,7 @@ def test_an_autoencoder_of_facskit_fills_everything_but_norm_and_head(tmp_path: 
     autoencoder, model = MaskedAutoencoder(MAE), _model()
     before = {name: value.clone() for name, value in model.state_dict().items()}
     path = tmp_path / "encoder.safetensors"
-    save_encoder(path, autoencoder, ENCODER)
+    save_checkpoint(path, autoencoder, ENCODER)
     load_body(model, path)
     state = autoencoder.state_dict()
     for name, value in model.state_dict().items():
@@ -105,7 +105,7 @@ def test_an_autoencoder_of_facskit_fills_everything_but_norm_and_head(tmp_path: 
 
 def test_another_number_of_attention_heads_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "encoder.safetensors"
-    save_encoder(path, MaskedAutoencoder(MAE), ENCODER)
+    save_checkpoint(path, MaskedAutoencoder(MAE), ENCODER)
     model = build_model(replace(VIT, heads=4), 3)
     with pytest.raises(CheckpointError, match=r"its network has 2 attention heads, the recipe's has 4\.$"):
         load_body(model, path)
@@ -114,7 +114,7 @@ def test_another_number_of_attention_heads_is_refused(tmp_path: Path) -> None:
 def test_installed_weights_are_found_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FACSKIT_HOME", str(tmp_path))
     autoencoder, model = MaskedAutoencoder(MAE), _model()
-    save_encoder(tmp_path / "weights" / "mine.safetensors", autoencoder, ENCODER)
+    save_checkpoint(tmp_path / "weights" / "mine.safetensors", autoencoder, ENCODER)
     load_body(model, "mine")
     assert torch.equal(model.get_parameter("cls_token"), autoencoder.cls_token)
     assert describe_body("mine").name == "mine.safetensors"
@@ -124,7 +124,7 @@ def test_installed_weights_are_found_by_name(tmp_path: Path, monkeypatch: pytest
 
 def test_where_a_training_started_is_described(tmp_path: Path) -> None:
     path = tmp_path / "encoder.safetensors"
-    save_encoder(path, MaskedAutoencoder(MAE), ENCODER)
+    save_checkpoint(path, MaskedAutoencoder(MAE), ENCODER)
     body = describe_body(path)
     assert body == Body(
         name=f"{tmp_path.name}/encoder.safetensors",
@@ -144,7 +144,7 @@ def test_where_a_training_started_is_described(tmp_path: Path) -> None:
         provenance={"training_subjects": "unknown"},
     )
     both = {"training_subjects": ["S002", "S001"], "initial_training_subjects": ["S000"]}
-    save_encoder(tmp_path / "second.safetensors", MaskedAutoencoder(MAE), replace(ENCODER, provenance=both))
+    save_checkpoint(tmp_path / "second.safetensors", MaskedAutoencoder(MAE), replace(ENCODER, provenance=both))
     assert describe_body(tmp_path / "second.safetensors").training_subjects == ["S000", "S001", "S002"]
     run = tmp_path / "run"
     save_checkpoint(run / "weights.safetensors", _model(), info)

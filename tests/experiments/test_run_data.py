@@ -15,7 +15,7 @@ from facskit.experiments.opened_data import OpenedData
 from facskit.experiments.recipe import Recipe
 from facskit.experiments.sweep.sweep import plan_sweep, run_sweep
 from facskit.experiments.train import cross_validate, train
-from facskit.models.checkpoints import load_checkpoint, read_checkpoint_info, save_checkpoint
+from facskit.models.checkpoints import load_checkpoint, read_weight_info, save_checkpoint
 from facskit.objectives.attention_regression import AttentionRegressionConfig
 from facskit.objectives.causal_intervention import CausalInterventionConfig
 from facskit.training.loop import TrainingConfig
@@ -97,7 +97,7 @@ def test_a_run_that_has_learned_nothing_takes_the_manifest_as_it_is(
     _without_whom_others_move(recipe, faces)
     weights, _ = train(recipe, tmp_path / "run")
     now = OpenedData.read(recipe.data).folds[0]
-    assert read_checkpoint_info(weights).provenance["training_subjects"] == list(now.train_subjects)
+    assert read_weight_info(weights).provenance["training_subjects"] == list(now.train_subjects)
     train(recipe, tmp_path / "run")  # the record is that of what it was trained with
 
 

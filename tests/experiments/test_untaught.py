@@ -18,7 +18,7 @@ from facskit.experiments.untaught import describe_untaught, refuse_unknown_place
 from facskit.faces.alignment import WholeImage
 from facskit.interfaces.weights import main as show_weights
 from facskit.models.attention_network import AttentionConfig
-from facskit.models.checkpoints import read_checkpoint_info
+from facskit.models.checkpoints import read_weight_info
 from facskit.objectives.attention_regression import AttentionRegressionConfig
 from facskit.objectives.expression import ExpressionConfig
 from facskit.objectives.occurrence import OccurrenceConfig
@@ -99,6 +99,6 @@ def test_the_warning_comes_first_and_goes_with_the_weights(tmp_path: Path, capsy
     weights, _ = train(recipe, tmp_path / "run")
     said = " ".join(capsys.readouterr().err.split())
     assert "AU12: never coded in the " in said
-    assert read_checkpoint_info(weights).provenance["untaught"] == {"never coded": ["AU12"]}
+    assert read_weight_info(weights).provenance["untaught"] == {"never coded": ["AU12"]}
     show_weights(["info", str(weights)])
     assert "never coded AU12" in " ".join(capsys.readouterr().out.split())

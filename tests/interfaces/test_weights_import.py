@@ -6,7 +6,7 @@ import pytest
 
 from facskit.datasets.folds import published_parts
 from facskit.interfaces import cli
-from facskit.models.checkpoints import load_checkpoint, load_encoder, read_checkpoint_info
+from facskit.models.checkpoints import load_checkpoint, load_encoder, read_weight_info
 from tests.models import published_files as fakes
 
 PHOTOGRAPHS = Path(cli.__file__).parents[1] / "assets" / "photographs"
@@ -76,7 +76,7 @@ def test_the_fold_tells_the_training_subjects(tmp_path: Path, home: Path, capsys
     path = fakes.write(tmp_path / "a.pth", fakes.fine_tuned(8, 27))
     words = ["weights", "import", str(path), "--heads", "2"]
     assert cli.main([*words, "--fold", "2"]) == 0
-    info = read_checkpoint_info(home / "fmae-iat-disfa-fold2.safetensors")
+    info = read_weight_info(home / "fmae-iat-disfa-fold2.safetensors")
     first, second, third = published_parts("disfa")
     assert info.provenance["training_subjects"] == sorted([*first, *third])
     assert not set(info.provenance["training_subjects"]) & set(second)

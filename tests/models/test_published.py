@@ -14,7 +14,7 @@ from facskit.experiments.initial_weights import load_body
 from facskit.expressions import AFFECTNET_7, AFFECTNET_8, RAF_DB, ExpressionSet
 from facskit.faces.alignment import BoxCrop
 from facskit.models.build import build_model
-from facskit.models.checkpoints import CheckpointInfo, EncoderInfo, load_checkpoint, load_encoder
+from facskit.models.checkpoints import CheckpointInfo, EncoderInfo, load_checkpoint, load_encoder, save_checkpoint
 from facskit.models.masked_autoencoder import MaskedAutoencoder
 from facskit.models.positions import resize_positions
 from facskit.models.published import ImportConfig, PublishedDataset, import_published
@@ -46,7 +46,7 @@ def test_a_pretraining_file_becomes_an_autoencoder_with_everything(tmp_path: Pat
     assert provenance["published_arguments"] == arguments
     assert len(provenance["sha256"]) == 64
 
-    imported.save(tmp_path / "mine.safetensors")
+    save_checkpoint(tmp_path / "mine.safetensors", imported.model, imported.info)
     again, info = load_encoder(tmp_path / "mine.safetensors")
     assert info == imported.info
     images = torch.rand(1, 3, 32, 32)
@@ -98,7 +98,7 @@ def test_expressions_are_named(
     assert isinstance(imported.info, CheckpointInfo)
     assert imported.info.expressions == expressions
     assert imported.info.action_units == NO_ACTION_UNITS
-    imported.save(tmp_path / "mine.safetensors")
+    save_checkpoint(tmp_path / "mine.safetensors", imported.model, imported.info)
     model, info = load_checkpoint(tmp_path / "mine.safetensors")
     assert info == imported.info
     assert model.head.out_features == len(expressions)
@@ -166,7 +166,7 @@ def test_an_encoder_without_its_decoder_is_a_start_for_training(tmp_path: Path, 
     else:
         torch.save({"model": parameters}, path, _use_new_zipfile_serialization=form == "zip")
     imported = import_published(path, HEADS)
-    imported.save(out)
+    save_checkpoint(out, imported.model, imported.info)
 
     model, info = load_encoder(out)
     assert (info.model.decoder_dim, info.model.decoder_depth, info.model.decoder_heads) == (0, 0, 0)

@@ -15,6 +15,7 @@ import pytest
 import torch
 
 from facskit.errors import CheckpointError
+from facskit.models.checkpoints import save_checkpoint
 from facskit.models.published import ImportConfig, import_published
 from tests.models import published_files as fakes
 
@@ -223,6 +224,7 @@ def test_other_archives_are_refused(tmp_path: Path) -> None:
 
 def test_our_own_files_are_not_taken_for_published_ones(tmp_path: Path) -> None:
     fakes.write(tmp_path / "file.pth", fakes.fine_tuned(12, 41))
-    import_published(tmp_path / "file.pth", HEADS).save(tmp_path / "ours.safetensors")
+    imported = import_published(tmp_path / "file.pth", HEADS)
+    save_checkpoint(tmp_path / "ours.safetensors", imported.model, imported.info)
     with pytest.raises(CheckpointError, match=r"ours.safetensors is a weight file of facskit already"):
         import_published(tmp_path / "ours.safetensors", ImportConfig(heads=2, dataset="bp4d-plus"))

@@ -65,7 +65,7 @@ def test_forward_losses_and_gradients_meet_the_published_code() -> None:
     objective = IdentityAdversarial(VisionTransformer(PUBLISHED_MODEL, 12), IdentityAdversarialConfig(), [1] * 7)
     subject_weights = {name[8:]: weights.pop(name) for name in list(weights) if name.startswith("ID_head.")}
     objective.model.load_state_dict(weights, strict=True)
-    objective.subject_head[0].load_state_dict(subject_weights, strict=True)
+    objective.identity.subject_head[0].load_state_dict(subject_weights, strict=True)
     batch = Batch(
         images=torch.from_numpy(published["images"]),
         labels=torch.from_numpy(published["labels"]).to(torch.int8),
@@ -79,7 +79,7 @@ def test_forward_losses_and_gradients_meet_the_published_code() -> None:
 
     with torch.no_grad():
         logits = objective.model(batch.images)
-        subject_logits = objective.subject_head(objective.model.features(batch.images))
+        subject_logits = objective.identity.subject_head(objective.model.features(batch.images))
     np.testing.assert_allclose(logits.numpy(), published["au_logits"], atol=1e-4)
     np.testing.assert_allclose(subject_logits.numpy(), published["id_logits"], atol=1e-4)
     assert float(step.terms["occurrence"]) == pytest.approx(float(published["loss_au"]), abs=1e-4)
@@ -110,7 +110,7 @@ def test_the_network_gets_exactly_minus_strength_times_the_plain_gradient_and_th
 
     adversarial = _gradients(objective, unknown)
     objective.zero_grad()
-    subject_logits = objective.subject_head(objective.model.features(unknown.images))
+    subject_logits = objective.identity.subject_head(objective.model.features(unknown.images))
     torch.autograd.backward(identity_loss(subject_logits, unknown.subjects, "bce_one_hot"))
 
     for name, parameter in objective.named_parameters():
@@ -128,7 +128,7 @@ def test_the_loss_is_the_sum_of_both_and_the_terms_say_so() -> None:
     step = objective(batch)
 
     features = objective.model.features(batch.images)
-    subject_logits = objective.subject_head(features)
+    subject_logits = objective.identity.subject_head(features)
     occurrence = occurrence_loss(objective.model.head(features), batch.labels)
     identity = identity_loss(subject_logits, batch.subjects, "softmax")
     assert torch.allclose(step.loss, occurrence + identity)
@@ -174,14 +174,14 @@ def test_behind_a_stop_gradient_the_network_trains_bit_for_bit_as_without_the_su
     torch.manual_seed(5)
     config = IdentityAdversarialConfig(stop_gradient=True)
     control = IdentityAdversarial(build_model(model, 12), config, [5, 5, 5])
-    before = control.subject_head.state_dict()["0.weight"].clone()
+    before = control.identity.subject_head.state_dict()["0.weight"].clone()
     controlled = _train(control)
     torch.manual_seed(5)
     fought = _train(IdentityAdversarial(build_model(model, 12), replace(config, stop_gradient=False), [5, 5, 5]))
 
     assert _equal(plain, controlled)
     assert not _equal(plain, fought)
-    assert not torch.equal(before, control.subject_head.state_dict()["0.weight"])
+    assert not torch.equal(before, control.identity.subject_head.state_dict()["0.weight"])
 
 
 def test_measuring_forces_changes_neither_weights_nor_random_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -192,7 +192,7 @@ def test_measuring_forces_changes_neither_weights_nor_random_numbers(monkeypatch
         torch.manual_seed(5)
         objective = IdentityAdversarial(build_model(DROPPING, 12), IdentityAdversarialConfig(), [5, 5, 5])
         weights = _train(objective)
-        head = objective.subject_head.state_dict()
+        head = objective.identity.subject_head.state_dict()
         results.append(({**weights, **head}, torch.get_rng_state()))
         assert ("gradient_identity" in objective(_batch()).terms) is measured
 
@@ -209,8 +209,8 @@ def _analytic_forces(objective: IdentityAdversarial, batch: Batch) -> tuple[floa
     errors = torch.where(known, objective.model.head(features).sigmoid() - batch.labels, 0.0)
     occurrence = share * errors @ objective.model.get_parameter("head.weight")
     named = torch.nn.functional.one_hot(batch.subjects, 3)
-    subject_weight = objective.subject_head.get_parameter("0.weight")
-    identity = -3.0 / 3 * (objective.subject_head(features).sigmoid() - named) @ subject_weight
+    subject_weight = objective.identity.subject_head.get_parameter("0.weight")
+    identity = -3.0 / 3 * (objective.identity.subject_head(features).sigmoid() - named) @ subject_weight
     return float(occurrence.norm(dim=1).mean()), float(identity.norm(dim=1).mean())
 
 

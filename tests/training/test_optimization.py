@@ -89,7 +89,7 @@ def test_set_rates_multiplies_by_the_layer_factor_including_the_floor() -> None:
 
 def test_one_update_equals_adamw_written_out() -> None:
     objective = tiny_objective()
-    weight = objective.subject_head.get_parameter("0.weight")
+    weight = objective.identity.subject_head.get_parameter("0.weight")
     before = weight.detach().clone()
     optimizer = build_optimizer(objective, OptimizerConfig(base_lr=0.1, weight_decay=0.2))
     set_rates(optimizer.param_groups, 0.1)
@@ -104,7 +104,7 @@ def test_one_update_equals_adamw_written_out() -> None:
 @pytest.mark.parametrize("nesterov", [False, True])
 def test_two_updates_equal_momentum_written_out(nesterov: bool) -> None:
     objective = tiny_objective()
-    weight = objective.subject_head.get_parameter("0.weight")
+    weight = objective.identity.subject_head.get_parameter("0.weight")
     config = OptimizerConfig(kind="sgd", base_lr=0.1, momentum=0.8, nesterov=nesterov, weight_decay=0.2)
     optimizer = build_optimizer(objective, config)
     expected, velocity = weight.detach().clone(), torch.zeros_like(weight)

@@ -27,7 +27,7 @@ from facskit.experiments.recipe_files import describe_difference, format_recipe
 from facskit.experiments.run_data import check_data, record_data
 from facskit.experiments.session import device_name, say
 from facskit.faces.images import write_image
-from facskit.models.checkpoints import EncoderInfo, save_encoder
+from facskit.models.checkpoints import EncoderInfo, save_checkpoint
 from facskit.models.masked_autoencoder import MaskedAutoencoder
 from facskit.training.loop import EpochEnd, fit
 from facskit.training.metrics_file import read_metrics
@@ -86,7 +86,7 @@ def pretrain(recipe: PretrainRecipe, out: Path) -> Path:
     fit(parts.objective, parts.loader, recipe.plan, run=run, fabric=fabric, on_epoch_end=watch)
     if fabric.is_global_zero:
         draw_losses(run.metrics, run.losses)
-        save_encoder(run.weights, parts.model, describe(recipe.training.epochs, _last_losses(run)))
+        save_checkpoint(run.weights, parts.model, describe(recipe.training.epochs, _last_losses(run)))
         run.drop_snapshots()
     fabric.barrier()
     return run.weights
@@ -129,7 +129,7 @@ def _watch(recipe: PretrainRecipe, parts: PretrainingParts, run: PretrainingDire
         assert isinstance(model, MaskedAutoencoder)
         values = {} if parts.held_out is None else {"validation_loss": parts.held_out.loss(model)}
         if recipe.training.keeps(epoch):
-            save_encoder(run.kept_encoder(epoch), model, describe(epoch, values))
+            save_checkpoint(run.kept_encoder(epoch), model, describe(epoch, values))
         every, last = recipe.pictures.every, epoch == recipe.training.epochs
         if parts.shown is not None and (last or (every and epoch % every == 0)):
             write_image(run.picture(epoch), parts.shown.picture(model))

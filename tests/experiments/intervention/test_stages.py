@@ -34,7 +34,7 @@ from facskit.experiments.train import cross_validate, train
 from facskit.faces.alignment import WholeImage
 from facskit.interfaces.report_printing import print_networks
 from facskit.models.attention_network import AttentionConfig
-from facskit.models.checkpoints import load_checkpoint, read_checkpoint_info, save_checkpoint
+from facskit.models.checkpoints import load_checkpoint, read_weight_info, save_checkpoint
 from facskit.models.layers import FaceNetwork
 from facskit.models.vision_transformer import ViTConfig
 from facskit.objectives.attention_regression import AttentionRegressionConfig
@@ -129,7 +129,7 @@ def test_the_balanced_network_weighs_by_the_training_folds_alone(recipe: Recipe)
 
 
 def test_the_weight_file_names_the_teachers(whole: Path) -> None:
-    provenance = read_checkpoint_info(whole / "weights.safetensors").provenance
+    provenance = read_weight_info(whole / "weights.safetensors").provenance
     assert provenance["gamma"] == 1.0
     assert provenance["teachers"].keys() == {"imbalanced", "balanced"}
     for name, teacher in provenance["teachers"].items():
@@ -311,7 +311,7 @@ def test_a_post_compensated_teacher_needs_one_stage(recipe: Recipe, tmp_path: Pa
     train(replace(recipe, objective=config, training=TrainingConfig(epochs=1)), tmp_path / "run")
     assert [path.name for path in (tmp_path / "run" / "stages" / "fold-1-seed-0").iterdir()] == ["imbalanced"]
     assert [one.name for one in score_networks(tmp_path / "run")] == ["imbalanced", "unbiased"]
-    provenance = read_checkpoint_info(tmp_path / "run" / "weights.safetensors").provenance
+    provenance = read_weight_info(tmp_path / "run" / "weights.safetensors").provenance
     assert provenance["teachers"].keys() == {"imbalanced"}
 
 
@@ -357,9 +357,9 @@ def test_a_start_from_another_run_is_like_from_like(recipe: Recipe, whole: Path,
         "rendered-encoder"
     )
     train(start, tmp_path / "run")
-    info = read_checkpoint_info(tmp_path / "run" / NETWORKS[1] / "weights.safetensors")
+    info = read_weight_info(tmp_path / "run" / NETWORKS[1] / "weights.safetensors")
     assert info.provenance["initial_weights"]["name"] == "balanced/weights.safetensors"
-    last = read_checkpoint_info(tmp_path / "run" / "weights.safetensors").provenance
+    last = read_weight_info(tmp_path / "run" / "weights.safetensors").provenance
     assert len(last["initial_people"]) == 1  # the same people three times
     assert last["initial_training_subjects"] == sorted(info.provenance["training_subjects"])
 
@@ -414,5 +414,5 @@ def test_a_start_says_which_branches_are_taken_and_which_are_new(
     train(replace(plain, initial_weights=str(tmp_path / "first")), tmp_path / "second")
     said = " ".join(capsys.readouterr().err.split())
     assert "Branches of first/weights.safetensors are taken over by action unit; AU01 starts anew." in said
-    provenance = read_checkpoint_info(tmp_path / "second" / "weights.safetensors").provenance
+    provenance = read_weight_info(tmp_path / "second" / "weights.safetensors").provenance
     assert provenance["initial_branches"] == {"AU12": "AU12"}

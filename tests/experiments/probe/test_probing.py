@@ -26,7 +26,7 @@ from facskit.faces.alignment import WholeImage
 from facskit.files import write_text
 from facskit.interfaces.probe import main
 from facskit.models.build import build_model
-from facskit.models.checkpoints import CheckpointInfo, EncoderInfo, save_checkpoint, save_encoder
+from facskit.models.checkpoints import CheckpointInfo, EncoderInfo, save_checkpoint
 from facskit.models.compact_network import CompactConfig
 from facskit.models.masked_autoencoder import AutoencoderConfig, MaskedAutoencoder
 from facskit.models.vision_transformer import ViTConfig
@@ -90,7 +90,7 @@ def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("encoders") / "start.safetensors"
     config = AutoencoderConfig(encoder=VIT, decoder_dim=16, decoder_depth=1, decoder_heads=2)
     torch.manual_seed(0)
-    save_encoder(path, MaskedAutoencoder(config), EncoderInfo(model=config, normalization="imagenet", licence="x"))
+    save_checkpoint(path, MaskedAutoencoder(config), EncoderInfo(model=config, normalization="imagenet", licence="x"))
     return path
 
 
