@@ -48,7 +48,6 @@ def save_figure(figure: Figure, picture: Path, dpi: int) -> None:
 
     Args:
         picture: The file; its ending says in which format.
-        dpi: Pixels per inch.
     """
     with atomic_path(picture) as part:
         figure.savefig(part, dpi=dpi, format=picture.suffix.lstrip("."))

@@ -73,7 +73,6 @@ def baselines(action_units: ActionUnitSet, rates: Rates, train_rates: Rates | No
     """Compute the baselines of a test set.
 
     Args:
-        action_units: What the entries of the rates mean.
         rates: Share of present labels per AU in the test data.
         train_rates: The same in the training data; the test rates stand in when they are not known.
     """

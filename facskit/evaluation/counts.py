@@ -100,7 +100,6 @@ def decide(probabilities: Probabilities, thresholds: Thresholds = 0.5) -> Bool[n
     """Return where an AU is predicted present: its probability is at or above the threshold.
 
     Args:
-        probabilities: Probability that each AU is present.
         thresholds: One for all, one per AU, or one per row and AU. They are rounded to the probabilities' precision
             first, so that a probability stored as 0.3 reaches a threshold of 0.3.
     """

@@ -60,7 +60,6 @@ def extract_features(
     Args:
         model: Any recogniser, or a masked autoencoder, whose encoder then sees whole faces.
         batches: Faces, each once, without random changes: those of an `eval_loader`.
-        precision: Number format of the model's arithmetic.
         description: Text of a progress bar on the error stream, shown when the work takes longer than two seconds;
             without it there is none.
         total: Number of batches, for the progress bar, where the batches can't tell.

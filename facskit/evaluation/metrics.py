@@ -85,10 +85,6 @@ def calibration_error_per_au(labels: Labels, probabilities: Probabilities, bins:
 
     The probabilities of "present" fall into bins of equal width; the error is the difference between mean probability
     and share of present labels in a bin, averaged over bins by their number of labels.
-
-    Args:
-        probabilities: Probability that each AU is present.
-        bins: Number of bins between 0 and 1.
     """
     errors = []
     for truth, shares in _known_columns(labels, probabilities):
@@ -205,7 +201,6 @@ def score(
     """Compute every score of a set of predictions.
 
     Args:
-        probabilities: Probability that each AU is present.
         thresholds: At or above which an AU is predicted present: one for all, one per AU, or one per row and AU.
         undefined_f1: F1 of an AU that is neither present nor predicted: NaN leaves it out, 0.0 is what papers that
             use scikit-learn's default report.

@@ -52,9 +52,7 @@ def compare_predictions(
     Scores are the headline's: per AU, mean over folds, then over seeds, then over AUs.
 
     Args:
-        first: Predictions of the model to compare with.
         second: Predictions of the other model, on the same images in the same folds; seeds may differ.
-        config: How to resample; the default when not given.
 
     Raises:
         DatasetError: The two don't score the same labels, or a fold has fewer than two subjects.
@@ -93,9 +91,6 @@ def resample_roc_auc(predictions: Predictions, config: BootstrapConfig) -> Float
 
     Returns:
         Mean over folds, then seeds; NaN where a draw has labels of one kind only.
-
-    Raises:
-        DatasetError: A fold has fewer than two subjects.
     """
     folds = subjects_by_fold(predictions)
     draws = draw_subjects(folds, config)

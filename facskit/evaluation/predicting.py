@@ -61,7 +61,6 @@ def predict(
 
     Args:
         model: Maps images to one logit per action unit.
-        precision: Number format of the model's arithmetic.
         description: Text of a progress bar on the error stream, shown when the work takes longer than two seconds;
             without it there is none.
         total: Number of batches, for the progress bar, where the batches can't tell.
@@ -96,9 +95,6 @@ def predict_expressions(
     Args:
         model: Maps images to one logit per expression.
         expressions: What the logits and the batches' labels mean.
-
-    Raises:
-        ValueError: There is no batch, an image comes twice, or the model's logits don't fit the expressions.
     """
     said = answers(model, batches, precision=precision, description=description)
     told = ((expressions, logits, batch.expressions, batch.indices) for batch, logits in said)
@@ -121,8 +117,6 @@ def _collect(
 
     Args:
         told: For each batch what its logits mean, the logits, labels and manifest rows.
-        activation: Makes probabilities of logits.
-        kind: What the outputs are, in words.
     """
     first: _Outputs | None = None
     parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
@@ -170,7 +164,6 @@ def answers(
     Args:
         model: Maps images to logits.
         batches: Images, with or without labels.
-        precision: Number format of the model's arithmetic.
         description: Text of a progress bar on the error stream, shown when the work takes longer than two seconds;
             without it there is none.
         total: Number of batches, for the progress bar, where the batches can't tell.

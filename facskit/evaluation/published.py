@@ -151,9 +151,6 @@ def published_f1(dataset: str, methods: tuple[str, ...] = _HEADLINES) -> list[Pu
     Args:
         dataset: Name of the data set; "bp4d-plus" and "BP4D+" are the same.
         methods: Names as the papers write them.
-
-    Raises:
-        DatasetError: No paper's numbers are known for the data set.
     """
     entries = _of_data_set(_all_f1(), dataset, "F1 scores")
     chosen = [entry for entry in entries if entry.method in methods]
@@ -165,9 +162,6 @@ def published_accuracies(dataset: str) -> list[PublishedAccuracy]:
 
     Args:
         dataset: `raf-db` or `affectnet-8`, in any case.
-
-    Raises:
-        DatasetError: No paper's numbers are known for the data set.
     """
     return sorted(_of_data_set(_all_accuracies(), dataset, "accuracies"), key=lambda entry: -entry.accuracy)
 

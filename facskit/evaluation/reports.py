@@ -214,9 +214,7 @@ def build_report(
 
     Args:
         predictions: One run or a whole cross-validation.
-        title: What was scored, for the heading.
         dataset: Data set whose published F1 are shown beside: "BP4D", "BP4D+" or "DISFA"; without it none are.
-        bootstrap: How the confidence interval is made; None for none.
 
     Raises:
         DatasetError: There are no predictions, a seed lacks a fold, or no paper's numbers are known for the data set.

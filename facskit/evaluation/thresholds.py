@@ -77,7 +77,6 @@ def sweep_thresholds(
 
     Args:
         labels: Label states; UNKNOWN enters nothing.
-        probabilities: Probability that each AU is present.
         undefined_f1: F1 where nothing is present or predicted; it chooses no threshold.
 
     Paper:

@@ -48,14 +48,7 @@ def head_subjects(data: DataConfig, manifest: Manifest, fold: Fold) -> tuple[str
 
 
 def remaining_crop(manifest: Manifest, wanted: CropRecipe) -> CropRecipe:
-    """Return what is left to crop of a manifest's images, which may have been prepared already.
-
-    Args:
-        wanted: The crop that the network is to see.
-
-    Raises:
-        DatasetError: The images were cropped in another way.
-    """
+    """Return what is left to crop of a manifest's images, which may have been prepared already."""
     return wanted if manifest.origin is None else manifest.origin.remaining_crop(wanted, manifest.name)
 
 
@@ -65,7 +58,6 @@ def assemble_loader(
     """Return the batches of one part of a fold: varied and shuffled for training, plain and in order otherwise.
 
     Args:
-        fabric: The runtime; training batches are divided among its processes.
         plain: Whether even training images come as they are, in order and undivided, to look at them once.
 
     Raises:

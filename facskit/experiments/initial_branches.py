@@ -47,9 +47,6 @@ def load_branches(model: AttentionNetwork, path: Path, units: ActionUnitSet) -> 
         model: The network, changed in place; its first outputs are `units`.
         path: A weight file of an attention network.
         units: The network's action units; `NO_ACTION_UNITS` takes the region layers alone.
-
-    Raises:
-        CheckpointError: The file is missing or damaged, or holds another network.
     """
     stored, info = load_checkpoint(path)
     _check_model(path, model.config, info.model)

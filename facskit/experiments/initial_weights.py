@@ -51,7 +51,6 @@ def load_body(model: FaceNetwork, weights: str | Path, units: ActionUnitSet = NO
     file's network, answers and all: CIU starts like from like. Units without a source stay fresh.
 
     Args:
-        model: The network, changed in place.
         weights: Name of installed or packaged weights, a `.safetensors` file, or a run's folder. Position embeddings of
             another image size are interpolated.
         units: What the network's first outputs mean; only attention networks need it, and without it take the region
@@ -107,9 +106,6 @@ def describe_body(weights: str | Path) -> Body:
 
     Args:
         weights: As for `load_body`.
-
-    Raises:
-        CheckpointError: There is no such file, or it's damaged.
     """
     path = _find(weights)
     with path.open("rb") as file:

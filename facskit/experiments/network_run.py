@@ -59,10 +59,6 @@ def train_network(
 
     Nothing is written, nor `claim` called, before everything is built.
 
-    Args:
-        claim: What to call before the folder is made.
-        before: What comes from networks trained before.
-
     Raises:
         RecipeError: The folder belongs to another recipe, or another process trains there.
         DatasetError: The faces are wrong, or others than the run began with, or people to test on are known to the
@@ -114,14 +110,7 @@ def train_network(
 
 
 def open_run(recipe: Recipe, out: Path, session: Session, claim: Callable[[], None] | None = None) -> None:
-    """Make a folder the run's own, in the main process; the others wait. Say so if the run is finished.
-
-    Args:
-        recipe: The recipe of this run.
-
-    Raises:
-        RecipeError: The folder belongs to another recipe, or another process trains there.
-    """
+    """Make a folder the run's own, in the main process; the others wait. Say so if the run is finished."""
     if session.fabric.is_global_zero:
         if claim is not None:
             claim()
@@ -134,11 +123,7 @@ def open_run(recipe: Recipe, out: Path, session: Session, claim: Callable[[], No
 
 
 def refuse_known_start(start: Body | None, session: Session, fold: Fold) -> None:
-    """Refuse to test on people whose labels the initial weights were trained with; say so where it isn't certain.
-
-    Raises:
-        DatasetError: People to test on are among those.
-    """
+    """Refuse to test on people whose labels the initial weights were trained with; say so where it isn't certain."""
     if start is None or not len(fold.test):
         return
     trained = people_of_weights(start.provenance)

@@ -41,21 +41,12 @@ class OpenedData:
 
     @classmethod
     def read(cls, data: DataConfig) -> "OpenedData":
-        """Open and divide the faces that a recipe names.
-
-        Raises:
-            DatasetError: The faces are missing or wrong, or can't be divided as the recipe says.
-            RecipeError: The recipe's fold doesn't exist.
-        """
+        """Open and divide the faces that a recipe names."""
         manifest = assemble_manifest(data)
         return cls(manifest=manifest, folds=assemble_folds(data, manifest), config=data)
 
     def record(self, fold: int) -> DataRecord:
-        """Return what a run keeps of its data, to know them again.
-
-        Args:
-            fold: Number of the run's fold, from 1.
-        """
+        """Return what a run keeps of its data, to know them again."""
         people = parts_of(self.folds[fold - 1])
         return DataRecord(images=len(self.manifest), digests=self._digests, people=people)
 
@@ -66,9 +57,6 @@ class OpenedData:
 
 def assemble_manifest(data: DataConfig) -> Manifest:
     """Open a recipe's faces with the action units or expressions it wants.
-
-    Returns:
-        The manifest.
 
     Raises:
         DatasetError: The manifest is missing or wrong, or lacks an action unit or expressions.

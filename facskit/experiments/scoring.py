@@ -35,12 +35,7 @@ _NAMES = {"bp4d": "BP4D", "bp4d-plus": "BP4D+", "disfa": "DISFA"}
 
 
 class RunScoring(ABC):
-    """What scores the runs of one recipe.
-
-    Args:
-        recipe: The recipe of a run, or of all runs of a cross-validation.
-        session: The faces and the runtime.
-    """
+    """What scores the runs of one recipe."""
 
     container: ClassVar[type[PredictedFaces]]
     """What holds the predictions."""
@@ -51,11 +46,7 @@ class RunScoring(ABC):
 
     @abstractmethod
     def after_epoch(self, model: nn.Module, loader: EpochLoader[Batch]) -> dict[str, float]:
-        """Return the validation subjects' scores for the log; they choose nothing.
-
-        Args:
-            model: The network as it would ship.
-        """
+        """Return the validation subjects' scores for the log; they choose nothing."""
 
     @abstractmethod
     def test(self, model: nn.Module, scored: dict[Part, EpochLoader[Batch]], folder: Path) -> tuple[float, ...]:
@@ -74,9 +65,6 @@ class RunScoring(ABC):
 
         Args:
             runs: Folders of the runs; predictions of several are joined in `out`.
-
-        Raises:
-            DatasetError: The predictions of a run are missing or damaged.
         """
         parts = [self.container.load(run / PREDICTIONS) for run in runs]
         predictions = parts[0]
@@ -138,11 +126,7 @@ class ActionUnitScoring(RunScoring):
 
 
 class ExpressionScoring(RunScoring):
-    """Scores recipes that learn expressions.
-
-    Args:
-        session: The faces and the runtime.
-    """
+    """Scores recipes that learn expressions."""
 
     container = ExpressionPredictions
 

@@ -16,11 +16,7 @@ _NEAR_CHANCE = 0.6
 
 
 def print_report(report: Report | ExpressionReport, folder: Path) -> None:
-    """Print the table and where the results are.
-
-    Args:
-        folder: Where `results.md` and the files beside it are.
-    """
+    """Print the table and where the results are."""
     console = table_console()
     console.print(report.to_terminal())
     beside = "results.json, confusion.png" if isinstance(report, ExpressionReport) else "results.json"
@@ -28,11 +24,7 @@ def print_report(report: Report | ExpressionReport, folder: Path) -> None:
 
 
 def print_networks(folder: Path) -> None:
-    """Print the networks of a training by causal intervention side by side, and where they are.
-
-    Args:
-        folder: Folder of the run or cross-validation.
-    """
+    """Print the networks of a training by causal intervention side by side, and where they are."""
     console = table_console()
     console.print(networks_table(score_networks(folder)).to_terminal())
     console.print(f"Results of all networks by action unit: {folder / 'networks.md'}", soft_wrap=True)

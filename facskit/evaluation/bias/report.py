@@ -97,14 +97,8 @@ def build_bias_report(
 
     Args:
         networks: Names and predictions; differences are taken from the first.
-        title: What is compared, for the heading.
         frequencies: How often each AU is there; from the first network's predictions when left out.
         groups: Head and tail; the thirds by frequency when left out.
-        bootstrap: How intervals are made; None for none.
-        notes: Sentences to put under the tables.
-
-    Raises:
-        DatasetError: There are no networks, two have one name, or they weren't tested on the same labels.
     """
     _check(networks)
     first = networks[0][1]

@@ -113,7 +113,6 @@ def confusion_matrix(
 
     Args:
         labels: Positions; -1 is unknown.
-        classes: How many expressions there are.
     """
     known = labels >= 0
     cells = np.bincount(labels[known] * classes + predicted[known], minlength=classes**2)
@@ -161,9 +160,6 @@ def score_expressions(predictions: ExpressionPredictions) -> ExpressionScores:
 
 def wilson_interval(correct: int, total: int, level: float = 0.95) -> tuple[float, float]:
     """Return the interval of a share, from a number of independent images.
-
-    Args:
-        total: All images; at least one.
 
     Paper:
         (p + z^2/2n -+ z sqrt(p (1 - p) / n + z^2/4n^2)) / (1 + z^2/n), Wilson, JASA 22, 1927.

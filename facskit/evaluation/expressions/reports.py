@@ -178,7 +178,6 @@ def build_expression_report(
 
     Args:
         predictions: One run or a whole cross-validation.
-        title: What was scored, for the heading.
         dataset: Data set whose published accuracies are shown beside: `raf-db` or `affectnet-8`.
         bootstrap: Level of the confidence interval, and how people are drawn for it.
 

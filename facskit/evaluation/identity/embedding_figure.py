@@ -30,7 +30,6 @@ def draw_embeddings(embeddings: Mapping[str, Embedding], picture: Path, units: l
 
     Args:
         embeddings: Maps by the network's name.
-        picture: Where to write the figure; the ending says in which format.
         units: Codes of the AUs to colour by; the two most balanced ones of the first map when not given.
     """
     first = next(iter(embeddings.values()))

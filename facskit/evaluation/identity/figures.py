@@ -55,7 +55,6 @@ def draw_probe_curves(curves: Sequence[ProbeCurve], picture: Path) -> None:
 
     Args:
         curves: What to draw; a run has the same colour in every panel.
-        picture: Where to write the figure; the ending says in which format.
     """
     drawn = {_panel(curve) for curve in curves}
     panels = [panel for panel in _TITLES if panel in drawn]

@@ -76,10 +76,6 @@ def probe_identity(
         features: Of each face, in evaluation mode and without random changes: `extract_features`.
         recordings: Which recording of the subject it is from. If given, the probe is tested on recordings that it
             wasn't fitted to; otherwise on random frames, as in the paper.
-        config: Frames, fit and interval; the default when not given.
-
-    Returns:
-        The scores.
 
     Raises:
         DatasetError: Fewer than two subjects have two frames, or two recordings.
@@ -108,10 +104,6 @@ def probe_split(
 
     Args:
         split: Which rows of the two belong to which part.
-        config: Fit; its `split` isn't looked at.
-
-    Returns:
-        The scores.
     """
     config = config or IdentityProbeConfig()
     everyone, answers = np.unique(np.asarray(subjects, dtype=str)[split.rows], return_inverse=True)

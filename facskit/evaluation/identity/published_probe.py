@@ -39,7 +39,6 @@ def published_probe(
 
     Args:
         train: Features to learn from, neither centred nor scaled.
-        test: Features to be tested on.
         truth: Number of the subject, from 0, of both.
         seed: Seed of the first weights and of the order of the frames.
 

@@ -76,11 +76,7 @@ def default_spread(map_size: int) -> float:
 
 
 def taught_spread(weights: Path) -> float | None:
-    """Return the spread of the maps that a network was taught, where the recipe beside its weights says so.
-
-    Args:
-        weights: The weight file of a run.
-    """
+    """Return the spread of the maps that a network was taught, where the recipe beside its weights says so."""
     with contextlib.suppress(RecipeError):  # the file may have been moved, or be of another version
         _, taught = taught_attention(read_recipe(weights.parent / "recipe.yaml").objective) or ("", None)
         return taught.spread if taught is not None and taught.weight > 0 else None
@@ -105,11 +101,7 @@ def open_faces(manifest: str) -> Manifest:
 
 
 def choose_rows(faces: Manifest, count: int) -> list[int]:
-    """Choose faces to draw: people spread evenly over all, and of each the image with the most action units.
-
-    Args:
-        count: How many; fewer if there are fewer people.
-    """
+    """Choose faces to draw: people spread evenly over all, and of each the image with the most action units."""
     present = (faces.labels == LabelState.PRESENT).sum(axis=1)
     people = len(faces.subject_names)
     chosen = np.linspace(0, people - 1, min(count, people)).round().astype(int)
@@ -130,8 +122,6 @@ def check_attention(
 
     Args:
         model: The network, on the device where it is to run.
-        info: What its weight file says about it.
-        rows: Faces to keep for pictures.
         spread: Standard deviation of the predefined maps' bumps, in map cells; CIU's share of the face if left out.
 
     Raises:

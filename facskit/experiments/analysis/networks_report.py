@@ -31,9 +31,6 @@ def score_networks(out: Path) -> list[NetworkScores]:
 
     Returns:
         The imbalanced, the balanced and the unbiased network, as far as there are any.
-
-    Raises:
-        DatasetError: Predictions are missing or damaged.
     """
     metrics = ("f1", "precision", "recall", "roc_auc")
     found = []
@@ -51,11 +48,7 @@ def score_networks(out: Path) -> list[NetworkScores]:
 
 
 def networks_table(networks: list[NetworkScores]) -> TextTable:
-    """Return the scores in short, a row for each network.
-
-    Args:
-        networks: What `score_networks` returned.
-    """
+    """Return the scores in short, a row for each network."""
     titles = {"f1": "F1 %", "precision": "Precision %", "recall": "Recall %", "roc_auc": "ROC-AUC %"}
     rows = []
     for one in networks:
@@ -75,7 +68,6 @@ def write_networks(networks: list[NetworkScores], out: Path) -> None:
     """Write `networks.md` and `networks.json`, with F1 by action unit.
 
     Args:
-        networks: What `score_networks` returned.
         out: Folder of the run or cross-validation.
     """
     units = list(networks[0].f1)

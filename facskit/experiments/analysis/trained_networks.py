@@ -71,12 +71,7 @@ def find_networks(words: Sequence[str], *, stages: bool = True) -> list[TrainedN
 
 
 def training_rates(recipe: Recipe) -> Float[np.ndarray, "aus"]:
-    """Return how often each AU is present among the faces that a run was trained on.
-
-    Raises:
-        DatasetError: The faces aren't there any more, or can't be divided as the recipe says.
-        RecipeError: The recipe's fold doesn't exist.
-    """
+    """Return how often each AU is present among the faces that a run was trained on."""
     data = OpenedData.read(recipe.data)
     labels = data.manifest.labels[data.folds[recipe.data.fold - 1].train]
     return divide((labels == LabelState.PRESENT).sum(axis=0), (labels != LabelState.UNKNOWN).sum(axis=0))

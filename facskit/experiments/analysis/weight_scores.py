@@ -52,10 +52,6 @@ def evaluate(
     """Score a weight file on labelled faces: the action units that both know, or else the expressions.
 
     Args:
-        weights: A `.safetensors` file that facskit wrote.
-        manifest: Path of the manifest, or `packaged`.
-        out: Folder for predictions and report.
-        device: Where to compute: `auto`, `cpu`, `cuda` or `mps`.
         known_people: What to do about people the weights were trained on, as far as that is certain.
 
     Returns:

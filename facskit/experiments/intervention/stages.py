@@ -52,9 +52,6 @@ def stage_recipe(recipe: Recipe, name: str) -> Recipe:
 
     Args:
         recipe: A recipe of a staged objective, of one fold and seed.
-
-    Raises:
-        RecipeError: The initial weights are a cross-validation of a staged objective, or lack this network.
     """
     return replace(
         recipe,
@@ -102,8 +99,6 @@ def train_fold(
     """Train and test one fold in its folder: the network, and the stages before it that are still missing.
 
     Args:
-        recipe: A recipe of one fold and seed.
-        out: Folder of the last network.
         root: Folder of the run or cross-validation, which the stages are in.
         claim: What to call before anything is written.
 

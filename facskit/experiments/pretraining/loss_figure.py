@@ -19,7 +19,6 @@ def draw_losses(metrics: Path, picture: Path) -> None:
 
     Args:
         metrics: The run's `metrics.jsonl`.
-        picture: Where to write the figure; the ending says in which format.
     """
     records = read_metrics(metrics)
     epochs = [record for record in records if record["kind"] == "epoch"]

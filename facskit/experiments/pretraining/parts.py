@@ -27,13 +27,7 @@ __all__ = ["FixedMasks", "PretrainingParts", "assemble_autoencoder", "assemble_p
 
 
 class FixedMasks:
-    """Faces under masks that never change, so that an epoch's numbers can be compared with another's.
-
-    Args:
-        faces: The faces, without random changes.
-        objective: The loss, which also normalises pixels.
-        fabric: The runtime, for the number format that training computes in.
-    """
+    """Faces under masks that never change, so that an epoch's numbers can be compared with another's."""
 
     def __init__(
         self, faces: UnlabelledFaces, objective: MaskedReconstruction, recipe: PretrainRecipe, fabric: Fabric
@@ -45,11 +39,7 @@ class FixedMasks:
 
     @torch.no_grad()
     def loss(self, model: MaskedAutoencoder) -> float:
-        """Return the mean reconstruction loss over all faces.
-
-        Args:
-            model: The autoencoder, in evaluation mode.
-        """
+        """Return the mean reconstruction loss over all faces."""
         patch_size, norm_pixels = model.config.encoder.patch_size, self._objective.config.norm_pixels
         total = 0.0
         for images, noise in self._batches():
@@ -60,11 +50,7 @@ class FixedMasks:
         return total / len(self._faces)
 
     def picture(self, model: MaskedAutoencoder) -> UInt8[np.ndarray, "height width 3"]:
-        """Draw all faces as original, visible patches and reconstruction.
-
-        Args:
-            model: The autoencoder, in evaluation mode.
-        """
+        """Draw all faces as original, visible patches and reconstruction."""
         images, noise = (torch.cat(parts) for parts in zip(*self._batches(), strict=True))
         with self._autocast():
             return reconstruction_picture(model, images, noise, self._objective.config.norm_pixels)
@@ -103,9 +89,6 @@ class PretrainingParts:
 def assemble_pretraining(recipe: PretrainRecipe, source: UnlabelledImages, fabric: Fabric) -> PretrainingParts:
     """Seed the process and build what a pre-training needs.
 
-    Args:
-        fabric: The runtime; batches are divided among its processes.
-
     Raises:
         CheckpointError: The initial weights are missing or belong to another network.
         DatasetError: There are too few images, or landmarks are missing.
@@ -138,11 +121,7 @@ def assemble_pretraining(recipe: PretrainRecipe, source: UnlabelledImages, fabri
 
 
 def assemble_autoencoder(recipe: PretrainRecipe) -> MaskedAutoencoder:
-    """Build the recipe's network, with its initial weights if it names some.
-
-    Raises:
-        CheckpointError: The initial weights are missing, damaged, or belong to another network.
-    """
+    """Build the recipe's network, with its initial weights if it names some."""
     model = MaskedAutoencoder(recipe.model)
     if recipe.initial_weights:
         path = find_weights(recipe.initial_weights)

@@ -57,9 +57,6 @@ class PretrainingDirectory(RunDirectory):
 def pretrain(recipe: PretrainRecipe, out: Path) -> Path:
     """Pre-train an autoencoder; a run that broke off goes on and ends with the same weights.
 
-    Returns:
-        The weight file.
-
     Raises:
         CheckpointError: The initial weights are missing or belong to another network.
         DatasetError: The images are missing or wrong, or others than the run began with, or too few.

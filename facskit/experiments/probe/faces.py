@@ -74,8 +74,6 @@ def faces_of_sources(
     Args:
         manifest: Path of a manifest, or `packaged`; empty for the faces of each run's recipe. Weights without a
             recipe take those of the first run that has one.
-        part: Which of a run's faces.
-        config: How many frames of each subject.
 
     Returns:
         Faces by run; runs on the same faces share one object.

@@ -104,7 +104,6 @@ def probe(given: Sequence[str], out: Path, plan: ProbePlan | None = None) -> Pro
     Args:
         given: Folders of runs or cross-validations, weight files, or names of weights; `LABEL=` in front names one.
         out: Folder of the results; finished networks are stored in its folder `networks`.
-        plan: How; the default when not given.
 
     Raises:
         CheckpointError: There are no weights under a name, or they are damaged.

@@ -51,11 +51,7 @@ def validation_cell(one: PointResult) -> str:
 
 
 def plain_point(one: PointResult, difference: DifferenceInterval | None) -> dict[str, Any]:
-    """Return the numbers of a grid point: fractions, NaN or None where undefined.
-
-    Args:
-        difference: Its F1 minus that of the first point.
-    """
+    """Return the numbers of a grid point: fractions, NaN or None where undefined."""
     best = one.best_epoch
     f1 = list(one.run_f1.values())
     units = () if one.predictions is None else one.predictions.action_units.codes

@@ -38,8 +38,6 @@ def draw_curves(
 
     Args:
         curves: F1 after each epoch, as a fraction, by the grid point's values in words; NaN where nothing was logged.
-        keys: What the values are of.
-        picture: Where to write the figure; the ending says in which format.
     """
     shown = {values: runs for values, runs in curves.items() if not np.isnan(runs).all()}
     colours = _colours([values[:1] for values in shown])
@@ -73,7 +71,6 @@ def draw_gamma(
     Args:
         f1: Macro F1 of each run, as fractions, by gamma.
         histograms: Weights of the imbalanced side, by gamma; those that are there.
-        picture: Where to write the figure; the ending says in which format.
 
     Paper:
         CIU's figure 4, with the histograms that it describes in words: a spike at one half for gamma 0, and masses at

@@ -55,7 +55,6 @@ def make_grid(recipe: Recipe, swept: Mapping[str, Sequence[Any]]) -> tuple[GridP
     """Combine every value of every key with all values of the others; the last key changes fastest.
 
     Args:
-        recipe: What all points have in common.
         swept: Values by key, for example `{"objective.strength": (0.0, 0.5), "objective.head_depth": (1, 2)}`.
 
     Raises:
@@ -75,9 +74,6 @@ def make_grid(recipe: Recipe, swept: Mapping[str, Sequence[Any]]) -> tuple[GridP
 
 def change_recipe(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
     """Return a recipe with other values of some keys, all changed at once.
-
-    Args:
-        values: New value of each key, such as `objective.strength`.
 
     Raises:
         RecipeError: The values are impossible, alone or together.
@@ -115,9 +111,6 @@ def find_key(recipe: Recipe, option: str) -> str:
 def parse_values(recipe: Recipe, key: str, text: str) -> list[Any]:
     """Read the values of a key as the module's docstring says.
 
-    Args:
-        recipe: The recipe, which says what type the key's values have.
-
     Raises:
         RecipeError: A value has the wrong type or isn't one of the choices.
     """
@@ -136,11 +129,7 @@ def parse_values(recipe: Recipe, key: str, text: str) -> list[Any]:
 
 
 def show_value(value: Any) -> str:  # noqa: ANN401 - whatever a recipe holds
-    """Return a value as a person would write it.
-
-    Args:
-        value: The value of a key.
-    """
+    """Return a value as a person would write it."""
     match value:
         case bool():
             return str(value).lower()

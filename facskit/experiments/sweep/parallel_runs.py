@@ -71,7 +71,6 @@ def choose_slots(recipe: Recipe, *, jobs: int = 0, devices: Sequence[str] = ()) 
     """Decide how many runs are trained at a time, and where.
 
     Args:
-        recipe: Says whether GPUs are wanted.
         jobs: Runs at a time; 0 for one per GPU, or one per core of the processor.
         devices: Numbers of the GPUs to use; all there are if empty. Several jobs may share one.
 
@@ -98,7 +97,6 @@ def train_runs(runs: Sequence[PlannedRun], slots: Sequence[Slot], logs: Path) ->
 
     Args:
         runs: The runs, the most wanted first.
-        logs: Folder for what the processes say.
 
     Returns:
         Why runs failed, by their folder; empty if all are finished.
@@ -198,11 +196,7 @@ class _Crew:
 
 
 def may_start(run: PlannedRun, working: Sequence[PlannedRun]) -> bool:
-    """Tell whether nobody is busy with stages that a run will use.
-
-    Args:
-        working: The runs that are being trained.
-    """
+    """Tell whether nobody is busy with stages that a run will use."""
     others = [other for other in working if run.shared is not None and other.shared == run.shared]
     # Whoever has logged something of its own is past the stages.
     return all(RunDirectory(other.folder).metrics.exists() for other in others)

@@ -25,9 +25,6 @@ def draw_sweep(report: SweepReport, folder: Path) -> list[Path]:
 
     Args:
         folder: Where to; figures of an earlier call that can't be drawn any more are deleted.
-
-    Returns:
-        The figures drawn.
     """
     drawn = []
     if any(one.best_epoch is not None for one in report.points):

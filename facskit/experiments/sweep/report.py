@@ -191,7 +191,6 @@ def build_sweep_report(
 
     Args:
         planned: The runs of each grid point, in the order of the grid.
-        failures: Why runs failed, by their folder.
 
     Raises:
         DatasetError: No run is finished, or predictions are damaged.
@@ -204,11 +203,7 @@ def build_sweep_report(
 
 
 def write_sweep_report(report: SweepReport, folder: Path, pictures: Sequence[Path] = ()) -> None:
-    """Write `results.md`, `results.json` and `results.csv`.
-
-    Args:
-        pictures: Figures in it that the text shows.
-    """
+    """Write `results.md`, `results.json` and `results.csv`."""
     text = markdown_page([report.to_table(), report.to_paper_table(), report.to_unit_table()])
     text += "".join(f"\n![{picture.stem}]({picture.name})\n" for picture in pictures)
     write_results(folder, text, report.to_dict(), rows=_csv_rows(report))

@@ -85,20 +85,12 @@ class PointResult:
         return float(np.std(values, ddof=1)) if len(values) > 1 else float("nan")
 
     def last(self, name: str) -> float:
-        """Return the mean over the runs of what their last epoch logged; NaN where nothing was.
-
-        Args:
-            name: Name of the number in `metrics.jsonl`.
-        """
+        """Return the mean over the runs of what their last epoch logged; NaN where nothing was."""
         values = [float(epochs[-1][name]) for epochs in self.epochs if epochs and name in epochs[-1]]
         return float(np.mean(values)) if values else float("nan")
 
     def curves(self, name: str) -> Float[np.ndarray, "runs epochs"]:
-        """Return what each run logged after each epoch; NaN where nothing was.
-
-        Args:
-            name: Name of the number in `metrics.jsonl`.
-        """
+        """Return what each run logged after each epoch; NaN where nothing was."""
         length = max((int(epochs[-1]["epoch"]) for epochs in self.epochs if epochs), default=0)
         values = np.full((len(self.epochs), length), np.nan)
         for run, epochs in enumerate(self.epochs):
@@ -117,11 +109,7 @@ class PointResult:
 
 
 def read_point(point: GridPoint, planned: Sequence[PlannedRun]) -> PointResult:
-    """Read the finished runs of a grid point.
-
-    Raises:
-        DatasetError: The predictions of a run are damaged.
-    """
+    """Read the finished runs of a grid point."""
     runs = tuple(run for run in planned if run.finished)
     parts = [Predictions.load(run.folder / PREDICTIONS) for run in runs]
     logs = [read_metrics(RunDirectory(run.folder).metrics) for run in runs]

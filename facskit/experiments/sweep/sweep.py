@@ -87,7 +87,6 @@ def plan_sweep(
     """Lay out a sweep and check that it can be carried out.
 
     Args:
-        recipe: What all runs have in common.
         swept: Values by key, for example `{"objective.strength": (0.0, 0.5)}`; without any, seeds and folds are swept.
         seeds: Seeds of every point; those of the recipe's evaluation if empty.
         folds: Folds of every point, from 1; the recipe's fold if empty, all if None.
