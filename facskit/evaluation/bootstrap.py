@@ -80,11 +80,6 @@ class Interval:
         """
         return cls(float(draws[0]), *interval_ends(draws, level), level, num_subjects)
 
-    def __str__(self) -> str:
-        """Return the score and its interval with three decimals."""
-        interval = f"{self.level:.0%} interval {self.low:.3f} to {self.high:.3f}"
-        return f"{self.estimate:.3f} ({interval}, {self.num_subjects} subjects)"
-
 
 @dataclass(frozen=True)
 class DifferenceInterval(Interval):

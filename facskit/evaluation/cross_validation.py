@@ -45,15 +45,6 @@ class Spread:
     over_seeds: float
     """Standard deviation between seeds of the macro mean (each the mean of its folds); NaN for one seed."""
 
-    def __str__(self) -> str:
-        """Return the mean with the deviations there are."""
-        parts = [str(self.mean)]
-        if not np.isnan(self.over_folds):
-            parts.append(f"± {self.over_folds:.3f} over folds")
-        if not np.isnan(self.over_seeds):
-            parts.append(f"± {self.over_seeds:.3f} over seeds")
-        return " ".join(parts)
-
 
 @dataclass(frozen=True, eq=False)
 class CrossValidationResult:
@@ -157,7 +148,3 @@ class CrossValidationResult:
         present = np.sum([other.num_present for other in others], axis=0, dtype=float)
         known = np.sum([other.num_known for other in others], axis=0, dtype=float)
         return divide(present, known)
-
-    def __str__(self) -> str:
-        """Return one line: runs, macro F1 and its spread."""
-        return f"{len(self.folds)} folds x {len(self.seeds)} seeds: macro F1 {self.macro('f1')}"

@@ -53,7 +53,6 @@ def extract_features(
     *,
     precision: Precision = "32",
     description: str | None = None,
-    total: int | None = None,
 ) -> Features:
     """Return the features of every face of the batches.
 
@@ -62,14 +61,13 @@ def extract_features(
         batches: Faces, each once, without random changes: those of an `eval_loader`.
         description: Text of a progress bar on the error stream, shown when the work takes longer than two seconds;
             without it there is none.
-        total: Number of batches, for the progress bar, where the batches can't tell.
 
     Raises:
         ValueError: There is no batch, a face comes twice, or a feature isn't a finite number.
     """
     body = _Body(model).train(model.training)
     values, rows = [], []
-    for batch, features in answers(body, batches, precision=precision, description=description, total=total):
+    for batch, features in answers(body, batches, precision=precision, description=description):
         values.append(features.numpy())
         rows.append(batch.indices.cpu().numpy())
     if not rows:

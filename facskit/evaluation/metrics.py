@@ -22,7 +22,6 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from facskit.action_units import ActionUnitSet
 from facskit.datasets.samples import LabelState
 from facskit.evaluation.counts import Labels, PerAU, Probabilities, Thresholds, count, decide, divide
-from facskit.tables import number_cell
 
 __all__ = [
     "METRICS",
@@ -105,12 +104,6 @@ class MacroMean:
     total_aus: int
     """AUs scored."""
 
-    def __str__(self) -> str:
-        """Return the mean with three decimals, and the count where AUs are missing from it."""
-        return f"{self.value:.3f}" + (
-            "" if self.num_aus == self.total_aus else f" ({self.num_aus}/{self.total_aus} AUs)"
-        )
-
 
 def macro_mean(values: PerAU) -> MacroMean:
     """Return the unweighted mean over the AUs whose score is defined."""
@@ -161,27 +154,6 @@ class AUScores:
     def macro(self, metric: str) -> MacroMean:
         """Return a metric's mean over the AUs where it is defined."""
         return macro_mean(self.per_au(metric))
-
-    def __str__(self) -> str:
-        """Return a small table: one line per AU, the macro mean last."""
-        shown = {
-            "base_rate": "base rate",
-            "precision": "precision",
-            "recall": "recall",
-            "f1": "F1",
-            "roc_auc": "ROC-AUC",
-            "average_precision": "avg. prec.",
-            "mcc": "MCC",
-        }
-        rows = [["AU", "known", *shown.values()]]
-        for au, code in enumerate(self.action_units.codes):
-            cells = [number_cell(self.per_au(metric)[au], 3) for metric in shown]
-            rows.append([code, str(self.num_known[au]), *cells])
-        means = [number_cell(self.macro(metric).value, 3) for metric in shown]
-        rows.append(["mean", "", *means])
-        entered = self.macro("f1")
-        lines = ["".join(f"{cell:>11}" for cell in row) for row in rows]
-        return "\n".join(lines) + f"   (F1 of {entered.num_aus} of {entered.total_aus} AUs)"
 
 
 METRICS: tuple[str, ...] = tuple(

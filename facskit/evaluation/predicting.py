@@ -53,7 +53,6 @@ def predict(
     *,
     precision: Precision = "32",
     description: str | None = None,
-    total: int | None = None,
 ) -> Predictions:
     """Return a model's probabilities for every image of the batches, in the manifest's order.
 
@@ -63,13 +62,12 @@ def predict(
         model: Maps images to one logit per action unit.
         description: Text of a progress bar on the error stream, shown when the work takes longer than two seconds;
             without it there is none.
-        total: Number of batches, for the progress bar, where the batches can't tell.
 
     Raises:
         ValueError: There is no batch, an image comes twice, or the model's logits are not numbers or don't fit the
             batches' action units.
     """
-    said = answers(model, batches, precision=precision, description=description, total=total)
+    said = answers(model, batches, precision=precision, description=description)
     told = ((batch.action_units, logits, batch.labels, batch.indices) for batch, logits in said)
     action_units, rows = _collect(told, source, torch.sigmoid, "action units")
     return Predictions(
@@ -155,7 +153,6 @@ def answers(
     *,
     precision: Precision = "32",
     description: str | None = None,
-    total: int | None = None,
 ) -> Iterator[tuple[Batch, Float32[Tensor, "batch outputs"]]]:
     """Run a model over batches.
 
@@ -166,7 +163,6 @@ def answers(
         batches: Images, with or without labels.
         description: Text of a progress bar on the error stream, shown when the work takes longer than two seconds;
             without it there is none.
-        total: Number of batches, for the progress bar, where the batches can't tell.
 
     Yields:
         Each batch with the model's logits in 32 bits, on the CPU.
@@ -174,7 +170,7 @@ def answers(
     was_training = model.training
     model.eval()
     try:
-        with _progress(batches, description, total) as shown:
+        with _progress(batches, description) as shown:
             for batch in shown:
                 yield batch, _logits(model, batch, precision)
     finally:
@@ -190,13 +186,13 @@ def _logits(model: nn.Module, batch: Batch, precision: Precision) -> Float32[Ten
 
 
 @contextmanager
-def _progress(batches: Iterable[Batch], description: str | None, total: int | None) -> Iterator[Iterator[Batch]]:
+def _progress(batches: Iterable[Batch], description: str | None) -> Iterator[Iterator[Batch]]:
     """Give the batches back with a progress bar that appears when the work turns out to be long."""
     if description is None:
         yield iter(batches)
         return
     bar = Progress(console=Console(stderr=True), transient=True)
-    task = bar.add_task(description, total=len(batches) if isinstance(batches, Sized) else total)
+    task = bar.add_task(description, total=len(batches) if isinstance(batches, Sized) else None)
 
     def shown() -> Iterator[Batch]:
         start = time.monotonic()

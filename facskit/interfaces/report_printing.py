@@ -26,9 +26,10 @@ def print_report(report: Report | ExpressionReport, folder: Path) -> None:
 def print_networks(folder: Path) -> None:
     """Print the networks of a training by causal intervention side by side, and where they are."""
     console = table_console()
-    console.print(networks_table(score_networks(folder)).to_terminal())
+    networks = score_networks(folder)
+    console.print(networks_table(networks).to_terminal())
     console.print(f"Results of all networks by action unit: {folder / 'networks.md'}", soft_wrap=True)
-    for teacher in compare_networks(folder)[:-1]:
+    for teacher in networks[:-1]:
         score = teacher.macro["roc_auc"]
         if score < _NEAR_CHANCE:
             sentence = f"The {teacher.name} network is near chance (ROC-AUC {100 * score:.1f} %; guessing has 50 %)"

@@ -18,10 +18,10 @@ from facskit.evaluation.expressions.metrics import (
     AccuracyInterval,
     ExpressionScores,
     accuracy_interval,
-    defined_mean,
     score_expressions,
 )
 from facskit.evaluation.expressions.predictions import ExpressionPredictions
+from facskit.evaluation.metrics import macro_mean
 from facskit.evaluation.published import PublishedAccuracy, published_accuracies, published_caveats
 from facskit.tables import MISSING, TextTable, percent_cell, write_results
 
@@ -91,7 +91,7 @@ class ExpressionReport:
             if others[taken]:
                 share = f"{names[taken]} ({100 * others[taken] / scores.support[place]:.0f} %)"
             rows.append((name, f"{scores.support[place]:,}", *(percent_cell(each[place]) for each in numbers), share))
-        means = (scores.mean_class_accuracy, defined_mean(scores.precision), scores.macro_f1)
+        means = (scores.mean_class_accuracy, macro_mean(scores.precision).value, scores.macro_f1)
         rows.append(("Mean", f"{scores.total:,} in all", *map(percent_cell, means), ""))
         return TextTable(
             title=self.title,

@@ -110,8 +110,12 @@ def probe_split(
     truth = np.full(len(subjects), -1)
     truth[split.rows] = answers
     labels = truth[split.test]
-    fit = _fit_published if config.method == "paper" else _fit_converged
-    scores, fitted = fit(features, truth, split, config)
+    if config.method == "paper":
+        parts = (truth[split.train], labels)
+        scores, updates = published_probe(features[split.train], features[split.test], parts, config.split.seed)
+        fitted = {"inverse_penalty": 0.0, "iterations": updates, "converged": False}
+    else:
+        scores, fitted = _fit_converged(features, truth, split, config)
     ranks = (scores > scores[np.arange(len(labels)), labels][:, np.newaxis]).sum(axis=1)
     commonest = np.bincount(truth[split.train]).argmax()
 
@@ -134,16 +138,13 @@ def probe_split(
     )
 
 
-_Fitted = tuple[Float[np.ndarray, "_ subjects"], dict[str, Any]]
-"""A score per test frame and subject, and how the fit went."""
-
-
 def _fit_converged(
     features: Float[np.ndarray, "samples dim"],
     truth: Int64[np.ndarray, "samples"],
     split: ProbeSplit,
     config: IdentityProbeConfig,
-) -> _Fitted:
+) -> tuple[Float[np.ndarray, "test subjects"], dict[str, Any]]:
+    """Return a score per test frame and subject, and how the fit went."""
     train, test = features[split.train].astype(np.float64), features[split.test].astype(np.float64)
     scaler = StandardScaler().fit(train)
     train, test = scaler.transform(train), scaler.transform(test)
@@ -151,17 +152,6 @@ def _fit_converged(
     classifier, converged = _fit(_classifier(penalty, config), train, truth[split.train])
     how = {"inverse_penalty": penalty, "iterations": int(classifier.n_iter_.max()), "converged": converged}
     return classifier.predict_proba(test), how
-
-
-def _fit_published(
-    features: Float[np.ndarray, "samples dim"],
-    truth: Int64[np.ndarray, "samples"],
-    split: ProbeSplit,
-    config: IdentityProbeConfig,
-) -> _Fitted:
-    parts = (truth[split.train], truth[split.test])
-    found = published_probe(features[split.train], features[split.test], parts, config.split.seed)
-    return found.scores, {"inverse_penalty": 0.0, "iterations": found.updates, "converged": False}
 
 
 def _best_penalty(
