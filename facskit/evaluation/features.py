@@ -43,8 +43,7 @@ class Features:
         places = np.searchsorted(self.rows, rows).clip(max=len(self.rows) - 1)
         if (self.rows[places] != rows).any():
             raise ValueError(f"rows must be among the {len(self.rows)} that features were extracted of")
-        found: Float32[np.ndarray, "wanted dim"] = self.values[places]
-        return found
+        return self.values[places]
 
 
 def extract_features(

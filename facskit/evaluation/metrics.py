@@ -148,8 +148,7 @@ class AUScores:
         """Return one metric's entries by its name in `METRICS`."""
         if metric not in METRICS:
             raise ValueError(f"{metric!r} is not a metric; expected one of {', '.join(METRICS)}")
-        values: PerAU = getattr(self, metric)
-        return values
+        return getattr(self, metric)
 
     def macro(self, metric: str) -> MacroMean:
         """Return a metric's mean over the AUs where it is defined."""

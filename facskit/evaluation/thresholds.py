@@ -38,8 +38,7 @@ class ThresholdSweep:
         scored = ~np.isnan(self.f1).all(axis=0)
         if not scored.any():
             return np.full(len(self.f1), np.nan)
-        mean: Float[np.ndarray, "thresholds"] = np.nan_to_num(self.f1[:, scored]).mean(axis=1)
-        return mean
+        return np.nan_to_num(self.f1[:, scored]).mean(axis=1)
 
     def _best(self, f1: Float[np.ndarray, "thresholds"]) -> int:
         if np.isnan(f1).all():
@@ -55,8 +54,7 @@ class ThresholdSweep:
     @property
     def f1_at_shared(self) -> Float[np.ndarray, "aus"]:
         """F1 of each AU at the shared threshold."""
-        row: Float[np.ndarray, "aus"] = self.f1[self._best(self.macro_f1)]
-        return row
+        return self.f1[self._best(self.macro_f1)]
 
     @property
     def per_au(self) -> Float[np.ndarray, "aus"]:

@@ -108,13 +108,15 @@ def describe_body(weights: str | Path) -> Body:
         weights: As for `load_body`.
     """
     path = _find(weights)
+    # A run's weights are named by the run's folder, since all are called the same.
+    name = f"{path.resolve().parent.name}/{path.name}" if path.stem in {"weights", "encoder"} else path.name
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     if not _described(path):
-        return Body(name=_name(path), sha256=digest, kind="unknown")
+        return Body(name=name, sha256=digest, kind="unknown")
     info = read_weight_info(path)
     return Body(
-        name=_name(path),
+        name=name,
         sha256=digest,
         kind="autoencoder" if isinstance(info, EncoderInfo) else "recognizer",
         licence=info.licence,
@@ -149,11 +151,6 @@ def _find(weights: str | Path) -> Path:
     if not path.is_file():
         raise CheckpointError(f"{path}: there is no such weight file to start from; see initial_weights in the recipe.")
     return path
-
-
-def _name(path: Path) -> str:
-    """Name a run's weights by the run's folder, since all are called the same."""
-    return f"{path.resolve().parent.name}/{path.name}" if path.stem in {"weights", "encoder"} else path.name
 
 
 def _described(path: Path) -> bool:

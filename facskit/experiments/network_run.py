@@ -80,7 +80,9 @@ def train_network(
     if run.finished:  # by another process, while this one waited
         return run
     session.introduce(recipe, fold, parts.model)
-    branches = _initial_branches(recipe, start)
+    branches = {}
+    if start is not None and isinstance(recipe.model, AttentionConfig):
+        branches = branch_sources(recipe.data.unit_set, start.action_units)
     _mention_start(recipe, session, start, branches)
     provenance = _provenance(recipe, session, fold) | provenance_of_start(start)
     if branches:
@@ -143,13 +145,6 @@ def mention_untaught(recipe: Recipe, session: Session, fold: Fold) -> None:
     """Say which labels and places the training part can't teach."""
     for sentence in describe_untaught(recipe, session.manifest, fold):
         session.say(sentence)
-
-
-def _initial_branches(recipe: Recipe, start: Body | None) -> dict[str, str]:
-    """Say which branch of the initial weights started which branch of an attention network."""
-    if start is None or not isinstance(recipe.model, AttentionConfig):
-        return {}
-    return branch_sources(recipe.data.unit_set, start.action_units)
 
 
 def _mention_start(recipe: Recipe, session: Session, start: Body | None, branches: Mapping[str, str]) -> None:

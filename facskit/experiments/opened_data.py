@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-from jaxtyping import Int8
 
 from facskit.columns import SPLIT
 from facskit.datasets.data_record import DataRecord, manifest_digests, parts_of
@@ -87,8 +86,12 @@ def assemble_folds(data: DataConfig, manifest: Manifest) -> list[Fold]:
         RecipeError: The recipe's fold doesn't exist.
     """
     splits = manifest.table[SPLIT].cast(pl.String).to_list() if SPLIT in manifest.table.columns else None
+    labels, expressions = manifest.labels, data.expression_set
+    if expressions is not None:  # folds should have even shares of them too: one column each
+        shown = manifest.expression_indices(expressions)[:, np.newaxis]
+        labels = (shown == np.arange(len(expressions))).astype(np.int8)
     try:
-        folds = make_folds(data.folds, manifest.subjects, _labels_to_spread(data, manifest), splits)
+        folds = make_folds(data.folds, manifest.subjects, labels, splits)
     except DatasetError as error:
         raise DatasetError(f"{manifest.name}: {error}") from error
     if data.fold > len(folds):
@@ -96,15 +99,6 @@ def assemble_folds(data: DataConfig, manifest: Manifest) -> list[Fold]:
     for fold in folds:
         fold.check(manifest.subjects)
     return folds
-
-
-def _labels_to_spread(data: DataConfig, manifest: Manifest) -> Int8[np.ndarray, "samples labels"]:
-    """Return what folds should have even shares of: action units, or expressions as one column each."""
-    expressions = data.expression_set
-    if expressions is None:
-        return manifest.labels
-    shown = manifest.expression_indices(expressions)[:, np.newaxis]
-    return (shown == np.arange(len(expressions))).astype(np.int8)
 
 
 def describe_folds(config: FoldsConfig, count: int) -> str:

@@ -25,7 +25,6 @@ from facskit.evaluation.reports import Report, build_report
 from facskit.experiments.assemble import Part
 from facskit.experiments.recipe import Recipe
 from facskit.experiments.session import Session
-from facskit.expressions import ExpressionSet
 
 __all__ = ["PREDICTIONS", "ActionUnitScoring", "ExpressionScoring", "RunScoring", "scoring_of"]
 
@@ -130,10 +129,6 @@ class ExpressionScoring(RunScoring):
 
     container = ExpressionPredictions
 
-    def __init__(self, recipe: Recipe, session: Session, expressions: ExpressionSet) -> None:
-        super().__init__(recipe, session)
-        self.expressions = expressions
-
     def after_epoch(self, model: nn.Module, loader: EpochLoader[Batch]) -> dict[str, float]:
         """Return accuracy and mean class accuracy."""
         scores = score_expressions(self._predict(model, loader, None))
@@ -154,15 +149,14 @@ class ExpressionScoring(RunScoring):
         )
 
     def _predict(self, model: nn.Module, loader: EpochLoader[Batch], shown: str | None) -> ExpressionPredictions:
-        precision = self.recipe.runtime.precision
+        precision, expressions = self.recipe.runtime.precision, self.recipe.data.expression_set
+        assert expressions is not None
         return predict_expressions(
-            model, loader.batches(0), self.expressions, self.source(), precision=precision, description=shown
+            model, loader.batches(0), expressions, self.source(), precision=precision, description=shown
         )
 
 
 def scoring_of(recipe: Recipe, session: Session) -> RunScoring:
     """Return what scores a recipe's runs."""
-    expressions = recipe.data.expression_set
-    if expressions is None:
-        return ActionUnitScoring(recipe, session)
-    return ExpressionScoring(recipe, session, expressions)
+    kind = ActionUnitScoring if recipe.data.expression_set is None else ExpressionScoring
+    return kind(recipe, session)

@@ -133,7 +133,6 @@ def test_progress_appears_only_when_asked_and_long(
     predict(Tiny(), batches([0, 1, 2, 3]), SOURCE)
     assert not started
     predictions = predict(Tiny(), batches([0, 1, 2, 3]), SOURCE, description="Scoring")
-    assert started[0].tasks[0].total == 2
     assert started
     assert len(predictions) == 4
     assert capsys.readouterr().out == ""

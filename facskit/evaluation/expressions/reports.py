@@ -138,6 +138,9 @@ class ExpressionReport:
     def to_dict(self) -> dict[str, Any]:
         """Return every number: fractions, NaN where undefined."""
         scores, names = self.scores, self.predictions.expressions.names
+        by_expression = {}
+        for kind in ("support", "recall", "precision", "f1"):
+            by_expression[kind] = dict(zip(names, getattr(scores, kind).tolist(), strict=True))
         return {
             "title": self.title,
             "protocol": {
@@ -149,10 +152,7 @@ class ExpressionReport:
             **_summary(scores),
             "accuracy_interval": vars(self.interval) if self.interval else None,
             "commonest_answer": _summary(scores.commonest),
-            "support": dict(zip(names, scores.support.tolist(), strict=True)),
-            "recall": dict(zip(names, scores.recall.tolist(), strict=True)),
-            "precision": dict(zip(names, scores.precision.tolist(), strict=True)),
-            "f1": dict(zip(names, scores.f1.tolist(), strict=True)),
+            **by_expression,
             "confusion": scores.confusion.tolist(),
             "seeds": {str(seed): _summary(each) for seed, each in self.by_seed.items()},
             "folds": {str(fold): _summary(each) for fold, each in self.by_fold.items()},

@@ -87,7 +87,7 @@ def share_stages(recipe: Recipe, folder: Path) -> tuple[Recipe, Path | None]:
         return recipe, None
     if recipe.objective.stages:
         return recipe, Path(recipe.objective.stages)
-    one = replace(recipe, data=replace(recipe.data, fold=1), runtime=replace(recipe.runtime, seed=0))
+    one = recipe.of_run(1, 0)
     texts = [format_recipe(_essence(stage_recipe(one, name))) for name in recipe.objective.stage_names]
     stages = folder / hashlib.sha256("\n".join(texts).encode()).hexdigest()[:12]
     return replace(recipe, objective=replace(recipe.objective, stages=str(stages))), stages

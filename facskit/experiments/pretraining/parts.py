@@ -1,9 +1,7 @@
 """Everything a pre-training needs, built before it begins: a mistake in the recipe shows before anything is written."""
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -18,7 +16,7 @@ from facskit.errors import CheckpointError, DatasetError
 from facskit.experiments.pretraining_recipe import PretrainRecipe
 from facskit.experiments.reconstruction_pictures import reconstruction_picture
 from facskit.models.checkpoints import load_encoder
-from facskit.models.masked_autoencoder import AutoencoderConfig, MaskedAutoencoder
+from facskit.models.masked_autoencoder import MaskedAutoencoder
 from facskit.models.weight_files import find_weights
 from facskit.objectives.reconstruction import MaskedReconstruction, reconstruction_loss
 from facskit.training.runtime import seed_everything
@@ -43,7 +41,7 @@ class FixedMasks:
         patch_size, norm_pixels = model.config.encoder.patch_size, self._objective.config.norm_pixels
         total = 0.0
         for images, noise in self._batches():
-            with self._autocast():
+            with self._fabric.autocast():
                 output = model(images, noise)
             loss = reconstruction_loss(output.prediction, images, output.mask, patch_size, norm_pixels)
             total += float(loss) * len(images)
@@ -52,7 +50,7 @@ class FixedMasks:
     def picture(self, model: MaskedAutoencoder) -> UInt8[np.ndarray, "height width 3"]:
         """Draw all faces as original, visible patches and reconstruction."""
         images, noise = (torch.cat(parts) for parts in zip(*self._batches(), strict=True))
-        with self._autocast():
+        with self._fabric.autocast():
             return reconstruction_picture(model, images, noise, self._objective.config.norm_pixels)
 
     def _batches(self) -> Iterator[tuple[Float[Tensor, "batch 3 height width"], Float[Tensor, "batch patches"]]]:
@@ -63,9 +61,6 @@ class FixedMasks:
             yield self._objective.normalise(batch.to(self._fabric.device).images), noise
             done += len(batch)
         loader.close()
-
-    def _autocast(self) -> AbstractContextManager[None]:
-        return self._fabric.autocast()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,21 +121,15 @@ def assemble_autoencoder(recipe: PretrainRecipe) -> MaskedAutoencoder:
     if recipe.initial_weights:
         path = find_weights(recipe.initial_weights)
         start, info = load_encoder(path)
-        _check_same_network(path, info.model, recipe.model)
+        there, here = (asdict(config) | asdict(config.encoder) for config in (info.model, recipe.model))
+        for name in sorted(there.keys() - {"encoder", "mask_ratio", "drop_path"}):  # how much is hidden may differ
+            if there[name] != here[name]:
+                raise CheckpointError(f"{path}: its network has {name} {there[name]}, the recipe's {here[name]}")
         model.load_state_dict(start.state_dict())
     return model
-
-
-def _check_same_network(path: Path, found: AutoencoderConfig, wanted: AutoencoderConfig) -> None:
-    """Refuse weights of another shape; how much is hidden is no matter of shape."""
-    there, here = asdict(found) | asdict(found.encoder), asdict(wanted) | asdict(wanted.encoder)
-    for name in sorted(there.keys() - {"encoder", "mask_ratio", "drop_path"}):
-        if there[name] != here[name]:
-            raise CheckpointError(f"{path}: its network has {name} {there[name]}, the recipe's {here[name]}")
 
 
 def _spread(rows: Int64[np.ndarray, "rows"], count: int) -> Int64[np.ndarray, "chosen"]:
     """Choose some rows at even distances, so that they show different people."""
     places = np.unique(np.linspace(0, len(rows) - 1, min(count, len(rows))).round().astype(np.int64))
-    chosen: Int64[np.ndarray, "chosen"] = rows[places]
-    return chosen
+    return rows[places]

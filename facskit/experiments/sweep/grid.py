@@ -22,7 +22,7 @@ from facskit.configurations import read_configuration
 from facskit.errors import RecipeError
 from facskit.experiments.recipe import Recipe
 
-__all__ = ["GridPoint", "change_recipe", "find_key", "make_grid", "parse_values", "show_value"]
+__all__ = ["GridPoint", "change_recipe", "find_key", "make_grid", "parse_values", "short_keys", "show_value"]
 
 _LONGEST_NAME = 120
 _ELSEWHERE = {"data.fold": "--folds", "runtime.seed": "--seeds", "evaluation.seeds": "--seeds"}
@@ -41,6 +41,11 @@ class GridPoint:
     def name(self) -> str:
         """The values in words: `objective.strength=0.5, objective.head_depth=1`."""
         return ", ".join(f"{key}={show_value(value)}" for key, value in self.values) or self.recipe.name
+
+    @property
+    def short_name(self) -> str:
+        """The values without their keys."""
+        return ", ".join(show_value(value) for _, value in self.values) or self.name
 
     @property
     def folder(self) -> str:
@@ -114,7 +119,11 @@ def parse_values(recipe: Recipe, key: str, text: str) -> list[Any]:
     Raises:
         RecipeError: A value has the wrong type or isn't one of the choices.
     """
-    kind = _type_of(recipe, key)
+    *above, last = key.split(".")
+    section: Any = recipe
+    for name in above:
+        section = getattr(section, name)
+    kind = typing.get_type_hints(type(section))[last]
     if kind is str:
         return text.split(";")
     is_list = any(typing.get_origin(member) is tuple for member in (kind, *typing.get_args(kind)))
@@ -126,6 +135,12 @@ def parse_values(recipe: Recipe, key: str, text: str) -> list[Any]:
         except ValueError as error:
             raise RecipeError(f"{key}: {error}") from error
     return values
+
+
+def short_keys(keys: Sequence[str]) -> tuple[str, ...]:
+    """Return the last part of each key, or the whole key where last parts coincide."""
+    last = [key.rpartition(".")[2] for key in keys]
+    return tuple(key if last.count(name) > 1 else name for key, name in zip(keys, last, strict=True))
 
 
 def show_value(value: Any) -> str:  # noqa: ANN401 - whatever a recipe holds
@@ -169,14 +184,6 @@ def _keys(section: Any, above: str = "") -> list[str]:  # noqa: ANN401 - any sec
         value = getattr(section, entry.name)
         found += _keys(value, f"{above}{entry.name}.") if is_dataclass(value) else [f"{above}{entry.name}"]
     return found
-
-
-def _type_of(recipe: Recipe, key: str) -> Any:  # noqa: ANN401 - a type or a special form
-    *above, last = key.split(".")
-    section: Any = recipe
-    for name in above:
-        section = getattr(section, name)
-    return typing.get_type_hints(type(section))[last]
 
 
 def _hint(recipe: Recipe, key: str, keys: list[str]) -> str:

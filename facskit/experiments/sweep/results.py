@@ -1,13 +1,14 @@
 """What the runs of one grid point left in their folders: test scores, validation curves, what identity terms said."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
+from facskit.evaluation.bootstrap import DifferenceInterval
 from facskit.evaluation.cross_validation import CrossValidationResult, defined_mean
 from facskit.evaluation.metrics import macro_mean
 from facskit.evaluation.predicted_faces import concat
@@ -106,6 +107,35 @@ class PointResult:
             return None
         epoch = int(np.nanargmax(curve))
         return BestEpoch(epoch + 1, float(curve[epoch]))
+
+    def to_dict(self, difference: DifferenceInterval | None) -> dict[str, Any]:
+        """Return every number: fractions, NaN or None where undefined.
+
+        Args:
+            difference: Its F1 minus that of the first point.
+        """
+        best, f1 = self.best_epoch, list(self.run_f1.values())
+        units = () if self.predictions is None else self.predictions.action_units.codes
+        return {
+            "values": dict(self.point.values),
+            "folder": self.point.folder,
+            "runs_finished": len(self.runs),
+            "runs_planned": self.planned,
+            "f1": self.mean("f1"),
+            "f1_standard_deviation": self.spread,
+            "f1_min": min(f1, default=None),
+            "f1_max": max(f1, default=None),
+            "roc_auc": self.mean("roc_auc"),
+            "difference_to_first": None if difference is None else asdict(difference),
+            "identity_loss": self.last("identity"),
+            "identity_loss_of_a_constant": self.last("identity_constant"),
+            "identity_accuracy_of_the_head": self.last("identity_accuracy"),
+            "validation_f1_last_epoch": self.last("validation_f1"),
+            "validation_f1_best_epoch": None if best is None else best.f1,
+            "best_epoch": None if best is None else best.epoch,
+            "f1_per_au": dict(zip(units, self.per_au("f1").tolist() if units else (), strict=True)),
+            "runs": [{"fold": fold, "seed": seed, "f1": value} for (fold, seed), value in self.run_f1.items()],
+        }
 
 
 def read_point(point: GridPoint, planned: Sequence[PlannedRun]) -> PointResult:

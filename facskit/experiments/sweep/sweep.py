@@ -17,7 +17,7 @@ only what is missing.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -58,12 +58,7 @@ class Sweep:
         runs = []
         for seed in self.seeds:
             for fold in self.folds:
-                recipe = replace(
-                    point.recipe,
-                    data=replace(point.recipe.data, fold=fold),
-                    runtime=replace(point.recipe.runtime, seed=seed),
-                )
-                recipe, stages = share_stages(recipe, self.out / STAGES)
+                recipe, stages = share_stages(point.recipe.of_run(fold, seed), self.out / STAGES)
                 folder = run_name(fold, seed)
                 runs.append(
                     PlannedRun(
