@@ -137,9 +137,7 @@ def check_attention(
             maps = look.attention[:, :units].float()
             probabilities = model.head(look.features)[:, :units].float().sigmoid()
             try:
-                targets = attention_targets(
-                    batch.landmarks, info.action_units, image_size=info.crop.size, spread=spread
-                )
+                targets = attention_targets(batch.landmarks, info.action_units, image_size=side, spread=spread)
             except ValueError as error:
                 raise CheckpointError(f"these weights' maps have nothing to compare with: {error}") from error
             tally.add(maps, targets.to(maps.device))

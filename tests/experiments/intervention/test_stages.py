@@ -252,11 +252,7 @@ def test_finished_stages_serve_other_gammas(recipe: Recipe, whole: Path, tmp_pat
     assert all(torch.equal(value, found.state_dict()[name]) for name, value in expected.state_dict().items())
     before = load_checkpoint(whole / "weights.safetensors")[0].state_dict()
     assert not all(torch.equal(value, before[name]) for name, value in expected.state_dict().items())
-    assert [network.name for network, _ in score_networks(tmp_path / "reused")] == [
-        "imbalanced",
-        "balanced",
-        "unbiased",
-    ]
+    assert [one.name for one, _ in score_networks(tmp_path / "reused")] == ["imbalanced", "balanced", "unbiased"]
 
 
 def test_missing_stages_are_trained_in_the_shared_folder(recipe: Recipe, tmp_path: Path) -> None:
