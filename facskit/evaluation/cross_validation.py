@@ -115,9 +115,7 @@ class CrossValidationResult:
     @cached_property
     def base_rate(self) -> Float[np.ndarray, "aus"]:
         """Share of present labels per AU in the test parts of all folds."""
-        first = self.seeds[0]
-        known = np.sum([self.scores[fold, first].num_known for fold in self.folds], axis=0, dtype=float)
-        return divide(self.num_present, known)
+        return self._rate(self.folds)
 
     @cached_property
     def baselines(self) -> Baselines:
@@ -142,9 +140,12 @@ class CrossValidationResult:
         Returns:
             The rates; None where there is no other fold.
         """
-        others = [self.scores[other, self.seeds[0]] for other in self.folds if other != fold]
-        if not others:
-            return None
-        present = np.sum([other.num_present for other in others], axis=0, dtype=float)
-        known = np.sum([other.num_known for other in others], axis=0, dtype=float)
+        others = [other for other in self.folds if other != fold]
+        return self._rate(others) if others else None
+
+    def _rate(self, folds: list[int]) -> Float[np.ndarray, "aus"]:
+        """Return the share of present labels per AU in the test parts of some folds, each image counted once."""
+        chosen = [self.scores[fold, self.seeds[0]] for fold in folds]
+        present = np.sum([scores.num_present for scores in chosen], axis=0, dtype=float)
+        known = np.sum([scores.num_known for scores in chosen], axis=0, dtype=float)
         return divide(present, known)

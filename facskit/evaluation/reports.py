@@ -181,27 +181,6 @@ def _by_au(codes: tuple[str, ...], values: Float[np.ndarray, "aus"]) -> dict[str
     return dict(zip(codes, values.tolist(), strict=True))
 
 
-def _interval(predictions: Predictions, bootstrap: BootstrapConfig | None) -> tuple[Interval | None, list[str]]:
-    """Return the confidence interval, or a note that says why there is none."""
-    if bootstrap is None:
-        return None, []
-    try:
-        return bootstrap_macro_f1(predictions, bootstrap), []
-    except DatasetError as error:
-        return None, [f"No confidence interval: {error}."]
-
-
-def _published(predictions: Predictions, dataset: str | None) -> tuple[list[Column], list[str]]:
-    """Return the columns from papers, and a note for each that says why it is not like for like."""
-    columns, notes = [], []
-    for entry in published_f1(dataset) if dataset else []:
-        units = predictions.action_units
-        title = f"{entry.method} F1 %"
-        columns.append(Column(title, 100 * entry.per_au(units), 100 * entry.mean_for(units)))
-        notes.append(f"{entry.method} F1: from {entry.source}, under {entry.warning}.")
-    return columns, notes
-
-
 def build_report(
     predictions: Predictions,
     *,
@@ -219,16 +198,23 @@ def build_report(
         DatasetError: There are no predictions, a seed lacks a fold, or no paper's numbers are known for the data set.
     """
     result = CrossValidationResult(predictions)
-    interval, why_not = _interval(predictions, bootstrap)
-    columns, sources = _published(predictions, dataset)
+    interval: Interval | None = None
+    notes: list[str] = []
+    if bootstrap is not None:
+        try:
+            interval = bootstrap_macro_f1(predictions, bootstrap)
+        except DatasetError as error:
+            notes.append(f"No confidence interval: {error}.")
     rate = "training" if result.baselines.from_training else "test"
-    notes = [
-        *why_not,
+    notes += [
         'All-present F1: always saying "present". An F1 that is not above it shows no skill.',
         f'Guess F1: saying "present" at random, as often as in the {rate} labels. AP: average precision, whose chance '
         "level is the base rate; that of ROC-AUC is 50 %.",
-        *sources,
     ]
+    columns, units = [], predictions.action_units
+    for entry in published_f1(dataset) if dataset else []:
+        columns.append(Column(f"{entry.method} F1 %", 100 * entry.per_au(units), 100 * entry.mean_for(units)))
+        notes.append(f"{entry.method} F1: from {entry.source}, under {entry.warning}.")
     if columns and not predictions.protocol.optimistic:
         notes.append(_paper_style(predictions))
     return Report(title=title, result=result, interval=interval, published=columns, notes=notes)

@@ -113,20 +113,15 @@ def assemble_objective(
     refuse_unknown_places(recipe, manifest, fold)
     expressions = recipe.data.expression_set
     shown = None if expressions is None else torch.from_numpy(manifest.expression_indices(expressions)[fold.train])
+    images = Counter(manifest.subjects[fold.train].tolist())
     part = TrainingPart(
         units=recipe.data.unit_set,
         labels=torch.from_numpy(manifest.labels[fold.train]),
         expressions=shown,
-        subject_counts=_subject_counts(recipe, manifest, fold),
+        subject_counts=[images[name] for name in head_subjects(recipe.data, manifest, fold)],
         stages=stages or {},
     )
     try:
         return recipe.objective.build(model, part)
     except ValueError as error:
         raise DatasetError(f"{manifest.name}: fold {fold.index}: {error}") from error
-
-
-def _subject_counts(recipe: Recipe, manifest: Manifest, fold: Fold) -> list[int]:
-    """Count the training images of each person whom an identity objective knows."""
-    images = Counter(manifest.subjects[fold.train].tolist())
-    return [images[name] for name in head_subjects(recipe.data, manifest, fold)]

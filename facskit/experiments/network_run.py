@@ -20,7 +20,7 @@ from facskit.experiments.recipe import Recipe
 from facskit.experiments.recipe_files import describe_difference, format_recipe
 from facskit.experiments.run_data import check_data, record_data
 from facskit.experiments.scoring import scoring_of
-from facskit.experiments.session import Session
+from facskit.experiments.session import Session, device_name
 from facskit.experiments.untaught import describe_untaught, untaught_labels
 from facskit.files import write_text
 from facskit.models.attention_network import AttentionConfig
@@ -58,12 +58,6 @@ def train_network(
     """Train and test the network of one fold in its folder; go on if it broke off.
 
     Nothing is written, nor `claim` called, before everything is built.
-
-    Raises:
-        RecipeError: The folder belongs to another recipe, or another process trains there.
-        DatasetError: The faces are wrong, or others than the run began with, or people to test on are known to the
-            initial weights.
-        FacskitError: The loss is no longer a number, or somebody asked the run to stop.
     """
     fold, run = session.folds[recipe.data.fold - 1], RunDirectory(out)
     check_data(run, session.record(recipe.data.fold))
@@ -116,7 +110,9 @@ def open_run(recipe: Recipe, out: Path, session: Session, claim: Callable[[], No
     if session.fabric.is_global_zero:
         if claim is not None:
             claim()
-        run = RunDirectory.open(out, format_recipe(recipe), device=session.device_name, difference=describe_difference)
+        run = RunDirectory.open(
+            out, format_recipe(recipe), device=device_name(session.fabric), difference=describe_difference
+        )
         record_data(run, session.record(recipe.data.fold))
     session.fabric.barrier()
     run = RunDirectory(out)

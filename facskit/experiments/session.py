@@ -39,11 +39,6 @@ class Session(OpenedData):
         origin = self.manifest.origin
         return [] if origin is None else [f"Data: {origin.stamp()}."]
 
-    @property
-    def device_name(self) -> str:
-        """Name of the device, for the record."""
-        return device_name(self.fabric)
-
     def say(self, text: str) -> None:
         """Tell the person at the terminal, once for all processes."""
         say(self.fabric, text)
@@ -56,7 +51,8 @@ class Session(OpenedData):
         self.say(
             f"{recipe.name}, fold {fold.index} of {len(self.folds)}, seed {recipe.runtime.seed}: "
             f"{len(fold.train)} images of {len(fold.train_subjects)} subjects, {learned}; "
-            f"{recipe.model.kind} with {size:.1f} M parameters on {self.device_name} ({recipe.runtime.precision}); "
+            f"{recipe.model.kind} with {size:.1f} M parameters "
+            f"on {device_name(self.fabric)} ({recipe.runtime.precision}); "
             f"{recipe.optimizer.describe_rate(recipe.effective_batch)}"
         )
 

@@ -90,8 +90,10 @@ def probe_identity(
     if len(features) != len(subjects):
         raise ValueError(f"there are {len(features)} rows of features but {len(subjects)} subjects")
     if recordings is None:
-        return probe_split(features, subjects, random_frames(subjects, config.split), config)
-    return probe_split(features, subjects, other_recordings(subjects, recordings, config.split), config)
+        split = random_frames(subjects, config.split)
+    else:
+        split = other_recordings(subjects, recordings, config.split)
+    return probe_split(features, subjects, split, config)
 
 
 def probe_split(

@@ -77,7 +77,9 @@ def evaluate(
     faces, left_out = _strangers(faces, info, known_people)
     fabric = start_runtime(RuntimeConfig(device=device))  # type: ignore[arg-type]
     test = _Test(model.to(fabric.device), info, faces, manifest, batch_size)
-    title, notes = f"{_name(weights)} on {manifest}", list(left_out)
+    # A run's weights are named by the run's folder, since all are called the same.
+    name = weights.resolve().parent.name if weights.stem == "weights" else weights.stem
+    title, notes = f"{name} on {manifest}", list(left_out)
     notes += independence_notes(info.provenance, People.of(faces))
     if faces.origin is not None:
         notes.append(f"Data: {faces.origin.stamp()}.")
@@ -160,11 +162,6 @@ class _Outputs(nn.Module):
     def forward(self, images: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch outputs"]:
         logits: Tensor = self.model(images)
         return logits[:, self.outputs]
-
-
-def _name(weights: Path) -> str:
-    """Name a run's weights by the run's folder, since all are called the same."""
-    return weights.resolve().parent.name if weights.stem == "weights" else weights.stem
 
 
 def _strangers(faces: Manifest, info: CheckpointInfo, known_people: KnownPeople) -> tuple[Manifest, tuple[str, ...]]:

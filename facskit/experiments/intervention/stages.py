@@ -2,16 +2,7 @@
 
 With causal intervention (CIU, algorithm 1) the imbalanced and the balanced network come before the unbiased one.
 Each network is a complete run with its own folder, so a training that broke off goes on in the stage where it stopped,
-and finished stages serve any number of runs that differ in the last stage alone.
-
-```text
-run/                              the unbiased network
-  stages/fold-1-seed-0/imbalanced/
-  stages/fold-1-seed-0/balanced/
-cross-validation/
-  stages/fold-1-seed-0/imbalanced/ ...
-  fold-1-seed-0/                  the unbiased network of the fold
-```
+and finished stages serve any number of runs that differ in the last stage alone. `run_tree` shows where they lie.
 """
 
 import hashlib
@@ -101,12 +92,6 @@ def train_fold(
     Args:
         root: Folder of the run or cross-validation, which the stages are in.
         claim: What to call before anything is written.
-
-    Raises:
-        RecipeError: A folder has a network that was trained in another way, or another process trains there.
-        DatasetError: The faces are wrong, or others than a network began with, or people to test on are known to
-            initial weights.
-        FacskitError: The loss is no longer a number, or somebody asked the run to stop.
     """
     run = RunDirectory(out)
     if not isinstance(recipe.objective, StagedConfig):

@@ -114,7 +114,7 @@ def _colours(names: Sequence[tuple[str, ...]]) -> dict[tuple[str, ...], tuple[fl
     if all(_is_number(word) for name in different for word in name) and len(different) > 2:
         scale = colormaps["viridis"].resampled(256)
         return {name: scale(0.9 * place / (len(different) - 1)) for place, name in enumerate(different)}
-    tab = colormaps["tab10"]
+    tab = colormaps["tab10"]  # more colours than the palette's six
     return {name: tab(place % 10) for place, name in enumerate(different)}
 
 
