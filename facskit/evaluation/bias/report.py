@@ -107,7 +107,7 @@ def build_bias_report(
     groups = groups or groups_by_frequency(first.action_units, frequencies.known, source)
     bootstrap, why_not = _possible(first, bootstrap)
     compared_by = (frequencies.known, groups.head, groups.tail)
-    found = []
+    found: list[NetworkBias] = []
     for name, predictions in networks:
         difference = None
         if found and bootstrap is not None:

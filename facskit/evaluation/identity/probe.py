@@ -115,7 +115,7 @@ def probe_split(
     if config.method == "paper":
         parts = (truth[split.train], labels)
         scores, updates = published_probe(features[split.train], features[split.test], parts, config.split.seed)
-        fitted = {"inverse_penalty": 0.0, "iterations": updates, "converged": False}
+        fitted: dict[str, Any] = {"inverse_penalty": 0.0, "iterations": updates, "converged": False}
     else:
         scores, fitted = _fit_converged(features, truth, split, config)
     ranks = (scores > scores[np.arange(len(labels)), labels][:, np.newaxis]).sum(axis=1)

@@ -96,7 +96,7 @@ def pretrain(recipe: PretrainRecipe, out: Path) -> Path:
     if fabric.is_global_zero:
         draw_losses(run.metrics, run.losses)
         *_, last = (record for record in read_metrics(run.metrics) if record["kind"] == "epoch")
-        losses = {name: last[name] for name in ("loss", "validation_loss") if name in last}
+        losses: dict[str, float] = {name: last[name] for name in ("loss", "validation_loss") if name in last}
         save_encoder(run.weights, parts.model, describe(recipe.training.epochs, losses))
         run.drop_snapshots()
     fabric.barrier()
