@@ -13,7 +13,7 @@ from facskit.experiments.run_data import check_data
 from facskit.experiments.run_tree import run_name
 from facskit.experiments.scoring import PREDICTIONS, scoring_of
 from facskit.experiments.session import Session
-from facskit.training.run_directory import claim_folder
+from facskit.training.run_directory import RunDirectory, claim_folder
 
 __all__ = ["cross_validate", "train"]
 
