@@ -25,7 +25,7 @@ from facskit.faces.alignment import (
 )
 from facskit.faces.images import encode_jpeg, warp
 
-__all__ = ["pack_manifest", "packaged_faces", "recipe_matrix"]
+__all__ = ["open_manifest", "pack_manifest", "packaged_faces", "recipe_matrix"]
 
 _PACKAGED = WholeImage(size=128)
 
@@ -79,6 +79,14 @@ def packaged_faces() -> Manifest:
         if not path.is_file():
             raise DatasetError(f"{path}: this installation has no packaged faces; expected them beside the package")
         return read_manifest(path)
+
+
+def open_manifest(name: str) -> Manifest:
+    """Open a manifest by its path, or that of the folder it lies in; `packaged` names the faces that facskit brings."""
+    path = Path(name)
+    if name == "packaged":
+        return packaged_faces()
+    return read_manifest(path / "manifest.parquet" if path.is_dir() else path)
 
 
 def recipe_matrix(

@@ -48,11 +48,7 @@ class AttentionScores:
 
 
 class AttentionTally:
-    """Adds up how maps fit, batch by batch, on the maps' device.
-
-    Args:
-        action_units: What the maps are of.
-    """
+    """Adds up how maps fit, batch by batch, on the maps' device."""
 
     def __init__(self, action_units: ActionUnitSet) -> None:
         self.action_units = action_units

@@ -16,14 +16,11 @@ from facskit.evaluation.counts import divide
 __all__ = ["Baselines", "all_positive_f1", "baselines", "majority_f1", "prior_f1"]
 
 Rates = Float[np.ndarray, "aus"]
+"""Share of present labels per AU: r in the test data, q in the training data; NaN where nothing is known."""
 
 
 def all_positive_f1(rates: Rates) -> Rates:
-    """Return the F1 of always predicting "present": 2r / (1 + r).
-
-    Args:
-        rates: Share of present labels per AU in the test data; NaN where nothing is known.
-    """
+    """Return the F1 of always predicting "present": 2r / (1 + r)."""
     return divide(2 * rates, 1 + rates)
 
 
@@ -31,10 +28,6 @@ def prior_f1(rates: Rates, train_rates: Rates) -> Rates:
     """Return the F1 of guessing "present" at random, as often as in training: 2rq / (r + q).
 
     This is F1 at the expected counts, which the F1 of a large sample approaches.
-
-    Args:
-        rates: Share of present labels per AU in the test data, r.
-        train_rates: Share of present labels per AU in the training data, q.
     """
     return divide(2 * rates * train_rates, rates + train_rates)
 
@@ -43,10 +36,6 @@ def majority_f1(rates: Rates, train_rates: Rates) -> Rates:
     """Return the F1 of always predicting the training data's more common label; at a tie "present".
 
     It is 0 where the AU is rare in training, and NaN where it is then not present in the test data either.
-
-    Args:
-        rates: Share of present labels per AU in the test data.
-        train_rates: Share of present labels per AU in the training data.
     """
     never = np.where(rates == 0, np.nan, 0.0)
     f1 = np.where(train_rates >= 0.5, all_positive_f1(rates), never)
@@ -70,13 +59,7 @@ class Baselines:
 
 
 def baselines(action_units: ActionUnitSet, rates: Rates, train_rates: Rates | None = None) -> Baselines:
-    """Compute the baselines of a test set.
-
-    Args:
-        action_units: What the entries of the rates mean.
-        rates: Share of present labels per AU in the test data.
-        train_rates: The same in the training data; the test rates stand in when they are not known.
-    """
+    """Compute the baselines of a test set; its own rates stand in when those of the training aren't known."""
     guess = rates if train_rates is None else train_rates
     return Baselines(
         action_units=action_units,

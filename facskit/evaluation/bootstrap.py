@@ -80,11 +80,6 @@ class Interval:
         """
         return cls(float(draws[0]), *interval_ends(draws, level), level, num_subjects)
 
-    def __str__(self) -> str:
-        """Return the score and its interval with three decimals."""
-        interval = f"{self.level:.0%} interval {self.low:.3f} to {self.high:.3f}"
-        return f"{self.estimate:.3f} ({interval}, {self.num_subjects} subjects)"
-
 
 @dataclass(frozen=True)
 class DifferenceInterval(Interval):
@@ -183,10 +178,6 @@ def resample_counts(predictions: Predictions, config: BootstrapConfig | None) ->
     Args:
         predictions: One or more runs; every seed must have every fold.
         config: How to resample; None keeps to the data themselves, as one draw.
-
-    Raises:
-        DatasetError: A fold has fewer than two subjects to resample.
-        ValueError: A seed lacks a fold.
     """
     folds = subjects_by_fold(predictions)
     if config is None:
@@ -222,7 +213,6 @@ def bootstrap_macro_f1(predictions: Predictions, config: BootstrapConfig | None 
 
     Args:
         predictions: One or more runs; every seed must have every fold.
-        config: How to resample; the default when not given.
 
     Raises:
         DatasetError: A fold has fewer than two subjects, or no F1 is defined.
@@ -241,9 +231,7 @@ def bootstrap_difference(
     about a person is hard for both models.
 
     Args:
-        first: Predictions of the model to compare with.
         second: Predictions of the other model, on the same images in the same folds; seeds may differ.
-        config: How to resample; the default when not given.
 
     Raises:
         DatasetError: The two don't score the same labels, or a fold has fewer than two subjects.
@@ -261,10 +249,6 @@ def check_same_labels(
     names: tuple[str, str] = ("the first predictions", "the second predictions"),
 ) -> None:
     """Refuse to compare models that weren't scored on the same images, subjects and labels in the same folds.
-
-    Args:
-        second: Predictions of the other; seeds may differ.
-        names: What to call the two.
 
     Raises:
         DatasetError: Action units, images, subjects or labels differ.

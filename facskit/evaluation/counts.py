@@ -45,26 +45,22 @@ class Counts:
     @property
     def present(self) -> Int[np.ndarray, "*shape"]:
         """Labels that are present."""
-        total: Int[np.ndarray, "*shape"] = self.true_positive + self.false_negative
-        return total
+        return self.true_positive + self.false_negative
 
     @property
     def absent(self) -> Int[np.ndarray, "*shape"]:
         """Labels that are absent."""
-        total: Int[np.ndarray, "*shape"] = self.true_negative + self.false_positive
-        return total
+        return self.true_negative + self.false_positive
 
     @property
     def predicted(self) -> Int[np.ndarray, "*shape"]:
         """Known labels predicted present."""
-        total: Int[np.ndarray, "*shape"] = self.true_positive + self.false_positive
-        return total
+        return self.true_positive + self.false_positive
 
     @property
     def known(self) -> Int[np.ndarray, "*shape"]:
         """Labels that are known."""
-        total: Int[np.ndarray, "*shape"] = self.present + self.absent
-        return total
+        return self.present + self.absent
 
     def f1(self, undefined: float = np.nan) -> Float[np.ndarray, "*shape"]:
         """Return 2 TP / (2 TP + FP + FN); `undefined` where nothing is present or predicted but labels are known."""
@@ -81,8 +77,7 @@ class Counts:
 
     def balanced_accuracy(self) -> Float[np.ndarray, "*shape"]:
         """Return the mean of the recall of present and the recall of absent."""
-        mean: Float[np.ndarray, "*shape"] = (self.recall() + divide(self.true_negative, self.absent)) / 2
-        return mean
+        return (self.recall() + divide(self.true_negative, self.absent)) / 2
 
     def mcc(self) -> Float[np.ndarray, "*shape"]:
         """Return Matthews' correlation coefficient: 0 for constant decisions, NaN where one class is missing."""
@@ -100,12 +95,10 @@ def decide(probabilities: Probabilities, thresholds: Thresholds = 0.5) -> Bool[n
     """Return where an AU is predicted present: its probability is at or above the threshold.
 
     Args:
-        probabilities: Probability that each AU is present.
         thresholds: One for all, one per AU, or one per row and AU. They are rounded to the probabilities' precision
             first, so that a probability stored as 0.3 reaches a threshold of 0.3.
     """
-    decisions: Bool[np.ndarray, "samples aus"] = probabilities >= np.asarray(thresholds, dtype=probabilities.dtype)
-    return decisions
+    return probabilities >= np.asarray(thresholds, dtype=probabilities.dtype)
 
 
 def count(labels: Labels, decisions: Bool[np.ndarray, "samples aus"]) -> Counts:

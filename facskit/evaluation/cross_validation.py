@@ -45,15 +45,6 @@ class Spread:
     over_seeds: float
     """Standard deviation between seeds of the macro mean (each the mean of its folds); NaN for one seed."""
 
-    def __str__(self) -> str:
-        """Return the mean with the deviations there are."""
-        parts = [str(self.mean)]
-        if not np.isnan(self.over_folds):
-            parts.append(f"± {self.over_folds:.3f} over folds")
-        if not np.isnan(self.over_seeds):
-            parts.append(f"± {self.over_seeds:.3f} over seeds")
-        return " ".join(parts)
-
 
 @dataclass(frozen=True, eq=False)
 class CrossValidationResult:
@@ -124,9 +115,7 @@ class CrossValidationResult:
     @cached_property
     def base_rate(self) -> Float[np.ndarray, "aus"]:
         """Share of present labels per AU in the test parts of all folds."""
-        first = self.seeds[0]
-        known = np.sum([self.scores[fold, first].num_known for fold in self.folds], axis=0, dtype=float)
-        return divide(self.num_present, known)
+        return self._rate(self.folds)
 
     @cached_property
     def baselines(self) -> Baselines:
@@ -151,13 +140,12 @@ class CrossValidationResult:
         Returns:
             The rates; None where there is no other fold.
         """
-        others = [self.scores[other, self.seeds[0]] for other in self.folds if other != fold]
-        if not others:
-            return None
-        present = np.sum([other.num_present for other in others], axis=0, dtype=float)
-        known = np.sum([other.num_known for other in others], axis=0, dtype=float)
-        return divide(present, known)
+        others = [other for other in self.folds if other != fold]
+        return self._rate(others) if others else None
 
-    def __str__(self) -> str:
-        """Return one line: runs, macro F1 and its spread."""
-        return f"{len(self.folds)} folds x {len(self.seeds)} seeds: macro F1 {self.macro('f1')}"
+    def _rate(self, folds: list[int]) -> Float[np.ndarray, "aus"]:
+        """Return the share of present labels per AU in the test parts of some folds, each image counted once."""
+        chosen = [self.scores[fold, self.seeds[0]] for fold in folds]
+        present = np.sum([scores.num_present for scores in chosen], axis=0, dtype=float)
+        known = np.sum([scores.num_known for scores in chosen], axis=0, dtype=float)
+        return divide(present, known)

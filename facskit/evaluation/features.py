@@ -43,8 +43,7 @@ class Features:
         places = np.searchsorted(self.rows, rows).clip(max=len(self.rows) - 1)
         if (self.rows[places] != rows).any():
             raise ValueError(f"rows must be among the {len(self.rows)} that features were extracted of")
-        found: Float32[np.ndarray, "wanted dim"] = self.values[places]
-        return found
+        return self.values[places]
 
 
 def extract_features(
@@ -53,24 +52,21 @@ def extract_features(
     *,
     precision: Precision = "32",
     description: str | None = None,
-    total: int | None = None,
 ) -> Features:
     """Return the features of every face of the batches.
 
     Args:
         model: Any recogniser, or a masked autoencoder, whose encoder then sees whole faces.
         batches: Faces, each once, without random changes: those of an `eval_loader`.
-        precision: Number format of the model's arithmetic.
         description: Text of a progress bar on the error stream, shown when the work takes longer than two seconds;
             without it there is none.
-        total: Number of batches, for the progress bar, where the batches can't tell.
 
     Raises:
         ValueError: There is no batch, a face comes twice, or a feature isn't a finite number.
     """
     body = _Body(model).train(model.training)
     values, rows = [], []
-    for batch, features in answers(body, batches, precision=precision, description=description, total=total):
+    for batch, features in answers(body, batches, precision=precision, description=description):
         values.append(features.numpy())
         rows.append(batch.indices.cpu().numpy())
     if not rows:

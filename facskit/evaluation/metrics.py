@@ -22,7 +22,6 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from facskit.action_units import ActionUnitSet
 from facskit.datasets.samples import LabelState
 from facskit.evaluation.counts import Labels, PerAU, Probabilities, Thresholds, count, decide, divide
-from facskit.tables import number_cell
 
 __all__ = [
     "METRICS",
@@ -85,10 +84,6 @@ def calibration_error_per_au(labels: Labels, probabilities: Probabilities, bins:
 
     The probabilities of "present" fall into bins of equal width; the error is the difference between mean probability
     and share of present labels in a bin, averaged over bins by their number of labels.
-
-    Args:
-        probabilities: Probability that each AU is present.
-        bins: Number of bins between 0 and 1.
     """
     errors = []
     for truth, shares in _known_columns(labels, probabilities):
@@ -108,12 +103,6 @@ class MacroMean:
     """AUs with a defined score."""
     total_aus: int
     """AUs scored."""
-
-    def __str__(self) -> str:
-        """Return the mean with three decimals, and the count where AUs are missing from it."""
-        return f"{self.value:.3f}" + (
-            "" if self.num_aus == self.total_aus else f" ({self.num_aus}/{self.total_aus} AUs)"
-        )
 
 
 def macro_mean(values: PerAU) -> MacroMean:
@@ -159,33 +148,11 @@ class AUScores:
         """Return one metric's entries by its name in `METRICS`."""
         if metric not in METRICS:
             raise ValueError(f"{metric!r} is not a metric; expected one of {', '.join(METRICS)}")
-        values: PerAU = getattr(self, metric)
-        return values
+        return getattr(self, metric)
 
     def macro(self, metric: str) -> MacroMean:
         """Return a metric's mean over the AUs where it is defined."""
         return macro_mean(self.per_au(metric))
-
-    def __str__(self) -> str:
-        """Return a small table: one line per AU, the macro mean last."""
-        shown = {
-            "base_rate": "base rate",
-            "precision": "precision",
-            "recall": "recall",
-            "f1": "F1",
-            "roc_auc": "ROC-AUC",
-            "average_precision": "avg. prec.",
-            "mcc": "MCC",
-        }
-        rows = [["AU", "known", *shown.values()]]
-        for au, code in enumerate(self.action_units.codes):
-            cells = [number_cell(self.per_au(metric)[au], 3) for metric in shown]
-            rows.append([code, str(self.num_known[au]), *cells])
-        means = [number_cell(self.macro(metric).value, 3) for metric in shown]
-        rows.append(["mean", "", *means])
-        entered = self.macro("f1")
-        lines = ["".join(f"{cell:>11}" for cell in row) for row in rows]
-        return "\n".join(lines) + f"   (F1 of {entered.num_aus} of {entered.total_aus} AUs)"
 
 
 METRICS: tuple[str, ...] = tuple(
@@ -205,7 +172,6 @@ def score(
     """Compute every score of a set of predictions.
 
     Args:
-        probabilities: Probability that each AU is present.
         thresholds: At or above which an AU is predicted present: one for all, one per AU, or one per row and AU.
         undefined_f1: F1 of an AU that is neither present nor predicted: NaN leaves it out, 0.0 is what papers that
             use scikit-learn's default report.

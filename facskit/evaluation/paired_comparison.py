@@ -52,9 +52,7 @@ def compare_predictions(
     Scores are the headline's: per AU, mean over folds, then over seeds, then over AUs.
 
     Args:
-        first: Predictions of the model to compare with.
         second: Predictions of the other model, on the same images in the same folds; seeds may differ.
-        config: How to resample; the default when not given.
 
     Raises:
         DatasetError: The two don't score the same labels, or a fold has fewer than two subjects.
@@ -69,13 +67,14 @@ def compare_predictions(
     macro = defined_mean(_over_runs(f1_after), axis=1) - defined_mean(_over_runs(f1_before), axis=1)
     area_before, area_after = resample_roc_auc(first, config), resample_roc_auc(second, config)
     areas = defined_mean(area_after, axis=1) - defined_mean(area_before, axis=1)
+    seeds_before, seeds_after = _macro_of_seeds(first, f1_before), _macro_of_seeds(second, f1_after)
     undefined = DifferenceInterval(np.nan, np.nan, np.nan, config.level, num_subjects, np.nan)
     return PairedComparison(
         action_units=first.action_units,
         f1=_interval(macro, config, num_subjects) or undefined,
         roc_auc=_interval(areas, config, num_subjects),
         f1_per_au=tuple(_interval(column, config, num_subjects) for column in units.T),
-        f1_by_seed=_by_seed((first, f1_before), (second, f1_after)),
+        f1_by_seed={seed: seeds_after[seed] - f1 for seed, f1 in seeds_before.items() if seed in seeds_after},
     )
 
 
@@ -93,9 +92,6 @@ def resample_roc_auc(predictions: Predictions, config: BootstrapConfig) -> Float
 
     Returns:
         Mean over folds, then seeds; NaN where a draw has labels of one kind only.
-
-    Raises:
-        DatasetError: A fold has fewer than two subjects.
     """
     folds = subjects_by_fold(predictions)
     draws = draw_subjects(folds, config)
@@ -153,13 +149,8 @@ def _interval(
     return None if np.isnan(found.low) else found
 
 
-def _by_seed(*models: tuple[Predictions, Float[np.ndarray, "seeds folds draws aus"]]) -> dict[int, float]:
-    """Return the difference of macro F1 for each seed that both have, from their F1 under every draw."""
-    before, after = (_macro_of_seeds(predictions, f1) for predictions, f1 in models)
-    return {seed: after[seed] - value for seed, value in before.items() if seed in after}
-
-
 def _macro_of_seeds(predictions: Predictions, f1: Float[np.ndarray, "seeds folds draws aus"]) -> dict[int, float]:
+    """Return the macro F1 of each seed from the F1 under every draw."""
     seeds = sorted({seed for _, seed in predictions.runs})
     macro = defined_mean(defined_mean(f1[:, :, 0], axis=1), axis=1)  # the first draw is the data themselves
     return dict(zip(seeds, macro.tolist(), strict=True))

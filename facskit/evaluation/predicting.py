@@ -53,7 +53,6 @@ def predict(
     *,
     precision: Precision = "32",
     description: str | None = None,
-    total: int | None = None,
 ) -> Predictions:
     """Return a model's probabilities for every image of the batches, in the manifest's order.
 
@@ -61,16 +60,14 @@ def predict(
 
     Args:
         model: Maps images to one logit per action unit.
-        precision: Number format of the model's arithmetic.
         description: Text of a progress bar on the error stream, shown when the work takes longer than two seconds;
             without it there is none.
-        total: Number of batches, for the progress bar, where the batches can't tell.
 
     Raises:
         ValueError: There is no batch, an image comes twice, or the model's logits are not numbers or don't fit the
             batches' action units.
     """
-    said = answers(model, batches, precision=precision, description=description, total=total)
+    said = answers(model, batches, precision=precision, description=description)
     told = ((batch.action_units, logits, batch.labels, batch.indices) for batch, logits in said)
     action_units, rows = _collect(told, source, torch.sigmoid, "action units")
     return Predictions(
@@ -96,9 +93,6 @@ def predict_expressions(
     Args:
         model: Maps images to one logit per expression.
         expressions: What the logits and the batches' labels mean.
-
-    Raises:
-        ValueError: There is no batch, an image comes twice, or the model's logits don't fit the expressions.
     """
     said = answers(model, batches, precision=precision, description=description)
     told = ((expressions, logits, batch.expressions, batch.indices) for batch, logits in said)
@@ -121,8 +115,6 @@ def _collect(
 
     Args:
         told: For each batch what its logits mean, the logits, labels and manifest rows.
-        activation: Makes probabilities of logits.
-        kind: What the outputs are, in words.
     """
     first: _Outputs | None = None
     parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
@@ -161,7 +153,6 @@ def answers(
     *,
     precision: Precision = "32",
     description: str | None = None,
-    total: int | None = None,
 ) -> Iterator[tuple[Batch, Float32[Tensor, "batch outputs"]]]:
     """Run a model over batches.
 
@@ -170,10 +161,8 @@ def answers(
     Args:
         model: Maps images to logits.
         batches: Images, with or without labels.
-        precision: Number format of the model's arithmetic.
         description: Text of a progress bar on the error stream, shown when the work takes longer than two seconds;
             without it there is none.
-        total: Number of batches, for the progress bar, where the batches can't tell.
 
     Yields:
         Each batch with the model's logits in 32 bits, on the CPU.
@@ -181,7 +170,7 @@ def answers(
     was_training = model.training
     model.eval()
     try:
-        with _progress(batches, description, total) as shown:
+        with _progress(batches, description) as shown:
             for batch in shown:
                 yield batch, _logits(model, batch, precision)
     finally:
@@ -197,13 +186,13 @@ def _logits(model: nn.Module, batch: Batch, precision: Precision) -> Float32[Ten
 
 
 @contextmanager
-def _progress(batches: Iterable[Batch], description: str | None, total: int | None) -> Iterator[Iterator[Batch]]:
+def _progress(batches: Iterable[Batch], description: str | None) -> Iterator[Iterator[Batch]]:
     """Give the batches back with a progress bar that appears when the work turns out to be long."""
     if description is None:
         yield iter(batches)
         return
     bar = Progress(console=Console(stderr=True), transient=True)
-    task = bar.add_task(description, total=len(batches) if isinstance(batches, Sized) else total)
+    task = bar.add_task(description, total=len(batches) if isinstance(batches, Sized) else None)
 
     def shown() -> Iterator[Batch]:
         start = time.monotonic()

@@ -115,10 +115,6 @@ def apply_protocol(predictions: Predictions, protocol: Protocol, validation: Pre
     Args:
         validation: Predictions of the same models (same folds and seeds) on validation subjects, for the rules that
             need them.
-
-    Raises:
-        DatasetError: The rule needs validation predictions and there are none for a run, or a validation subject is
-            also a test subject of the run.
     """
     thresholds = np.empty_like(predictions.probabilities)
     for fold, seed in predictions.runs:

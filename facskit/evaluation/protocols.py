@@ -81,7 +81,6 @@ def choose_thresholds(
     Args:
         labels: Label states of the subjects the rule may look at: validation subjects, or for `test-shared` the test
             subjects; `fixed` looks at nothing.
-        probabilities: Their probabilities.
 
     Raises:
         ValueError: The rule is `stored`: such thresholds come with the weights and can't be chosen here.

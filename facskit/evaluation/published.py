@@ -11,6 +11,7 @@ differ for FMAE: 93.09 and 93.45 % on RAF-DB, 65.00 and 64.79 % on AffectNet-8.
 """
 
 import csv
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -27,7 +28,6 @@ __all__ = [
     "PublishedF1",
     "published_accuracies",
     "published_caveats",
-    "published_data_sets",
     "published_f1",
 ]
 
@@ -114,21 +114,12 @@ def _all_f1() -> tuple[PublishedF1, ...]:
     return tuple(found)
 
 
-@cache
-def _all_accuracies() -> tuple[PublishedAccuracy, ...]:
-    found = []
-    for row in _rows("published_expressions.csv"):
-        accuracy = float(row["accuracy_percent"]) / 100
-        found.append(PublishedAccuracy(row["dataset"], row["method"], row["venue"], accuracy, row["source"]))
-    return tuple(found)
-
-
 def _rows(name: str) -> list[dict[str, str]]:
     text = files("facskit.evaluation").joinpath(name).read_text(encoding="utf-8")
     return list(csv.DictReader(text.splitlines()))
 
 
-def _of_data_set(entries: tuple[_Entry, ...], dataset: str, what: str) -> list[_Entry]:
+def _of_data_set(entries: Sequence[_Entry], dataset: str, what: str) -> list[_Entry]:
     found = [entry for entry in entries if _plain(entry.dataset) == _plain(dataset)]
     if not found:
         known = ", ".join(dict.fromkeys(entry.dataset for entry in entries))
@@ -140,20 +131,12 @@ def _plain(name: str) -> str:
     return name.lower().replace("plus", "+").replace("-", "").replace("_", "").replace(" ", "")
 
 
-def published_data_sets() -> tuple[str, ...]:
-    """Return the names of the data sets that have published F1."""
-    return tuple(dict.fromkeys(entry.dataset for entry in _all_f1()))
-
-
 def published_f1(dataset: str, methods: tuple[str, ...] = _HEADLINES) -> list[PublishedF1]:
     """Return the published F1 of methods on a data set, without the methods that have none there.
 
     Args:
         dataset: Name of the data set; "bp4d-plus" and "BP4D+" are the same.
         methods: Names as the papers write them.
-
-    Raises:
-        DatasetError: No paper's numbers are known for the data set.
     """
     entries = _of_data_set(_all_f1(), dataset, "F1 scores")
     chosen = [entry for entry in entries if entry.method in methods]
@@ -165,11 +148,12 @@ def published_accuracies(dataset: str) -> list[PublishedAccuracy]:
 
     Args:
         dataset: `raf-db` or `affectnet-8`, in any case.
-
-    Raises:
-        DatasetError: No paper's numbers are known for the data set.
     """
-    return sorted(_of_data_set(_all_accuracies(), dataset, "accuracies"), key=lambda entry: -entry.accuracy)
+    entries = []
+    for row in _rows("published_expressions.csv"):
+        accuracy = float(row["accuracy_percent"]) / 100
+        entries.append(PublishedAccuracy(row["dataset"], row["method"], row["venue"], accuracy, row["source"]))
+    return sorted(_of_data_set(entries, dataset, "accuracies"), key=lambda entry: -entry.accuracy)
 
 
 def published_caveats(dataset: str) -> tuple[str, ...]:

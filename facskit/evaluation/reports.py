@@ -15,7 +15,7 @@ from rich.table import Table
 
 from facskit.errors import DatasetError
 from facskit.evaluation.bootstrap import BootstrapConfig, Interval, bootstrap_macro_f1
-from facskit.evaluation.cross_validation import CrossValidationResult, Spread, defined_mean
+from facskit.evaluation.cross_validation import CrossValidationResult, defined_mean
 from facskit.evaluation.metrics import METRICS, macro_mean
 from facskit.evaluation.predictions import Predictions
 from facskit.evaluation.published import published_f1
@@ -132,13 +132,21 @@ class Report:
         """Return every number: fractions, NaN where undefined."""
         result = self.result
         units = result.action_units.codes
-        spreads = {metric: result.macro(metric) for metric in METRICS}
+        macro = {}
+        for metric in METRICS:
+            spread = result.macro(metric)
+            macro[metric] = {
+                "mean": spread.mean.value,
+                "num_aus": spread.mean.num_aus,
+                "standard_deviation_over_folds": spread.over_folds,
+                "standard_deviation_over_seeds": spread.over_seeds,
+            }
         return {
             "title": self.title,
             "protocol": {**asdict(result.predictions.protocol), "stamp": result.predictions.protocol.stamp},
             "folds": result.folds,
             "seeds": result.seeds,
-            "macro": {metric: _spread(spread) for metric, spread in spreads.items()},
+            "macro": macro,
             "macro_f1_interval": asdict(self.interval) if self.interval else None,
             "macro_f1_pooled": result.pooled.macro("f1").value,
             "per_au": {metric: _by_au(units, result.mean(metric)) for metric in METRICS},
@@ -173,36 +181,6 @@ def _by_au(codes: tuple[str, ...], values: Float[np.ndarray, "aus"]) -> dict[str
     return dict(zip(codes, values.tolist(), strict=True))
 
 
-def _spread(spread: Spread) -> dict[str, float | int]:
-    return {
-        "mean": spread.mean.value,
-        "num_aus": spread.mean.num_aus,
-        "standard_deviation_over_folds": spread.over_folds,
-        "standard_deviation_over_seeds": spread.over_seeds,
-    }
-
-
-def _interval(predictions: Predictions, bootstrap: BootstrapConfig | None) -> tuple[Interval | None, list[str]]:
-    """Return the confidence interval, or a note that says why there is none."""
-    if bootstrap is None:
-        return None, []
-    try:
-        return bootstrap_macro_f1(predictions, bootstrap), []
-    except DatasetError as error:
-        return None, [f"No confidence interval: {error}."]
-
-
-def _published(predictions: Predictions, dataset: str | None) -> tuple[list[Column], list[str]]:
-    """Return the columns from papers, and a note for each that says why it is not like for like."""
-    columns, notes = [], []
-    for entry in published_f1(dataset) if dataset else []:
-        units = predictions.action_units
-        title = f"{entry.method} F1 %"
-        columns.append(Column(title, 100 * entry.per_au(units), 100 * entry.mean_for(units)))
-        notes.append(f"{entry.method} F1: from {entry.source}, under {entry.warning}.")
-    return columns, notes
-
-
 def build_report(
     predictions: Predictions,
     *,
@@ -214,29 +192,32 @@ def build_report(
 
     Args:
         predictions: One run or a whole cross-validation.
-        title: What was scored, for the heading.
         dataset: Data set whose published F1 are shown beside: "BP4D", "BP4D+" or "DISFA"; without it none are.
-        bootstrap: How the confidence interval is made; None for none.
 
     Raises:
         DatasetError: There are no predictions, a seed lacks a fold, or no paper's numbers are known for the data set.
     """
     result = CrossValidationResult(predictions)
-    interval, why_not = _interval(predictions, bootstrap)
-    columns, sources = _published(predictions, dataset)
-    notes = [*why_not, *_meanings(result), *sources]
-    if columns and not predictions.protocol.optimistic:
-        notes.append(_paper_style(predictions))
-    return Report(title=title, result=result, interval=interval, published=columns, notes=notes)
-
-
-def _meanings(result: CrossValidationResult) -> list[str]:
+    interval: Interval | None = None
+    notes: list[str] = []
+    if bootstrap is not None:
+        try:
+            interval = bootstrap_macro_f1(predictions, bootstrap)
+        except DatasetError as error:
+            notes.append(f"No confidence interval: {error}.")
     rate = "training" if result.baselines.from_training else "test"
-    return [
+    notes += [
         'All-present F1: always saying "present". An F1 that is not above it shows no skill.',
         f'Guess F1: saying "present" at random, as often as in the {rate} labels. AP: average precision, whose chance '
         "level is the base rate; that of ROC-AUC is 50 %.",
     ]
+    columns, units = [], predictions.action_units
+    for entry in published_f1(dataset) if dataset else []:
+        columns.append(Column(f"{entry.method} F1 %", 100 * entry.per_au(units), 100 * entry.mean_for(units)))
+        notes.append(f"{entry.method} F1: from {entry.source}, under {entry.warning}.")
+    if columns and not predictions.protocol.optimistic:
+        notes.append(_paper_style(predictions))
+    return Report(title=title, result=result, interval=interval, published=columns, notes=notes)
 
 
 def _paper_style(predictions: Predictions) -> str:

@@ -20,13 +20,11 @@ GRID: Float[np.ndarray, "99"] = np.arange(1, 100) / 100
 
 @dataclass(frozen=True, eq=False)
 class ThresholdSweep:
-    """F1 of every AU at every threshold of a grid, and the thresholds that maximise it.
+    """F1 of every AU at every threshold of `GRID`, and the thresholds that maximise it.
 
     Where several thresholds are equally good, the one closest to 0.5 wins.
     """
 
-    thresholds: Float[np.ndarray, "thresholds"]
-    """The grid."""
     f1: Float[np.ndarray, "thresholds aus"]
     """F1 at each threshold; where nothing is present or predicted NaN, or what was asked for."""
 
@@ -39,56 +37,52 @@ class ThresholdSweep:
         """
         scored = ~np.isnan(self.f1).all(axis=0)
         if not scored.any():
-            return np.full(self.thresholds.shape, np.nan)
-        mean: Float[np.ndarray, "thresholds"] = np.nan_to_num(self.f1[:, scored]).mean(axis=1)
-        return mean
+            return np.full(len(self.f1), np.nan)
+        return np.nan_to_num(self.f1[:, scored]).mean(axis=1)
 
     def _best(self, f1: Float[np.ndarray, "thresholds"]) -> int:
         if np.isnan(f1).all():
-            return int(np.abs(self.thresholds - 0.5).argmin())
+            return int(np.abs(GRID - 0.5).argmin())
         ties = np.flatnonzero(f1 >= np.nanmax(f1) - 1e-12)
-        return int(ties[np.abs(self.thresholds[ties] - 0.5).argmin()])
+        return int(ties[np.abs(GRID[ties] - 0.5).argmin()])
 
     @property
     def shared(self) -> float:
         """The one threshold with the highest macro F1."""
-        return float(self.thresholds[self._best(self.macro_f1)])
+        return float(GRID[self._best(self.macro_f1)])
 
     @property
     def f1_at_shared(self) -> Float[np.ndarray, "aus"]:
         """F1 of each AU at the shared threshold."""
-        row: Float[np.ndarray, "aus"] = self.f1[self._best(self.macro_f1)]
-        return row
+        return self.f1[self._best(self.macro_f1)]
 
     @property
     def per_au(self) -> Float[np.ndarray, "aus"]:
         """The threshold with the highest F1 for each AU; the one closest to 0.5 where F1 is undefined."""
-        return self.thresholds[[self._best(column) for column in self.f1.T]]
+        return GRID[[self._best(column) for column in self.f1.T]]
 
 
 def sweep_thresholds(
     labels: Int8[np.ndarray, "samples aus"],
     probabilities: Float[np.ndarray, "samples aus"],
-    thresholds: Float[np.ndarray, "thresholds"] = GRID,
     *,
     undefined_f1: float = np.nan,
 ) -> ThresholdSweep:
-    """Compute F1 per AU at every threshold of a grid.
+    """Compute F1 per AU at every threshold of `GRID`.
 
     Args:
         labels: Label states; UNKNOWN enters nothing.
-        probabilities: Probability that each AU is present.
         undefined_f1: F1 where nothing is present or predicted; it chooses no threshold.
 
     Paper:
         FMAE-IAT's evaluation takes the shared threshold with the highest macro F1 on the test fold: an optimistic
         number. Pass validation predictions for an honest one.
     """
-    grid = thresholds.astype(probabilities.dtype)
+    grid = GRID.astype(probabilities.dtype)
     present, absent = labels == LabelState.PRESENT, labels == LabelState.ABSENT
     hits, false_alarms = _reaching(probabilities, present, grid), _reaching(probabilities, absent, grid)
     counts = Counts(hits, false_alarms, present.sum(axis=0) - hits, absent.sum(axis=0) - false_alarms)
-    return ThresholdSweep(thresholds, counts.f1(undefined_f1))
+    return ThresholdSweep(counts.f1(undefined_f1))
 
 
 def _reaching(

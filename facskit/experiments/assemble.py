@@ -48,14 +48,7 @@ def head_subjects(data: DataConfig, manifest: Manifest, fold: Fold) -> tuple[str
 
 
 def remaining_crop(manifest: Manifest, wanted: CropRecipe) -> CropRecipe:
-    """Return what is left to crop of a manifest's images, which may have been prepared already.
-
-    Args:
-        wanted: The crop that the network is to see.
-
-    Raises:
-        DatasetError: The images were cropped in another way.
-    """
+    """Return what is left to crop of a manifest's images, which may have been prepared already."""
     return wanted if manifest.origin is None else manifest.origin.remaining_crop(wanted, manifest.name)
 
 
@@ -65,7 +58,6 @@ def assemble_loader(
     """Return the batches of one part of a fold: varied and shuffled for training, plain and in order otherwise.
 
     Args:
-        fabric: The runtime; training batches are divided among its processes.
         plain: Whether even training images come as they are, in order and undivided, to look at them once.
 
     Raises:
@@ -121,20 +113,15 @@ def assemble_objective(
     refuse_unknown_places(recipe, manifest, fold)
     expressions = recipe.data.expression_set
     shown = None if expressions is None else torch.from_numpy(manifest.expression_indices(expressions)[fold.train])
+    images = Counter(manifest.subjects[fold.train].tolist())
     part = TrainingPart(
         units=recipe.data.unit_set,
         labels=torch.from_numpy(manifest.labels[fold.train]),
         expressions=shown,
-        subject_counts=_subject_counts(recipe, manifest, fold),
+        subject_counts=[images[name] for name in head_subjects(recipe.data, manifest, fold)],
         stages=stages or {},
     )
     try:
         return recipe.objective.build(model, part)
     except ValueError as error:
         raise DatasetError(f"{manifest.name}: fold {fold.index}: {error}") from error
-
-
-def _subject_counts(recipe: Recipe, manifest: Manifest, fold: Fold) -> list[int]:
-    """Count the training images of each person whom an identity objective knows."""
-    images = Counter(manifest.subjects[fold.train].tolist())
-    return [images[name] for name in head_subjects(recipe.data, manifest, fold)]

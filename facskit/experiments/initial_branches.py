@@ -14,7 +14,6 @@ import torch
 from facskit.action_units import ActionUnitSet
 from facskit.errors import CheckpointError
 from facskit.models.attention_network import AttentionConfig, AttentionNetwork
-from facskit.models.build import ModelConfig
 from facskit.models.checkpoints import load_checkpoint
 
 __all__ = ["SUBSTITUTES", "branch_sources", "load_branches"]
@@ -47,12 +46,14 @@ def load_branches(model: AttentionNetwork, path: Path, units: ActionUnitSet) -> 
         model: The network, changed in place; its first outputs are `units`.
         path: A weight file of an attention network.
         units: The network's action units; `NO_ACTION_UNITS` takes the region layers alone.
-
-    Raises:
-        CheckpointError: The file is missing or damaged, or holds another network.
     """
     stored, info = load_checkpoint(path)
-    _check_model(path, model.config, info.model)
+    if not isinstance(info.model, AttentionConfig):
+        raise CheckpointError(f"{path}: its network is of kind {info.model.kind}, the recipe's of kind attention.")
+    fitted = replace(info.model, **{field: getattr(model.config, field) for field in _FREE})
+    for field, value in asdict(model.config).items():
+        if (found := getattr(fitted, field)) != value:
+            raise CheckpointError(f"{path}: its network has {field} {found}, the recipe's has {value}.")
     sources = branch_sources(units, info.action_units)
     state = stored.state_dict()
     for name, value in model.state_dict().items():
@@ -63,12 +64,3 @@ def load_branches(model: AttentionNetwork, path: Path, units: ActionUnitSet) -> 
         ours, theirs = value.unflatten(0, (model.num_outputs, -1)), state[name].unflatten(0, (info.num_outputs, -1))
         for code, source in sources.items():
             ours[units.codes.index(code)].copy_(theirs[info.action_units.codes.index(source)])
-
-
-def _check_model(path: Path, own: AttentionConfig, stored: ModelConfig) -> None:
-    if not isinstance(stored, AttentionConfig):
-        raise CheckpointError(f"{path}: its network is of kind {stored.kind}, the recipe's of kind attention.")
-    fitted = replace(stored, **{field: getattr(own, field) for field in _FREE})
-    for field, value in asdict(own).items():
-        if (found := getattr(fitted, field)) != value:
-            raise CheckpointError(f"{path}: its network has {field} {found}, the recipe's has {value}.")

@@ -51,7 +51,6 @@ def load_body(model: FaceNetwork, weights: str | Path, units: ActionUnitSet = NO
     file's network, answers and all: CIU starts like from like. Units without a source stay fresh.
 
     Args:
-        model: The network, changed in place.
         weights: Name of installed or packaged weights, a `.safetensors` file, or a run's folder. Position embeddings of
             another image size are interpolated.
         units: What the network's first outputs mean; only attention networks need it, and without it take the region
@@ -107,18 +106,17 @@ def describe_body(weights: str | Path) -> Body:
 
     Args:
         weights: As for `load_body`.
-
-    Raises:
-        CheckpointError: There is no such file, or it's damaged.
     """
     path = _find(weights)
+    # A run's weights are named by the run's folder, since all are called the same.
+    name = f"{path.resolve().parent.name}/{path.name}" if path.stem in {"weights", "encoder"} else path.name
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     if not _described(path):
-        return Body(name=_name(path), sha256=digest, kind="unknown")
+        return Body(name=name, sha256=digest, kind="unknown")
     info = read_weight_info(path)
     return Body(
-        name=_name(path),
+        name=name,
         sha256=digest,
         kind="autoencoder" if isinstance(info, EncoderInfo) else "recognizer",
         licence=info.licence,
@@ -153,11 +151,6 @@ def _find(weights: str | Path) -> Path:
     if not path.is_file():
         raise CheckpointError(f"{path}: there is no such weight file to start from; see initial_weights in the recipe.")
     return path
-
-
-def _name(path: Path) -> str:
-    """Name a run's weights by the run's folder, since all are called the same."""
-    return f"{path.resolve().parent.name}/{path.name}" if path.stem in {"weights", "encoder"} else path.name
 
 
 def _described(path: Path) -> bool:

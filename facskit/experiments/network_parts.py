@@ -51,14 +51,8 @@ def assemble_network(
     """Seed the process and build what one run needs.
 
     Args:
-        recipe: The recipe of this run.
-        session: The faces and the runtime.
         stages: The finished networks that a staged objective learns from, by name.
         feeds: Batches of this fold and seed that are open already.
-
-    Raises:
-        CheckpointError: The initial weights are missing or belong to another network.
-        DatasetError: A part of the fold is empty or smaller than a batch, or landmarks are missing.
     """
     seed_everything(recipe.runtime.seed, session.fabric.global_rank)
     model = assemble_model(recipe)

@@ -20,7 +20,7 @@ from facskit.experiments.recipe import Recipe
 from facskit.experiments.recipe_files import describe_difference, format_recipe
 from facskit.experiments.run_data import check_data, record_data
 from facskit.experiments.scoring import scoring_of
-from facskit.experiments.session import Session
+from facskit.experiments.session import Session, device_name
 from facskit.experiments.untaught import describe_untaught, untaught_labels
 from facskit.files import write_text
 from facskit.models.attention_network import AttentionConfig
@@ -58,16 +58,6 @@ def train_network(
     """Train and test the network of one fold in its folder; go on if it broke off.
 
     Nothing is written, nor `claim` called, before everything is built.
-
-    Args:
-        claim: What to call before the folder is made.
-        before: What comes from networks trained before.
-
-    Raises:
-        RecipeError: The folder belongs to another recipe, or another process trains there.
-        DatasetError: The faces are wrong, or others than the run began with, or people to test on are known to the
-            initial weights.
-        FacskitError: The loss is no longer a number, or somebody asked the run to stop.
     """
     fold, run = session.folds[recipe.data.fold - 1], RunDirectory(out)
     check_data(run, session.record(recipe.data.fold))
@@ -84,7 +74,9 @@ def train_network(
     if run.finished:  # by another process, while this one waited
         return run
     session.introduce(recipe, fold, parts.model)
-    branches = _initial_branches(recipe, start)
+    branches = {}
+    if start is not None and isinstance(recipe.model, AttentionConfig):
+        branches = branch_sources(recipe.data.unit_set, start.action_units)
     _mention_start(recipe, session, start, branches)
     provenance = _provenance(recipe, session, fold) | provenance_of_start(start)
     if branches:
@@ -114,18 +106,13 @@ def train_network(
 
 
 def open_run(recipe: Recipe, out: Path, session: Session, claim: Callable[[], None] | None = None) -> None:
-    """Make a folder the run's own, in the main process; the others wait. Say so if the run is finished.
-
-    Args:
-        recipe: The recipe of this run.
-
-    Raises:
-        RecipeError: The folder belongs to another recipe, or another process trains there.
-    """
+    """Make a folder the run's own, in the main process; the others wait. Say so if the run is finished."""
     if session.fabric.is_global_zero:
         if claim is not None:
             claim()
-        run = RunDirectory.open(out, format_recipe(recipe), device=session.device_name, difference=describe_difference)
+        run = RunDirectory.open(
+            out, format_recipe(recipe), device=device_name(session.fabric), difference=describe_difference
+        )
         record_data(run, session.record(recipe.data.fold))
     session.fabric.barrier()
     run = RunDirectory(out)
@@ -134,11 +121,7 @@ def open_run(recipe: Recipe, out: Path, session: Session, claim: Callable[[], No
 
 
 def refuse_known_start(start: Body | None, session: Session, fold: Fold) -> None:
-    """Refuse to test on people whose labels the initial weights were trained with; say so where it isn't certain.
-
-    Raises:
-        DatasetError: People to test on are among those.
-    """
+    """Refuse to test on people whose labels the initial weights were trained with; say so where it isn't certain."""
     if start is None or not len(fold.test):
         return
     trained = people_of_weights(start.provenance)
@@ -158,13 +141,6 @@ def mention_untaught(recipe: Recipe, session: Session, fold: Fold) -> None:
     """Say which labels and places the training part can't teach."""
     for sentence in describe_untaught(recipe, session.manifest, fold):
         session.say(sentence)
-
-
-def _initial_branches(recipe: Recipe, start: Body | None) -> dict[str, str]:
-    """Say which branch of the initial weights started which branch of an attention network."""
-    if start is None or not isinstance(recipe.model, AttentionConfig):
-        return {}
-    return branch_sources(recipe.data.unit_set, start.action_units)
 
 
 def _mention_start(recipe: Recipe, session: Session, start: Body | None, branches: Mapping[str, str]) -> None:

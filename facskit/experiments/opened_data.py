@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-from jaxtyping import Int8
 
 from facskit.columns import SPLIT
 from facskit.datasets.data_record import DataRecord, manifest_digests, parts_of
@@ -41,21 +40,12 @@ class OpenedData:
 
     @classmethod
     def read(cls, data: DataConfig) -> "OpenedData":
-        """Open and divide the faces that a recipe names.
-
-        Raises:
-            DatasetError: The faces are missing or wrong, or can't be divided as the recipe says.
-            RecipeError: The recipe's fold doesn't exist.
-        """
+        """Open and divide the faces that a recipe names."""
         manifest = assemble_manifest(data)
         return cls(manifest=manifest, folds=assemble_folds(data, manifest), config=data)
 
     def record(self, fold: int) -> DataRecord:
-        """Return what a run keeps of its data, to know them again.
-
-        Args:
-            fold: Number of the run's fold, from 1.
-        """
+        """Return what a run keeps of its data, to know them again."""
         people = parts_of(self.folds[fold - 1])
         return DataRecord(images=len(self.manifest), digests=self._digests, people=people)
 
@@ -66,9 +56,6 @@ class OpenedData:
 
 def assemble_manifest(data: DataConfig) -> Manifest:
     """Open a recipe's faces with the action units or expressions it wants.
-
-    Returns:
-        The manifest.
 
     Raises:
         DatasetError: The manifest is missing or wrong, or lacks an action unit or expressions.
@@ -99,8 +86,12 @@ def assemble_folds(data: DataConfig, manifest: Manifest) -> list[Fold]:
         RecipeError: The recipe's fold doesn't exist.
     """
     splits = manifest.table[SPLIT].cast(pl.String).to_list() if SPLIT in manifest.table.columns else None
+    labels, expressions = manifest.labels, data.expression_set
+    if expressions is not None:  # folds should have even shares of them too: one column each
+        shown = manifest.expression_indices(expressions)[:, np.newaxis]
+        labels = (shown == np.arange(len(expressions))).astype(np.int8)
     try:
-        folds = make_folds(data.folds, manifest.subjects, _labels_to_spread(data, manifest), splits)
+        folds = make_folds(data.folds, manifest.subjects, labels, splits)
     except DatasetError as error:
         raise DatasetError(f"{manifest.name}: {error}") from error
     if data.fold > len(folds):
@@ -108,15 +99,6 @@ def assemble_folds(data: DataConfig, manifest: Manifest) -> list[Fold]:
     for fold in folds:
         fold.check(manifest.subjects)
     return folds
-
-
-def _labels_to_spread(data: DataConfig, manifest: Manifest) -> Int8[np.ndarray, "samples labels"]:
-    """Return what folds should have even shares of: action units, or expressions as one column each."""
-    expressions = data.expression_set
-    if expressions is None:
-        return manifest.labels
-    shown = manifest.expression_indices(expressions)[:, np.newaxis]
-    return (shown == np.arange(len(expressions))).astype(np.int8)
 
 
 def describe_folds(config: FoldsConfig, count: int) -> str:

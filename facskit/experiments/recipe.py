@@ -3,7 +3,7 @@
 Reading and writing is in `recipe_files`; turning a recipe into objects is in `assemble`.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Literal, get_args
 
 from facskit.action_units import ActionUnitSet
@@ -144,6 +144,10 @@ class Recipe(BaseRecipe):
             )
         self._check_labels()
         self._check_attention()
+
+    def of_run(self, fold: int, seed: int) -> "Recipe":
+        """Return the recipe that repeats one run of a cross-validation or sweep by itself."""
+        return replace(self, data=replace(self.data, fold=fold), runtime=replace(self.runtime, seed=seed))
 
     def _check_labels(self) -> None:
         """Check that labels, loss and scores are about the same thing."""

@@ -96,20 +96,16 @@ def reconstruction_picture(
     columns = min(_COLUMNS, len(triples))
     rows = -(-len(triples) // columns)
     sheet = np.full((_HEADER + rows * (height + _GAP) - _GAP, columns * (width + _GAP) - _GAP, 3), 255, np.uint8)
-    sheet[:_HEADER] = _header(columns, width, sheet.shape[1])
+    header = Canvas(sheet.shape[1], _HEADER)
+    for column in range(columns):
+        for place, title in enumerate(_TITLES):
+            header.text(column * (width + _GAP) + place * width / 3 + 2, _HEADER / 2, title, 13.0, (0, 0, 0))
+    sheet[:_HEADER] = header.pixels()
     for place, triple in enumerate(triples):
         top = _HEADER + place // columns * (height + _GAP)
         left = place % columns * (width + _GAP)
         sheet[top : top + height, left : left + width] = triple
     return sheet
-
-
-def _header(columns: int, width: int, whole: int) -> UInt8[np.ndarray, "header_height whole 3"]:
-    canvas = Canvas(whole, _HEADER)
-    for column in range(columns):
-        for place, title in enumerate(_TITLES):
-            canvas.text(column * (width + _GAP) + place * width / 3 + 2, _HEADER / 2, title, 13.0, (0, 0, 0))
-    return canvas.pixels()
 
 
 def _levels(images: Float[Tensor, "faces 3 height width"]) -> Float[Tensor, "faces 3 height width"]:

@@ -21,7 +21,6 @@ def check_data(run: RunDirectory, now: DataRecord) -> None:
     """Refuse to go on with, or to use, a run that was trained with other data.
 
     Args:
-        run: The run; a folder without one is fine.
         now: The data that the recipe of the run names now.
 
     Raises:
@@ -49,11 +48,7 @@ def check_data(run: RunDirectory, now: DataRecord) -> None:
 
 
 def record_data(run: RunDirectory, now: DataRecord) -> None:
-    """Write down what a run is trained with, unless it is finished; in the main process, after `check_data`.
-
-    Args:
-        now: The data.
-    """
+    """Write down what a run is trained with, unless it is finished; in the main process, after `check_data`."""
     if not run.finished:
         write_text(run.path / _RECORD, now.to_json())
 

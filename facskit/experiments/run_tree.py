@@ -18,7 +18,7 @@ from facskit.experiments.recipe import Recipe
 from facskit.experiments.recipe_files import read_recipe
 from facskit.objectives.config import StagedConfig
 
-__all__ = ["STAGES", "find_stages", "is_pretraining", "kept_weights", "recipe_of", "run_name", "runs_in"]
+__all__ = ["STAGES", "find_stages", "is_pretraining", "kept_weights", "recipe_of", "run_name", "runs_in", "split_name"]
 
 STAGES = "stages"
 """Name of the folder of stages in that of a run or cross-validation."""
@@ -77,3 +77,19 @@ def kept_weights(folder: Path) -> dict[int, Path]:
     kept = [*folder.glob("epochs/epoch-*.safetensors"), *folder.glob("encoders/epoch-*.safetensors")]
     by_epoch = {int(path.stem.rpartition("-")[2]): path for path in kept}
     return dict(sorted(by_epoch.items()))
+
+
+def split_name(word: str) -> tuple[str, str]:
+    """Divide NAME=PATH, the form in which a command's words name what they point at.
+
+    Args:
+        word: The word; a path alone may have an equals sign in it, as the folders of sweeps do, if it's there or the
+            sign stands behind a slash.
+
+    Returns:
+        Name and path; the name is empty if there is none.
+    """
+    name, sign, path = word.partition("=")
+    if not sign or not name.strip() or "/" in name or Path(word).exists():
+        return "", word
+    return name.strip(), path

@@ -25,7 +25,6 @@ from facskit.evaluation.reports import Report, build_report
 from facskit.experiments.assemble import Part
 from facskit.experiments.recipe import Recipe
 from facskit.experiments.session import Session
-from facskit.expressions import ExpressionSet
 
 __all__ = ["PREDICTIONS", "ActionUnitScoring", "ExpressionScoring", "RunScoring", "scoring_of"]
 
@@ -35,12 +34,7 @@ _NAMES = {"bp4d": "BP4D", "bp4d-plus": "BP4D+", "disfa": "DISFA"}
 
 
 class RunScoring(ABC):
-    """What scores the runs of one recipe.
-
-    Args:
-        recipe: The recipe of a run, or of all runs of a cross-validation.
-        session: The faces and the runtime.
-    """
+    """What scores the runs of one recipe."""
 
     container: ClassVar[type[PredictedFaces]]
     """What holds the predictions."""
@@ -51,11 +45,7 @@ class RunScoring(ABC):
 
     @abstractmethod
     def after_epoch(self, model: nn.Module, loader: EpochLoader[Batch]) -> dict[str, float]:
-        """Return the validation subjects' scores for the log; they choose nothing.
-
-        Args:
-            model: The network as it would ship.
-        """
+        """Return the validation subjects' scores for the log; they choose nothing."""
 
     @abstractmethod
     def test(self, model: nn.Module, scored: dict[Part, EpochLoader[Batch]], folder: Path) -> tuple[float, ...]:
@@ -74,9 +64,6 @@ class RunScoring(ABC):
 
         Args:
             runs: Folders of the runs; predictions of several are joined in `out`.
-
-        Raises:
-            DatasetError: The predictions of a run are missing or damaged.
         """
         parts = [self.container.load(run / PREDICTIONS) for run in runs]
         predictions = parts[0]
@@ -138,17 +125,9 @@ class ActionUnitScoring(RunScoring):
 
 
 class ExpressionScoring(RunScoring):
-    """Scores recipes that learn expressions.
-
-    Args:
-        session: The faces and the runtime.
-    """
+    """Scores recipes that learn expressions."""
 
     container = ExpressionPredictions
-
-    def __init__(self, recipe: Recipe, session: Session, expressions: ExpressionSet) -> None:
-        super().__init__(recipe, session)
-        self.expressions = expressions
 
     def after_epoch(self, model: nn.Module, loader: EpochLoader[Batch]) -> dict[str, float]:
         """Return accuracy and mean class accuracy."""
@@ -170,15 +149,14 @@ class ExpressionScoring(RunScoring):
         )
 
     def _predict(self, model: nn.Module, loader: EpochLoader[Batch], shown: str | None) -> ExpressionPredictions:
-        precision = self.recipe.runtime.precision
+        precision, expressions = self.recipe.runtime.precision, self.recipe.data.expression_set
+        assert expressions is not None
         return predict_expressions(
-            model, loader.batches(0), self.expressions, self.source(), precision=precision, description=shown
+            model, loader.batches(0), expressions, self.source(), precision=precision, description=shown
         )
 
 
 def scoring_of(recipe: Recipe, session: Session) -> RunScoring:
     """Return what scores a recipe's runs."""
-    expressions = recipe.data.expression_set
-    if expressions is None:
-        return ActionUnitScoring(recipe, session)
-    return ExpressionScoring(recipe, session, expressions)
+    kind = ActionUnitScoring if recipe.data.expression_set is None else ExpressionScoring
+    return kind(recipe, session)

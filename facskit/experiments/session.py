@@ -24,15 +24,7 @@ class Session(OpenedData):
 
     @classmethod
     def open(cls, recipe: Recipe) -> "Session":
-        """Check the data before any process starts, then start the runtime.
-
-        Args:
-            recipe: The recipe to carry out.
-
-        Raises:
-            DatasetError: The faces are missing or wrong.
-            RecipeError: The machine or the folds aren't what the recipe asks for.
-        """
+        """Check the data before any process starts, then start the runtime."""
         data = OpenedData.read(recipe.data)
         return cls(manifest=data.manifest, folds=data.folds, config=data.config, fabric=start_runtime(recipe.runtime))
 
@@ -47,28 +39,20 @@ class Session(OpenedData):
         origin = self.manifest.origin
         return [] if origin is None else [f"Data: {origin.stamp()}."]
 
-    @property
-    def device_name(self) -> str:
-        """Name of the device, for the record."""
-        return device_name(self.fabric)
-
     def say(self, text: str) -> None:
         """Tell the person at the terminal, once for all processes."""
         say(self.fabric, text)
 
     def introduce(self, recipe: Recipe, fold: Fold, model: FaceNetwork) -> None:
-        """Say what is about to be trained, with the numbers that follow from the recipe.
-
-        Args:
-            recipe: The recipe of this run.
-        """
+        """Say what is about to be trained, with the numbers that follow from the recipe."""
         size = sum(parameter.numel() for parameter in model.parameters()) / 1e6
         expressions = recipe.data.expression_set
         learned = f"{len(self.manifest.action_units)} AUs" if expressions is None else f"{len(expressions)} expressions"
         self.say(
             f"{recipe.name}, fold {fold.index} of {len(self.folds)}, seed {recipe.runtime.seed}: "
             f"{len(fold.train)} images of {len(fold.train_subjects)} subjects, {learned}; "
-            f"{recipe.model.kind} with {size:.1f} M parameters on {self.device_name} ({recipe.runtime.precision}); "
+            f"{recipe.model.kind} with {size:.1f} M parameters "
+            f"on {device_name(self.fabric)} ({recipe.runtime.precision}); "
             f"{recipe.optimizer.describe_rate(recipe.effective_batch)}"
         )
 

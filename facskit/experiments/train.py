@@ -1,6 +1,5 @@
 """Training by a recipe: one fold as `facskit train` does it, or every fold with every seed as `cross-validate` does."""
 
-from dataclasses import replace
 from pathlib import Path
 
 from facskit.errors import DatasetError
@@ -65,15 +64,10 @@ def cross_validate(recipe: Recipe, out: Path) -> Report | ExpressionReport | Non
     for (fold, _), folder in zip(runs, folders, strict=True):  # all before the first training, which may take days
         check_data(RunDirectory(folder), session.record(fold))
     for (fold, seed), folder in zip(runs, folders, strict=True):
-        train_fold(_recipe_of_run(recipe, fold, seed), folder, session, root=out, claim=claim)
+        train_fold(recipe.of_run(fold, seed), folder, session, root=out, claim=claim)
     if not session.fabric.is_global_zero:
         return None
     return _report(recipe, session, folders, out)
-
-
-def _recipe_of_run(recipe: Recipe, fold: int, seed: int) -> Recipe:
-    """Return the recipe that repeats one run of a cross-validation by itself."""
-    return replace(recipe, data=replace(recipe.data, fold=fold), runtime=replace(recipe.runtime, seed=seed))
 
 
 def _report(recipe: Recipe, session: Session, runs: list[Path], out: Path) -> Report | ExpressionReport:

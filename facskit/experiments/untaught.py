@@ -91,5 +91,4 @@ def _known_places(recipe: Recipe, manifest: Manifest, fold: Fold) -> Bool[np.nda
     landmarks = manifest.all_landmarks[fold.train]
     centres = unit_centres(torch.from_numpy(landmarks), recipe.data.unit_set).numpy()
     has_landmarks = ~np.isnan(landmarks[:, POINTS_49[0], 0])  # as `Manifest.landmarks` tells
-    known: Bool[np.ndarray, "images aus"] = ~np.isnan(centres).any(axis=(2, 3)) & has_landmarks[:, np.newaxis]
-    return known
+    return ~np.isnan(centres).any(axis=(2, 3)) & has_landmarks[:, np.newaxis]

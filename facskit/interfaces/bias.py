@@ -7,18 +7,17 @@ from typing import Annotated, Literal
 
 import numpy as np
 import tyro
-from rich.markup import escape
 
 from facskit.action_units import ActionUnitSet
 from facskit.errors import FacskitError, RecipeError
 from facskit.evaluation.bias.figures import draw_bias
 from facskit.evaluation.bias.numbers import AUGroups, Frequencies, frequencies_of, published_groups
-from facskit.evaluation.bias.report import BiasReport, build_bias_report
+from facskit.evaluation.bias.report import build_bias_report
 from facskit.evaluation.bias.tables import bias_tables, write_bias_report
 from facskit.evaluation.bootstrap import BootstrapConfig
 from facskit.experiments.analysis.trained_networks import TrainedNetwork, find_networks, training_rates
 from facskit.inference.overlay_files import check_writable
-from facskit.interfaces.report_printing import table_console
+from facskit.interfaces.report_printing import print_tables, table_console
 
 __all__ = ["BiasCommand", "main"]
 
@@ -83,7 +82,9 @@ def main(words: Sequence[str]) -> int:
     if command.out is not None:
         write_bias_report(report, command.out)
         draw_bias(report, command.out / "bias.png")
-    _print(report, command.out)
+    print_tables(bias_tables(report), command.out, "results.json and bias.png")
+    if command.out is None:
+        table_console().print("[dim]-o DIR writes the tables and a figure.[/]")
     return 0
 
 
@@ -128,15 +129,3 @@ def _units(text: str, known: ActionUnitSet, name: str) -> ActionUnitSet:
     if missing := [unit.code for unit in chosen if unit not in known]:
         raise RecipeError(f"--{name} names {missing[0]}, expected some of {known}")
     return chosen
-
-
-def _print(report: BiasReport, out: Path | None) -> None:
-    console = table_console()
-    for table in bias_tables(report):
-        console.print(table)
-    if out is None:
-        console.print("[dim]-o DIR writes the tables and a figure.[/]")
-    else:
-        console.print(
-            f"Results: {escape(str(out / 'results.md'))}, results.json and bias.png beside it", soft_wrap=True
-        )

@@ -10,7 +10,7 @@ import tyro
 from facskit.evaluation.bootstrap import BootstrapConfig
 from facskit.experiments.analysis.comparison import compare_networks
 from facskit.experiments.analysis.trained_networks import find_networks
-from facskit.interfaces.report_printing import table_console
+from facskit.interfaces.report_printing import print_tables
 
 __all__ = ["CompareCommand", "main"]
 
@@ -39,10 +39,7 @@ def main(words: Sequence[str]) -> int:
     """Parse the command's words, compare, and print the tables; return the exit code."""
     command = tyro.cli(CompareCommand, prog="facskit compare", args=list(words))
     report = compare_networks(find_networks(command.models, stages=command.stages), command.bootstrap)
-    console = table_console()
-    console.print(report.to_table().to_terminal())
-    console.print(report.to_unit_table().to_terminal())
     if command.out is not None:
         report.write(command.out)
-        console.print(f"Results: {command.out / 'results.md'}, results.json beside it", soft_wrap=True)
+    print_tables([report.to_table().to_terminal(), report.to_unit_table().to_terminal()], command.out, "results.json")
     return 0

@@ -1,14 +1,17 @@
 """Printing of reports in the terminal, the same for every command that makes one."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
 
 from facskit.evaluation.expressions.reports import ExpressionReport
 from facskit.evaluation.reports import Report
 from facskit.experiments.analysis.networks_report import networks_table, score_networks
 
-__all__ = ["print_networks", "print_report", "table_console"]
+__all__ = ["print_networks", "print_report", "print_tables", "table_console"]
 
 _WIDTH_IN_FILES = 140
 _NEAR_CHANCE = 0.6
@@ -16,29 +19,28 @@ _NEAR_CHANCE = 0.6
 
 
 def print_report(report: Report | ExpressionReport, folder: Path) -> None:
-    """Print the table and where the results are.
-
-    Args:
-        folder: Where `results.md` and the files beside it are.
-    """
-    console = table_console()
-    console.print(report.to_terminal())
+    """Print the table and where the results are."""
     beside = "results.json, confusion.png" if isinstance(report, ExpressionReport) else "results.json"
-    console.print(f"Results: {folder / 'results.md'}, {beside} and predictions.parquet beside it", soft_wrap=True)
+    print_tables([report.to_terminal()], folder, f"{beside} and predictions.parquet")
+
+
+def print_tables(tables: Sequence[Table], folder: Path | None, beside: str) -> None:
+    """Print tables, and where the results are if they were written: `results.md`, with other files beside it."""
+    console = table_console()
+    for table in tables:
+        console.print(table)
+    if folder is not None:
+        console.print(f"Results: {escape(str(folder / 'results.md'))}, {beside} beside it", soft_wrap=True)
 
 
 def print_networks(folder: Path) -> None:
-    """Print the networks of a training by causal intervention side by side, and where they are.
-
-    Args:
-        folder: Folder of the run or cross-validation.
-    """
+    """Print the networks of a training by causal intervention side by side, and where they are."""
     console = table_console()
     networks = score_networks(folder)
     console.print(networks_table(networks).to_terminal())
     console.print(f"Results of all networks by action unit: {folder / 'networks.md'}", soft_wrap=True)
-    for teacher in networks[:-1]:
-        score = teacher.macro["roc_auc"]
+    for teacher, result in networks[:-1]:
+        score = result.macro("roc_auc").mean.value
         if score < _NEAR_CHANCE:
             sentence = f"The {teacher.name} network is near chance (ROC-AUC {100 * score:.1f} %; guessing has 50 %)"
             console.print(f"{sentence}, so the last network learned next to nothing from it.", soft_wrap=True)

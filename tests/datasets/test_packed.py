@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 from facskit.datasets.manifest import Manifest, read_manifest, write_manifest
-from facskit.datasets.packed import pack_manifest, packaged_faces
+from facskit.datasets.packed import open_manifest, pack_manifest, packaged_faces
 from facskit.errors import DatasetError
 from facskit.faces.alignment import EyeSimilarityCrop, WholeImage, crop_matrix, five_points, transform_points
 from facskit.faces.images import write_image
@@ -80,3 +80,9 @@ def test_packaged_faces_are_found_beside_the_package(
         packaged_faces()
     pack_manifest(manifest, tmp_path / "assets" / "faces" / "faces.parquet")
     assert packaged_faces().image(0).shape == (128, 128, 3)
+
+
+def test_faces_are_named_by_file_folder_or_packaged(manifest: Manifest, tmp_path: Path) -> None:
+    file = pack_manifest(manifest, tmp_path / "manifest.parquet")
+    assert open_manifest(str(file)).name == open_manifest(str(tmp_path)).name == str(file)
+    assert len(open_manifest("packaged")) == len(packaged_faces())

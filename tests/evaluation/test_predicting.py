@@ -132,8 +132,7 @@ def test_progress_appears_only_when_asked_and_long(
     monkeypatch.setattr(predicting, "_PATIENCE", -1.0)
     predict(Tiny(), batches([0, 1, 2, 3]), SOURCE)
     assert not started
-    predictions = predict(Tiny(), batches([0, 1, 2, 3]), SOURCE, description="Scoring", total=2)
-    assert started[0].tasks[0].total == 2
+    predictions = predict(Tiny(), batches([0, 1, 2, 3]), SOURCE, description="Scoring")
     assert started
     assert len(predictions) == 4
     assert capsys.readouterr().out == ""

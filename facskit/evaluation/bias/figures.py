@@ -36,11 +36,7 @@ _WIDTH = 8.27
 
 
 def draw_bias(report: BiasReport, picture: Path) -> None:
-    """Draw the page.
-
-    Args:
-        picture: Where to write the figure; the ending says in which format.
-    """
+    """Draw the page."""
     order = np.argsort(-np.nan_to_num(report.frequencies.known, nan=-1.0), kind="stable")
     sums = 0.95 + 0.2 * len(report.networks)
     figure = Figure(figsize=(_WIDTH, 8.4 + sums), facecolor="white")

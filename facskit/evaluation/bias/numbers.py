@@ -125,9 +125,6 @@ def frequencies_of(predictions: Predictions) -> Frequencies:
 
     Args:
         predictions: One run or a cross-validation; the network of a fold is taken to be trained on the other folds.
-
-    Raises:
-        DatasetError: There are no predictions, or a seed lacks a fold.
     """
     result = CrossValidationResult(predictions)
     rates = [rate for fold in result.folds if (rate := result.training_rate(fold)) is not None]
@@ -139,7 +136,6 @@ def published_groups(dataset: str, units: ActionUnitSet) -> AUGroups | None:
 
     Args:
         dataset: "bp4d" or "disfa".
-        units: The AUs that are scored.
 
     Returns:
         The groups; None where the paper names none, or one of them has none of the units.
@@ -181,11 +177,6 @@ def bias_numbers(
     Args:
         predictions: One run or a cross-validation; every seed must have every fold.
         frequencies: How often each AU is present in training, or in the test data.
-        bootstrap: How subjects are resampled; None for no intervals.
-
-    Raises:
-        DatasetError: A fold has fewer than two subjects to resample.
-        ValueError: A head or tail AU isn't among those predicted, or there isn't one frequency per AU.
     """
     resampled = resample_counts(predictions, bootstrap)
     values = _values(predictions, resampled, frequencies, _groups(predictions.action_units, head, tail))
@@ -206,13 +197,8 @@ def bias_difference(
     """Return the second network's numbers minus the first's, both on the same draws of subjects.
 
     Args:
-        first: Predictions of the network to compare with.
         second: Predictions of the other, on the same images in the same folds; seeds may differ.
         frequencies: How often each AU is present in training, or in the test data.
-
-    Raises:
-        DatasetError: The two don't score the same labels, or a fold has fewer than two subjects.
-        ValueError: A head or tail AU isn't among those predicted, or there isn't one frequency per AU.
     """
     check_same_labels(first, second)
     groups = _groups(first.action_units, head, tail)

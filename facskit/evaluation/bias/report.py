@@ -97,14 +97,8 @@ def build_bias_report(
 
     Args:
         networks: Names and predictions; differences are taken from the first.
-        title: What is compared, for the heading.
         frequencies: How often each AU is there; from the first network's predictions when left out.
         groups: Head and tail; the thirds by frequency when left out.
-        bootstrap: How intervals are made; None for none.
-        notes: Sentences to put under the tables.
-
-    Raises:
-        DatasetError: There are no networks, two have one name, or they weren't tested on the same labels.
     """
     _check(networks)
     first = networks[0][1]
@@ -112,15 +106,28 @@ def build_bias_report(
     source = "of the " + ("test" if frequencies.training is None else "training") + " labels"
     groups = groups or groups_by_frequency(first.action_units, frequencies.known, source)
     bootstrap, why_not = _possible(first, bootstrap)
+    compared_by = (frequencies.known, groups.head, groups.tail)
+    found: list[NetworkBias] = []
+    for name, predictions in networks:
+        difference = None
+        if found and bootstrap is not None:
+            difference = bias_difference(first, predictions, *compared_by, bootstrap)
+        found.append(
+            NetworkBias(
+                name=name,
+                counts=count(predictions.labels, predictions.decisions),
+                num_seeds=len({seed for _, seed in predictions.runs}),
+                f1=CrossValidationResult(predictions).mean("f1"),
+                numbers=bias_numbers(predictions, *compared_by, bootstrap),
+                difference=difference,
+            )
+        )
     return BiasReport(
         title=title,
         action_units=first.action_units,
         frequencies=frequencies,
         groups=groups,
-        networks=tuple(
-            _network(name, predictions, None if place == 0 else first, (frequencies.known, groups), bootstrap)
-            for place, (name, predictions) in enumerate(networks)
-        ),
+        networks=tuple(found),
         notes=(*_notes(networks, frequencies, groups, bootstrap), *why_not, *notes),
     )
 
@@ -147,27 +154,6 @@ def _possible(predictions: Predictions, bootstrap: BootstrapConfig | None) -> tu
         if subjects < 2:
             return None, [f"No intervals: fold {fold} has {subjects} subject, and resampling needs at least 2."]
     return bootstrap, []
-
-
-def _network(
-    name: str,
-    predictions: Predictions,
-    reference: Predictions | None,
-    compared_by: tuple[PerAU, AUGroups],
-    bootstrap: BootstrapConfig | None,
-) -> NetworkBias:
-    frequencies, groups = compared_by
-    difference = None
-    if reference is not None and bootstrap is not None:
-        difference = bias_difference(reference, predictions, frequencies, groups.head, groups.tail, bootstrap)
-    return NetworkBias(
-        name=name,
-        counts=count(predictions.labels, predictions.decisions),
-        num_seeds=len({seed for _, seed in predictions.runs}),
-        f1=CrossValidationResult(predictions).mean("f1"),
-        numbers=bias_numbers(predictions, frequencies, groups.head, groups.tail, bootstrap),
-        difference=difference,
-    )
 
 
 def _notes(

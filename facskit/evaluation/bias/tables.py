@@ -44,6 +44,26 @@ def bias_markdown(report: BiasReport) -> str:
 def bias_dict(report: BiasReport) -> dict[str, Any]:
     """Return every number: fractions, NaN where undefined."""
     codes, training = report.action_units.codes, report.frequencies.training
+    networks = []
+    for network in report.networks:
+        per_au = {
+            **{field.name: network.per_seed(field.name) for field in fields(Counts)},
+            "false_positive_rate": network.false_positive_rate,
+            "precision": network.counts.precision(),
+            "recall": network.counts.recall(),
+            "f1": network.f1,
+            "ratio": network.ratio,
+            "log2_ratio": np.asarray(log_ratio(network.counts)),
+        }
+        networks.append(
+            {
+                "name": network.name,
+                "seeds": network.num_seeds,
+                "numbers": _numbers_dict(network.numbers),
+                "minus_first": None if network.difference is None else _numbers_dict(network.difference),
+                "per_au": {name: _by_au(codes, values) for name, values in per_au.items()},
+            }
+        )
     return {
         "title": report.title,
         "frequencies": {
@@ -53,7 +73,7 @@ def bias_dict(report: BiasReport) -> dict[str, Any]:
         "head": [unit.code for unit in report.groups.head],
         "tail": [unit.code for unit in report.groups.tail],
         "groups": report.groups.source,
-        "networks": [_network_dict(codes, network) for network in report.networks],
+        "networks": networks,
         "notes": list(report.notes),
     }
 
@@ -132,23 +152,3 @@ def _by_au(codes: Sequence[str], values: PerAU) -> dict[str, float]:
 
 def _numbers_dict(numbers: BiasNumbers) -> dict[str, dict[str, float | int]]:
     return {name: asdict(getattr(numbers, name)) for name in _NUMBERS}
-
-
-def _network_dict(codes: Sequence[str], network: NetworkBias) -> dict[str, Any]:
-    counts = network.counts
-    per_au = {
-        **{field.name: network.per_seed(field.name) for field in fields(Counts)},
-        "false_positive_rate": network.false_positive_rate,
-        "precision": counts.precision(),
-        "recall": counts.recall(),
-        "f1": network.f1,
-        "ratio": network.ratio,
-        "log2_ratio": np.asarray(log_ratio(counts)),
-    }
-    return {
-        "name": network.name,
-        "seeds": network.num_seeds,
-        "numbers": _numbers_dict(network.numbers),
-        "minus_first": None if network.difference is None else _numbers_dict(network.difference),
-        "per_au": {name: _by_au(codes, values) for name, values in per_au.items()},
-    }

@@ -20,8 +20,6 @@ def draw_confusion(
 
     Args:
         confusion: Images by true expression (row) and predicted one (column).
-        expressions: Names of rows and columns.
-        picture: Where to write the figure; the ending says in which format.
     """
     support = confusion.sum(axis=1)
     shares = 100 * divide(confusion, np.broadcast_to(support[:, np.newaxis], confusion.shape))

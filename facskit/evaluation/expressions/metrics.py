@@ -14,25 +14,19 @@ from jaxtyping import Float, Float32, Int64
 from facskit.evaluation.bootstrap import BootstrapConfig, draw_subjects, interval_ends
 from facskit.evaluation.counts import divide
 from facskit.evaluation.expressions.predictions import ExpressionPredictions
+from facskit.evaluation.metrics import macro_mean
 
 __all__ = [
     "AccuracyInterval",
     "ExpressionScores",
     "accuracy_interval",
     "confusion_matrix",
-    "defined_mean",
     "expected_calibration_error",
     "score_expressions",
     "wilson_interval",
 ]
 
 Confusion = Int64[np.ndarray, "classes classes"]
-
-
-def defined_mean(values: Float[np.ndarray, "classes"]) -> float:
-    """Return the mean over the expressions for which there is a value; NaN if there is none."""
-    defined = values[~np.isnan(values)]
-    return float(defined.mean()) if defined.size else float("nan")
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,12 +71,12 @@ class ExpressionScores:
     @property
     def mean_class_accuracy(self) -> float:
         """Mean recall over the expressions that occur: the macro recall."""
-        return defined_mean(self.recall)
+        return macro_mean(self.recall).value
 
     @property
     def macro_f1(self) -> float:
         """Mean F1 over the expressions that occur or are predicted."""
-        return defined_mean(self.f1)
+        return macro_mean(self.f1).value
 
     @property
     def commonest(self) -> "ExpressionScores":
@@ -113,7 +107,6 @@ def confusion_matrix(
 
     Args:
         labels: Positions; -1 is unknown.
-        classes: How many expressions there are.
     """
     known = labels >= 0
     cells = np.bincount(labels[known] * classes + predicted[known], minlength=classes**2)
@@ -161,9 +154,6 @@ def score_expressions(predictions: ExpressionPredictions) -> ExpressionScores:
 
 def wilson_interval(correct: int, total: int, level: float = 0.95) -> tuple[float, float]:
     """Return the interval of a share, from a number of independent images.
-
-    Args:
-        total: All images; at least one.
 
     Paper:
         (p + z^2/2n -+ z sqrt(p (1 - p) / n + z^2/4n^2)) / (1 + z^2/n), Wilson, JASA 22, 1927.

@@ -18,10 +18,10 @@ from facskit.evaluation.expressions.metrics import (
     AccuracyInterval,
     ExpressionScores,
     accuracy_interval,
-    defined_mean,
     score_expressions,
 )
 from facskit.evaluation.expressions.predictions import ExpressionPredictions
+from facskit.evaluation.metrics import macro_mean
 from facskit.evaluation.published import PublishedAccuracy, published_accuracies, published_caveats
 from facskit.tables import MISSING, TextTable, percent_cell, write_results
 
@@ -91,7 +91,7 @@ class ExpressionReport:
             if others[taken]:
                 share = f"{names[taken]} ({100 * others[taken] / scores.support[place]:.0f} %)"
             rows.append((name, f"{scores.support[place]:,}", *(percent_cell(each[place]) for each in numbers), share))
-        means = (scores.mean_class_accuracy, defined_mean(scores.precision), scores.macro_f1)
+        means = (scores.mean_class_accuracy, macro_mean(scores.precision).value, scores.macro_f1)
         rows.append(("Mean", f"{scores.total:,} in all", *map(percent_cell, means), ""))
         return TextTable(
             title=self.title,
@@ -138,6 +138,9 @@ class ExpressionReport:
     def to_dict(self) -> dict[str, Any]:
         """Return every number: fractions, NaN where undefined."""
         scores, names = self.scores, self.predictions.expressions.names
+        by_expression = {}
+        for kind in ("support", "recall", "precision", "f1"):
+            by_expression[kind] = dict(zip(names, getattr(scores, kind).tolist(), strict=True))
         return {
             "title": self.title,
             "protocol": {
@@ -149,10 +152,7 @@ class ExpressionReport:
             **_summary(scores),
             "accuracy_interval": vars(self.interval) if self.interval else None,
             "commonest_answer": _summary(scores.commonest),
-            "support": dict(zip(names, scores.support.tolist(), strict=True)),
-            "recall": dict(zip(names, scores.recall.tolist(), strict=True)),
-            "precision": dict(zip(names, scores.precision.tolist(), strict=True)),
-            "f1": dict(zip(names, scores.f1.tolist(), strict=True)),
+            **by_expression,
             "confusion": scores.confusion.tolist(),
             "seeds": {str(seed): _summary(each) for seed, each in self.by_seed.items()},
             "folds": {str(fold): _summary(each) for fold, each in self.by_fold.items()},
@@ -178,7 +178,6 @@ def build_expression_report(
 
     Args:
         predictions: One run or a whole cross-validation.
-        title: What was scored, for the heading.
         dataset: Data set whose published accuracies are shown beside: `raf-db` or `affectnet-8`.
         bootstrap: Level of the confidence interval, and how people are drawn for it.
 

@@ -89,7 +89,6 @@ def embed_features(
 
     Args:
         labels: `LabelState` values of its AUs.
-        config: How many subjects, and the numbers of the methods; the default when not given.
 
     Raises:
         DatasetError: There are fewer than two subjects, or too few faces for the neighbours that are asked.

@@ -21,7 +21,10 @@ _MANY = 10
 
 def shown_units(embedding: Embedding, count: int = 2) -> list[str]:
     """Return the codes of the measured AUs that are nearest to being present in half of the faces."""
-    rates = {code: _rate(embedding, code) for code in embedding.by_unit}
+    rates = {}
+    for code in embedding.by_unit:
+        states = embedding.labels[:, embedding.action_units.codes.index(code)]
+        rates[code] = (states == 1).sum() / max((states != LabelState.UNKNOWN).sum(), 1)
     return sorted(rates, key=lambda code: abs(rates[code] - 0.5))[:count]
 
 
@@ -30,7 +33,6 @@ def draw_embeddings(embeddings: Mapping[str, Embedding], picture: Path, units: l
 
     Args:
         embeddings: Maps by the network's name.
-        picture: Where to write the figure; the ending says in which format.
         units: Codes of the AUs to colour by; the two most balanced ones of the first map when not given.
     """
     first = next(iter(embeddings.values()))
@@ -86,8 +88,3 @@ def _heading(axes: Axes, title: str, clustering: Clustering | None, *, others: b
     axes.set_yticks([])
     for spine in axes.spines.values():
         spine.set_color("#bbbbbb")
-
-
-def _rate(embedding: Embedding, code: str) -> float:
-    states = embedding.labels[:, embedding.action_units.codes.index(code)]
-    return float((states == 1).sum() / max((states != LabelState.UNKNOWN).sum(), 1))

@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from facskit.evaluation.bootstrap import Interval
 from facskit.evaluation.identity.scores import ProbeMethod
 from facskit.evaluation.identity.splits import SplitName
-from facskit.figures import FAINT, INK, PALETTE, quiet_axes, save_figure
+from facskit.figures import FAINT, PALETTE, quiet_axes, save_figure, write_heading
 
 __all__ = ["CurvePoint", "ProbeCurve", "draw_probe_curves"]
 
@@ -55,26 +55,31 @@ def draw_probe_curves(curves: Sequence[ProbeCurve], picture: Path) -> None:
 
     Args:
         curves: What to draw; a run has the same colour in every panel.
-        picture: Where to write the figure; the ending says in which format.
     """
-    drawn = {_panel(curve) for curve in curves}
+    drawn = {(curve.method, curve.split) for curve in curves}
     panels = [panel for panel in _TITLES if panel in drawn]
     labels = list(dict.fromkeys(curve.label for curve in curves))
     figure = Figure(figsize=(1.2 + 3.9 * len(panels), 4.2), facecolor="white")
     figure.set_layout_engine("constrained", h_pad=0.08, w_pad=0.08)
     grid = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
     for axes, panel in zip(grid, panels, strict=True):
-        shown = [curve for curve in curves if _panel(curve) == panel]
+        shown = [curve for curve in curves if (curve.method, curve.split) == panel]
         for curve in shown:
             _draw_curve(axes, curve, labels.index(curve.label))
-        _draw_chance(axes, shown)
-        _dress(axes, *_TITLES[panel], labelled=axes is grid[0])
+        levels = {round(point.chance, 4) for curve in shown for point in curve.points}
+        for number, level in enumerate(sorted(levels)):
+            axes.axhline(level, color="#777777", lw=1, ls="--", label=None if number else "guessing", zorder=1)
+        write_heading(axes, *_TITLES[panel], gap=18)
+        axes.set_ylim(0, 1.02)
+        axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.set_xlabel("epochs of training (0: before)", size=9)
+        axes.grid(axis="y", color=FAINT, lw=0.6)
+        axes.set_axisbelow(True)
+        quiet_axes(axes)
+    grid[0].set_ylabel("subjects named rightly", size=9)
     grid[0].legend(fontsize=9, frameon=False, loc="best")
     save_figure(figure, picture, dpi=130)
-
-
-def _panel(curve: ProbeCurve) -> tuple[ProbeMethod, SplitName]:
-    return curve.method, curve.split
 
 
 def _draw_curve(axes: Axes, curve: ProbeCurve, place: int) -> None:
@@ -94,25 +99,3 @@ def _draw_curve(axes: Axes, curve: ProbeCurve, place: int) -> None:
         axes.fill_between(epochs, low, high, color=colour, alpha=0.13, lw=0)
     else:
         axes.vlines(epochs, low, high, color=colour, lw=1.4, alpha=0.6)
-
-
-def _draw_chance(axes: Axes, curves: Sequence[ProbeCurve]) -> None:
-    levels = set[float]()
-    for curve in curves:
-        levels |= {round(point.chance, 4) for point in curve.points}
-    for number, level in enumerate(sorted(levels)):
-        axes.axhline(level, color="#777777", lw=1, ls="--", label=None if number else "guessing", zorder=1)
-
-
-def _dress(axes: Axes, title: str, below: str, *, labelled: bool) -> None:
-    axes.set_title(title, loc="left", size=10.5, weight="bold", color=INK, pad=18)
-    axes.text(0, 1.02, below, transform=axes.transAxes, size=8, color="#555555", va="bottom")
-    axes.set_ylim(0, 1.02)
-    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.set_xlabel("epochs of training (0: before)", size=9)
-    if labelled:
-        axes.set_ylabel("subjects named rightly", size=9)
-    axes.grid(axis="y", color=FAINT, lw=0.6)
-    axes.set_axisbelow(True)
-    quiet_axes(axes)

@@ -76,10 +76,6 @@ def probe_identity(
         features: Of each face, in evaluation mode and without random changes: `extract_features`.
         recordings: Which recording of the subject it is from. If given, the probe is tested on recordings that it
             wasn't fitted to; otherwise on random frames, as in the paper.
-        config: Frames, fit and interval; the default when not given.
-
-    Returns:
-        The scores.
 
     Raises:
         DatasetError: Fewer than two subjects have two frames, or two recordings.
@@ -94,8 +90,10 @@ def probe_identity(
     if len(features) != len(subjects):
         raise ValueError(f"there are {len(features)} rows of features but {len(subjects)} subjects")
     if recordings is None:
-        return probe_split(features, subjects, random_frames(subjects, config.split), config)
-    return probe_split(features, subjects, other_recordings(subjects, recordings, config.split), config)
+        split = random_frames(subjects, config.split)
+    else:
+        split = other_recordings(subjects, recordings, config.split)
+    return probe_split(features, subjects, split, config)
 
 
 def probe_split(
@@ -108,18 +106,18 @@ def probe_split(
 
     Args:
         split: Which rows of the two belong to which part.
-        config: Fit; its `split` isn't looked at.
-
-    Returns:
-        The scores.
     """
     config = config or IdentityProbeConfig()
     everyone, answers = np.unique(np.asarray(subjects, dtype=str)[split.rows], return_inverse=True)
     truth = np.full(len(subjects), -1)
     truth[split.rows] = answers
     labels = truth[split.test]
-    fit = _fit_published if config.method == "paper" else _fit_converged
-    scores, fitted = fit(features, truth, split, config)
+    if config.method == "paper":
+        parts = (truth[split.train], labels)
+        scores, updates = published_probe(features[split.train], features[split.test], parts, config.split.seed)
+        fitted: dict[str, Any] = {"inverse_penalty": 0.0, "iterations": updates, "converged": False}
+    else:
+        scores, fitted = _fit_converged(features, truth, split, config)
     ranks = (scores > scores[np.arange(len(labels)), labels][:, np.newaxis]).sum(axis=1)
     commonest = np.bincount(truth[split.train]).argmax()
 
@@ -142,16 +140,13 @@ def probe_split(
     )
 
 
-_Fitted = tuple[Float[np.ndarray, "_ subjects"], dict[str, Any]]
-"""A score per test frame and subject, and how the fit went."""
-
-
 def _fit_converged(
     features: Float[np.ndarray, "samples dim"],
     truth: Int64[np.ndarray, "samples"],
     split: ProbeSplit,
     config: IdentityProbeConfig,
-) -> _Fitted:
+) -> tuple[Float[np.ndarray, "test subjects"], dict[str, Any]]:
+    """Return a score per test frame and subject, and how the fit went."""
     train, test = features[split.train].astype(np.float64), features[split.test].astype(np.float64)
     scaler = StandardScaler().fit(train)
     train, test = scaler.transform(train), scaler.transform(test)
@@ -159,17 +154,6 @@ def _fit_converged(
     classifier, converged = _fit(_classifier(penalty, config), train, truth[split.train])
     how = {"inverse_penalty": penalty, "iterations": int(classifier.n_iter_.max()), "converged": converged}
     return classifier.predict_proba(test), how
-
-
-def _fit_published(
-    features: Float[np.ndarray, "samples dim"],
-    truth: Int64[np.ndarray, "samples"],
-    split: ProbeSplit,
-    config: IdentityProbeConfig,
-) -> _Fitted:
-    parts = (truth[split.train], truth[split.test])
-    found = published_probe(features[split.train], features[split.test], parts, config.split.seed)
-    return found.scores, {"inverse_penalty": 0.0, "iterations": found.updates, "converged": False}
 
 
 def _best_penalty(

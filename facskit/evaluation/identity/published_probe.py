@@ -5,7 +5,6 @@ whether it is there; and its best epoch is chosen on the frames it is tested on.
 """
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -13,20 +12,10 @@ from jaxtyping import Float, Int64
 from torch import nn
 from torch.nn import functional
 
-__all__ = ["PublishedFit", "published_probe"]
+__all__ = ["published_probe"]
 
 _EPOCHS, _WARM_UP, _BATCH = 20, 2, 64
 _RATE, _LOWEST_RATE, _DECAY, _SPREAD = 5e-5, 1e-6, 0.05, 2e-5
-
-
-@dataclass(frozen=True, eq=False)
-class PublishedFit:
-    """Scores of the epoch that was best on the test frames."""
-
-    scores: Float[np.ndarray, "test subjects"]
-    """One per test frame and subject."""
-    updates: int
-    """Updates of the whole training."""
 
 
 def published_probe(
@@ -34,12 +23,11 @@ def published_probe(
     test: Float[np.ndarray, "test dim"],
     truth: tuple[Int64[np.ndarray, "train"], Int64[np.ndarray, "test"]],
     seed: int,
-) -> PublishedFit:
-    """Train the published probe and return what it says at its best.
+) -> tuple[Float[np.ndarray, "test subjects"], int]:
+    """Train the published probe; return its scores in the epoch that was best on the test frames, and all updates.
 
     Args:
         train: Features to learn from, neither centred nor scaled.
-        test: Features to be tested on.
         truth: Number of the subject, from 0, of both.
         seed: Seed of the first weights and of the order of the frames.
 
@@ -71,7 +59,7 @@ def published_probe(
         accuracy = float(np.mean(said.argmax(axis=1) == truth[1]))
         if accuracy > best:
             best, scores = accuracy, said.astype(np.float64)
-    return PublishedFit(scores, _EPOCHS * steps)
+    return scores, _EPOCHS * steps
 
 
 def _rate(epoch: float) -> float:

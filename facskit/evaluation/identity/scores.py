@@ -71,11 +71,7 @@ class IdentityProbe:
         return (self.accuracy - self.chance) / (1 - self.chance)
 
     def interval(self, config: BootstrapConfig | None = None) -> Interval:
-        """Return the accuracy with its confidence interval, which draws subjects with all their frames.
-
-        Args:
-            config: How to resample; the default when not given.
-        """
+        """Return the accuracy with its confidence interval, which draws subjects with all their frames."""
         config = config or BootstrapConfig()
         return Interval.of_draws(self._accuracies(config), config.level, len(self.subjects))
 
@@ -129,9 +125,7 @@ def compare_probes(
     """Return how much more accurate the second probe is than the first, with an interval over the subjects of both.
 
     Args:
-        first: Probe of the network to compare with.
         second: Probe of the other network, with the same subjects on the same kind of split.
-        config: How to resample; the default when not given.
 
     Raises:
         DatasetError: The probes are on another kind of split or on other subjects.

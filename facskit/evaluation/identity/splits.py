@@ -78,13 +78,6 @@ def random_frames(
 ) -> ProbeSplit:
     """Divide each subject's frames at random.
 
-    Args:
-        subjects: Whose face each row shows.
-        config: How many frames; the paper's numbers when not given.
-
-    Raises:
-        DatasetError: Fewer than two subjects have two frames.
-
     Paper:
         FMAE-IAT, figure 3: up to 100 random frames of each subject, 70 to fit and 30 to test.
     """
@@ -109,12 +102,8 @@ def other_recordings(
     """Divide each subject's recordings, so that the probe is tested on recordings it has seen nothing of.
 
     Args:
-        subjects: Whose face each row shows.
         recordings: Which recording of the subject each row is from; None or empty for unknown, which leaves it out.
         config: How many frames; the share of training frames also divides the recordings.
-
-    Raises:
-        DatasetError: Fewer than two subjects have two recordings.
     """
     config = config or SplitConfig()
     parts: list[_Part] = []

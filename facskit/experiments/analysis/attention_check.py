@@ -8,13 +8,12 @@ from pathlib import Path
 import numpy as np
 import torch
 from jaxtyping import Float, Int8, UInt8
-from torch import Tensor
 
 from facskit.datasets.face_dataset import FaceDataset, Preparation
 from facskit.datasets.loaders import LoaderConfig, eval_loader
-from facskit.datasets.manifest import Manifest, read_manifest
-from facskit.datasets.packed import packaged_faces, recipe_matrix
-from facskit.datasets.samples import Batch, LabelState
+from facskit.datasets.manifest import Manifest
+from facskit.datasets.packed import open_manifest, recipe_matrix
+from facskit.datasets.samples import LabelState
 from facskit.errors import CheckpointError, DatasetError, RecipeError
 from facskit.evaluation.attention_scores import AttentionScores, AttentionTally
 from facskit.experiments.assemble import remaining_crop
@@ -76,11 +75,7 @@ def default_spread(map_size: int) -> float:
 
 
 def taught_spread(weights: Path) -> float | None:
-    """Return the spread of the maps that a network was taught, where the recipe beside its weights says so.
-
-    Args:
-        weights: The weight file of a run.
-    """
+    """Return the spread of the maps that a network was taught, where the recipe beside its weights says so."""
     with contextlib.suppress(RecipeError):  # the file may have been moved, or be of another version
         _, taught = taught_attention(read_recipe(weights.parent / "recipe.yaml").objective) or ("", None)
         return taught.spread if taught is not None and taught.weight > 0 else None
@@ -96,20 +91,14 @@ def open_faces(manifest: str) -> Manifest:
     Raises:
         DatasetError: The manifest is missing or wrong, or has no landmarks.
     """
-    path = Path(manifest)
-    path = path / "manifest.parquet" if path.is_dir() else path
-    faces = packaged_faces() if manifest == "packaged" else read_manifest(path)
+    faces = open_manifest(manifest)
     if faces.all_landmarks is None:
         raise DatasetError(f"{manifest}: found no landmarks, expected x_0..x_67 and y_0..y_67 to say where AUs show")
     return faces
 
 
 def choose_rows(faces: Manifest, count: int) -> list[int]:
-    """Choose faces to draw: people spread evenly over all, and of each the image with the most action units.
-
-    Args:
-        count: How many; fewer if there are fewer people.
-    """
+    """Choose faces to draw: people spread evenly over all, and of each the image with the most action units."""
     present = (faces.labels == LabelState.PRESENT).sum(axis=1)
     people = len(faces.subject_names)
     chosen = np.linspace(0, people - 1, min(count, people)).round().astype(int)
@@ -130,8 +119,6 @@ def check_attention(
 
     Args:
         model: The network, on the device where it is to run.
-        info: What its weight file says about it.
-        rows: Faces to keep for pictures.
         spread: Standard deviation of the predefined maps' bumps, in map cells; CIU's share of the face if left out.
 
     Raises:
@@ -142,11 +129,17 @@ def check_attention(
     spread = default_spread(model.map_size) if spread is None else spread
     preparation = Preparation(recipe=remaining_crop(faces, info.crop), normalization=info.normalization)
     loader = eval_loader(FaceDataset(faces, preparation), LoaderConfig(batch_size=batch_size))
-    tally, drawn = AttentionTally(info.action_units), dict[int, DrawnFace]()
+    tally, drawn, units = AttentionTally(info.action_units), dict[int, DrawnFace](), len(info.action_units)
+    side = info.crop.size
     with counting_bar() as bar, torch.inference_mode():
         for batch in bar.track(loader.batches(0), total=loader.steps_per_epoch, description="Looking at faces"):
-            maps, probabilities = _look(model, info, batch)
-            targets = _targets(info, batch, spread)
+            look = model.look(batch.images.to(next(model.parameters()).device))
+            maps = look.attention[:, :units].float()
+            probabilities = model.head(look.features)[:, :units].float().sigmoid()
+            try:
+                targets = attention_targets(batch.landmarks, info.action_units, image_size=side, spread=spread)
+            except ValueError as error:
+                raise CheckpointError(f"these weights' maps have nothing to compare with: {error}") from error
             tally.add(maps, targets.to(maps.device))
             for place, row in enumerate(batch.indices.tolist()):
                 if row in rows:
@@ -156,23 +149,6 @@ def check_attention(
     if not scores.num_faces.any():
         raise DatasetError(f"{faces.name}: found no face with landmarks inside the crop, expected at least one")
     return AttentionCheck(scores=scores, faces=tuple(drawn[row] for row in rows), spread=spread)
-
-
-def _look(
-    model: AttentiveNetwork, info: CheckpointInfo, batch: Batch
-) -> tuple[Float[Tensor, "batch aus map map"], Float[Tensor, "batch aus"]]:
-    """Return maps and probabilities of the action units."""
-    units = len(info.action_units)
-    look = model.look(batch.images.to(next(model.parameters()).device))
-    return look.attention[:, :units].float(), model.head(look.features)[:, :units].float().sigmoid()
-
-
-def _targets(info: CheckpointInfo, batch: Batch, spread: float) -> Float[Tensor, "batch aus map map"]:
-    """Return the predefined maps over the crops."""
-    try:
-        return attention_targets(batch.landmarks, info.action_units, image_size=info.crop.size, spread=spread)
-    except ValueError as error:
-        raise CheckpointError(f"these weights' maps have nothing to compare with: {error}") from error
 
 
 def _drawn(

@@ -150,7 +150,6 @@ def compare_networks(networks: Sequence[TrainedNetwork], config: BootstrapConfig
 
     Args:
         networks: At least two, tested on the same faces.
-        config: How subjects are resampled; the default when not given.
 
     Raises:
         DatasetError: There are fewer than two, they weren't tested on the same faces, or a fold has one subject only.

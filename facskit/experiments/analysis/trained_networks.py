@@ -17,10 +17,9 @@ from facskit.errors import DatasetError
 from facskit.evaluation.counts import divide
 from facskit.evaluation.predicted_faces import concat
 from facskit.evaluation.predictions import Predictions
-from facskit.experiments.analysis.named_paths import split_name
 from facskit.experiments.opened_data import OpenedData
 from facskit.experiments.recipe import Recipe
-from facskit.experiments.run_tree import STAGES, find_stages, recipe_of, run_name, runs_in
+from facskit.experiments.run_tree import STAGES, find_stages, recipe_of, run_name, runs_in, split_name
 from facskit.experiments.scoring import PREDICTIONS
 from facskit.objectives.causal_intervention import StageName
 
@@ -55,7 +54,12 @@ def find_networks(words: Sequence[str], *, stages: bool = True) -> list[TrainedN
     Raises:
         DatasetError: There is nothing at a path, a run isn't finished, or two networks would have the same name.
     """
-    opened = [_open_word(word) for word in words]
+    opened = []
+    for word in words:
+        label, place = split_name(word)
+        if not Path(place).exists():
+            raise DatasetError(f"{place}: found nothing there, expected the folder of a run or a predictions file")
+        opened.append((label, Path(place)))
     with_stages = [stages and find_stages(path) is not None for _, path in opened]
     found: list[TrainedNetwork] = []
     seen: set[Path] = set()
@@ -71,22 +75,10 @@ def find_networks(words: Sequence[str], *, stages: bool = True) -> list[TrainedN
 
 
 def training_rates(recipe: Recipe) -> Float[np.ndarray, "aus"]:
-    """Return how often each AU is present among the faces that a run was trained on.
-
-    Raises:
-        DatasetError: The faces aren't there any more, or can't be divided as the recipe says.
-        RecipeError: The recipe's fold doesn't exist.
-    """
+    """Return how often each AU is present among the faces that a run was trained on."""
     data = OpenedData.read(recipe.data)
     labels = data.manifest.labels[data.folds[recipe.data.fold - 1].train]
     return divide((labels == LabelState.PRESENT).sum(axis=0), (labels != LabelState.UNKNOWN).sum(axis=0))
-
-
-def _open_word(word: str) -> tuple[str, Path]:
-    name, path = split_name(word)
-    if not Path(path).exists():
-        raise DatasetError(f"{path}: found nothing there, expected the folder of a run or a predictions file")
-    return name, Path(path)
 
 
 def _name(path: Path) -> str:

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from facskit.action_units import ActionUnitSet
 from facskit.datasets.face_dataset import FaceDataset, Preparation
 from facskit.datasets.loaders import LoaderConfig, eval_loader
-from facskit.datasets.manifest import Manifest, read_manifest
-from facskit.datasets.packed import packaged_faces
+from facskit.datasets.manifest import Manifest
+from facskit.datasets.packed import open_manifest
 from facskit.datasets.people import (
     People,
     find_known_people,
@@ -31,6 +31,7 @@ from facskit.evaluation.protocols import Protocol
 from facskit.evaluation.reports import Report, build_report
 from facskit.experiments.assemble import remaining_crop
 from facskit.experiments.scoring import PREDICTIONS
+from facskit.expressions import ExpressionSet
 from facskit.models.checkpoints import CheckpointInfo, load_checkpoint
 from facskit.training.runtime import RuntimeConfig, start_runtime
 
@@ -52,10 +53,6 @@ def evaluate(
     """Score a weight file on labelled faces: the action units that both know, or else the expressions.
 
     Args:
-        weights: A `.safetensors` file that facskit wrote.
-        manifest: Path of the manifest, or `packaged`.
-        out: Folder for predictions and report.
-        device: Where to compute: `auto`, `cpu`, `cuda` or `mps`.
         known_people: What to do about people the weights were trained on, as far as that is certain.
 
     Returns:
@@ -67,19 +64,22 @@ def evaluate(
             certain that the weights were trained on them.
     """
     model, info = load_checkpoint(weights)
-    faces = packaged_faces() if manifest == "packaged" else read_manifest(Path(manifest))
+    faces = open_manifest(manifest)
     shared = tuple(unit for unit in info.action_units if unit in faces.action_units)
     rated = info.expressions is not None and faces.has_expressions
     if not shared and not rated:
         expressions = " and expressions" if faces.has_expressions else ""
+        known = " and ".join(str(labels) for labels in (info.action_units, info.expressions or ()) if labels)
         raise DatasetError(
             f"{manifest}: found labels of {faces.action_units}{expressions}, expected some of what {weights} "
-            f"recognises ({_known(info)})"
+            f"recognises ({known})"
         )
     faces, left_out = _strangers(faces, info, known_people)
     fabric = start_runtime(RuntimeConfig(device=device))  # type: ignore[arg-type]
     test = _Test(model.to(fabric.device), info, faces, manifest, batch_size)
-    title, notes = f"{_name(weights)} on {manifest}", list(left_out)
+    # A run's weights are named by the run's folder, since all are called the same.
+    name = weights.resolve().parent.name if weights.stem == "weights" else weights.stem
+    title, notes = f"{name} on {manifest}", list(left_out)
     notes += independence_notes(info.provenance, People.of(faces))
     if faces.origin is not None:
         notes.append(f"Data: {faces.origin.stamp()}.")
@@ -115,8 +115,7 @@ class _Test:
     def predict_units(self, shared: ActionUnitSet) -> Predictions:
         """Return the predictions of the action units that weights and faces share, under the stored thresholds."""
         outputs = [self.info.action_units.index(unit) for unit in shared]
-        batches = self._batches(FaceDataset(replace(self.faces, action_units=shared), self._preparation()))
-        source = self._source()
+        batches, source = self._batches(replace(self.faces, action_units=shared)), self._source()
         predictions = predict(_Outputs(self.model, outputs), batches, source, description="Recognising")
         thresholds = np.tile(np.array(self.info.thresholds, np.float32)[outputs], (len(predictions), 1))
         return replace(predictions, thresholds=thresholds, protocol=source.protocol)
@@ -129,11 +128,10 @@ class _Test:
         """
         expressions = self.info.expressions
         assert expressions is not None  # there is nothing else to score
-        dataset = FaceDataset(self.faces, self._preparation(), expressions=expressions)
-        if not (dataset.expressions >= 0).any():
+        if not (self.faces.expression_indices(expressions) >= 0).any():
             raise DatasetError(f"{self.manifest}: no row has an expression that the weights recognise ({expressions})")
         model = _Outputs(self.model, list(range(len(self.info.action_units), self.info.num_outputs)))
-        batches = self._batches(dataset)
+        batches = self._batches(self.faces, expressions)
         return predict_expressions(model, batches, expressions, self._source(), description="Recognising")
 
     def _source(self) -> PredictionSource:
@@ -146,11 +144,10 @@ class _Test:
             model=dict(self.info.provenance),
         )
 
-    def _preparation(self) -> Preparation:
-        crop = remaining_crop(self.faces, self.info.crop)
-        return Preparation(recipe=crop, normalization=self.info.normalization)
-
-    def _batches(self, dataset: FaceDataset) -> Iterable[Batch]:
+    def _batches(self, faces: Manifest, expressions: ExpressionSet | None = None) -> Iterable[Batch]:
+        crop = remaining_crop(faces, self.info.crop)
+        preparation = Preparation(recipe=crop, normalization=self.info.normalization)
+        dataset = FaceDataset(faces, preparation, expressions=expressions)
         return eval_loader(dataset, LoaderConfig(batch_size=self.batch_size)).batches(0)
 
 
@@ -165,16 +162,6 @@ class _Outputs(nn.Module):
     def forward(self, images: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch outputs"]:
         logits: Tensor = self.model(images)
         return logits[:, self.outputs]
-
-
-def _name(weights: Path) -> str:
-    """Name a run's weights by the run's folder, since all are called the same."""
-    return weights.resolve().parent.name if weights.stem == "weights" else weights.stem
-
-
-def _known(info: CheckpointInfo) -> str:
-    parts = [str(labels) for labels in (info.action_units, info.expressions or ()) if labels]
-    return " and ".join(parts)
 
 
 def _strangers(faces: Manifest, info: CheckpointInfo, known_people: KnownPeople) -> tuple[Manifest, tuple[str, ...]]:

@@ -2,16 +2,7 @@
 
 With causal intervention (CIU, algorithm 1) the imbalanced and the balanced network come before the unbiased one.
 Each network is a complete run with its own folder, so a training that broke off goes on in the stage where it stopped,
-and finished stages serve any number of runs that differ in the last stage alone.
-
-```text
-run/                              the unbiased network
-  stages/fold-1-seed-0/imbalanced/
-  stages/fold-1-seed-0/balanced/
-cross-validation/
-  stages/fold-1-seed-0/imbalanced/ ...
-  fold-1-seed-0/                  the unbiased network of the fold
-```
+and finished stages serve any number of runs that differ in the last stage alone. `run_tree` shows where they lie.
 """
 
 import hashlib
@@ -52,9 +43,6 @@ def stage_recipe(recipe: Recipe, name: str) -> Recipe:
 
     Args:
         recipe: A recipe of a staged objective, of one fold and seed.
-
-    Raises:
-        RecipeError: The initial weights are a cross-validation of a staged objective, or lack this network.
     """
     return replace(
         recipe,
@@ -90,7 +78,7 @@ def share_stages(recipe: Recipe, folder: Path) -> tuple[Recipe, Path | None]:
         return recipe, None
     if recipe.objective.stages:
         return recipe, Path(recipe.objective.stages)
-    one = replace(recipe, data=replace(recipe.data, fold=1), runtime=replace(recipe.runtime, seed=0))
+    one = recipe.of_run(1, 0)
     texts = [format_recipe(_essence(stage_recipe(one, name))) for name in recipe.objective.stage_names]
     stages = folder / hashlib.sha256("\n".join(texts).encode()).hexdigest()[:12]
     return replace(recipe, objective=replace(recipe.objective, stages=str(stages))), stages
@@ -102,16 +90,8 @@ def train_fold(
     """Train and test one fold in its folder: the network, and the stages before it that are still missing.
 
     Args:
-        recipe: A recipe of one fold and seed.
-        out: Folder of the last network.
         root: Folder of the run or cross-validation, which the stages are in.
         claim: What to call before anything is written.
-
-    Raises:
-        RecipeError: A folder has a network that was trained in another way, or another process trains there.
-        DatasetError: The faces are wrong, or others than a network began with, or people to test on are known to
-            initial weights.
-        FacskitError: The loss is no longer a number, or somebody asked the run to stop.
     """
     run = RunDirectory(out)
     if not isinstance(recipe.objective, StagedConfig):

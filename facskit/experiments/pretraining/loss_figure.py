@@ -6,12 +6,10 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from facskit.files import atomic_path
+from facskit.figures import save_figure
 from facskit.training.metrics_file import read_metrics
 
-__all__ = [
-    "draw_losses",
-]
+__all__ = ["draw_losses"]
 
 
 def draw_losses(metrics: Path, picture: Path) -> None:
@@ -19,7 +17,6 @@ def draw_losses(metrics: Path, picture: Path) -> None:
 
     Args:
         metrics: The run's `metrics.jsonl`.
-        picture: Where to write the figure; the ending says in which format.
     """
     records = read_metrics(metrics)
     epochs = [record for record in records if record["kind"] == "epoch"]
@@ -38,8 +35,7 @@ def draw_losses(metrics: Path, picture: Path) -> None:
     axes.set(xlabel="epoch", ylabel="loss", title=metrics.resolve().parent.name)
     axes.grid(alpha=0.3)
     axes.legend()
-    with atomic_path(picture) as part:
-        figure.savefig(part, dpi=120)
+    save_figure(figure, picture, dpi=120)
 
 
 def _values(records: Sequence[dict[str, Any]], key: str) -> list[float]:

@@ -1,9 +1,7 @@
 """Parts of a pre-training, built before it begins: a mistake in the recipe shows before anything is written."""
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -18,7 +16,7 @@ from facskit.errors import CheckpointError, DatasetError
 from facskit.experiments.pretraining_recipe import PretrainRecipe
 from facskit.experiments.reconstruction_pictures import reconstruction_picture
 from facskit.models.checkpoints import load_encoder
-from facskit.models.masked_autoencoder import AutoencoderConfig, MaskedAutoencoder
+from facskit.models.masked_autoencoder import MaskedAutoencoder
 from facskit.models.weight_files import find_weights
 from facskit.objectives.reconstruction import MaskedReconstruction, reconstruction_loss
 from facskit.training.runtime import seed_everything
@@ -27,13 +25,7 @@ __all__ = ["FixedMasks", "PretrainingParts", "assemble_autoencoder", "assemble_p
 
 
 class FixedMasks:
-    """Faces under masks that never change, so that an epoch's numbers can be compared with another's.
-
-    Args:
-        faces: The faces, without random changes.
-        objective: The loss, which also normalises pixels.
-        fabric: The runtime, for the number format that training computes in.
-    """
+    """Faces under masks that never change, so that an epoch's numbers can be compared with another's."""
 
     def __init__(
         self, faces: UnlabelledFaces, objective: MaskedReconstruction, recipe: PretrainRecipe, fabric: Fabric
@@ -45,28 +37,20 @@ class FixedMasks:
 
     @torch.no_grad()
     def loss(self, model: MaskedAutoencoder) -> float:
-        """Return the mean reconstruction loss over all faces.
-
-        Args:
-            model: The autoencoder, in evaluation mode.
-        """
+        """Return the mean reconstruction loss over all faces."""
         patch_size, norm_pixels = model.config.encoder.patch_size, self._objective.config.norm_pixels
         total = 0.0
         for images, noise in self._batches():
-            with self._autocast():
+            with self._fabric.autocast():
                 output = model(images, noise)
             loss = reconstruction_loss(output.prediction, images, output.mask, patch_size, norm_pixels)
             total += float(loss) * len(images)
         return total / len(self._faces)
 
     def picture(self, model: MaskedAutoencoder) -> UInt8[np.ndarray, "height width 3"]:
-        """Draw all faces as original, visible patches and reconstruction.
-
-        Args:
-            model: The autoencoder, in evaluation mode.
-        """
+        """Draw all faces as original, visible patches and reconstruction."""
         images, noise = (torch.cat(parts) for parts in zip(*self._batches(), strict=True))
-        with self._autocast():
+        with self._fabric.autocast():
             return reconstruction_picture(model, images, noise, self._objective.config.norm_pixels)
 
     def _batches(self) -> Iterator[tuple[Float[Tensor, "batch 3 height width"], Float[Tensor, "batch patches"]]]:
@@ -77,9 +61,6 @@ class FixedMasks:
             yield self._objective.normalise(batch.to(self._fabric.device).images), noise
             done += len(batch)
         loader.close()
-
-    def _autocast(self) -> AbstractContextManager[None]:
-        return self._fabric.autocast()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,9 +83,6 @@ class PretrainingParts:
 
 def assemble_pretraining(recipe: PretrainRecipe, source: UnlabelledImages, fabric: Fabric) -> PretrainingParts:
     """Seed the process and build what a pre-training needs.
-
-    Args:
-        fabric: The runtime; batches are divided among its processes.
 
     Raises:
         CheckpointError: The initial weights are missing or belong to another network.
@@ -138,30 +116,20 @@ def assemble_pretraining(recipe: PretrainRecipe, source: UnlabelledImages, fabri
 
 
 def assemble_autoencoder(recipe: PretrainRecipe) -> MaskedAutoencoder:
-    """Build the recipe's network, with its initial weights if it names some.
-
-    Raises:
-        CheckpointError: The initial weights are missing, damaged, or belong to another network.
-    """
+    """Build the recipe's network, with its initial weights if it names some."""
     model = MaskedAutoencoder(recipe.model)
     if recipe.initial_weights:
         path = find_weights(recipe.initial_weights)
         start, info = load_encoder(path)
-        _check_same_network(path, info.model, recipe.model)
+        there, here = (asdict(config) | asdict(config.encoder) for config in (info.model, recipe.model))
+        for name in sorted(there.keys() - {"encoder", "mask_ratio", "drop_path"}):  # how much is hidden may differ
+            if there[name] != here[name]:
+                raise CheckpointError(f"{path}: its network has {name} {there[name]}, the recipe's {here[name]}")
         model.load_state_dict(start.state_dict())
     return model
-
-
-def _check_same_network(path: Path, found: AutoencoderConfig, wanted: AutoencoderConfig) -> None:
-    """Refuse weights of another shape; how much is hidden is no matter of shape."""
-    there, here = asdict(found) | asdict(found.encoder), asdict(wanted) | asdict(wanted.encoder)
-    for name in sorted(there.keys() - {"encoder", "mask_ratio", "drop_path"}):
-        if there[name] != here[name]:
-            raise CheckpointError(f"{path}: its network has {name} {there[name]}, the recipe's {here[name]}")
 
 
 def _spread(rows: Int64[np.ndarray, "rows"], count: int) -> Int64[np.ndarray, "chosen"]:
     """Choose some rows at even distances, so that they show different people."""
     places = np.unique(np.linspace(0, len(rows) - 1, min(count, len(rows))).round().astype(np.int64))
-    chosen: Int64[np.ndarray, "chosen"] = rows[places]
-    return chosen
+    return rows[places]

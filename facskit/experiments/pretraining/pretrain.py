@@ -29,7 +29,7 @@ from facskit.experiments.session import device_name, say
 from facskit.faces.images import write_image
 from facskit.models.checkpoints import EncoderInfo, save_checkpoint
 from facskit.models.masked_autoencoder import MaskedAutoencoder
-from facskit.training.loop import EpochEnd, fit
+from facskit.training.loop import fit
 from facskit.training.metrics_file import read_metrics
 from facskit.training.run_directory import RunDirectory
 from facskit.training.runtime import start_runtime
@@ -57,9 +57,6 @@ class PretrainingDirectory(RunDirectory):
 def pretrain(recipe: PretrainRecipe, out: Path) -> Path:
     """Pre-train an autoencoder; a run that broke off goes on and ends with the same weights.
 
-    Returns:
-        The weight file.
-
     Raises:
         CheckpointError: The initial weights are missing or belong to another network.
         DatasetError: The images are missing or wrong, or others than the run began with, or too few.
@@ -82,11 +79,25 @@ def pretrain(recipe: PretrainRecipe, out: Path) -> Path:
         return run.weights
     _introduce(recipe, source, parts, fabric)
     describe = _describer(recipe, source, parts)
-    watch = _watch(recipe, parts, run, describe)
+
+    def watch(epoch: int, model: nn.Module) -> dict[str, float]:
+        """Measure, draw and keep after each epoch."""
+        assert isinstance(model, MaskedAutoencoder)
+        values = {} if parts.held_out is None else {"validation_loss": parts.held_out.loss(model)}
+        if recipe.training.keeps(epoch):
+            save_checkpoint(run.kept_encoder(epoch), model, describe(epoch, values))
+        every, last = recipe.pictures.every, epoch == recipe.training.epochs
+        if parts.shown is not None and (last or (every and epoch % every == 0)):
+            write_image(run.picture(epoch), parts.shown.picture(model))
+            draw_losses(run.metrics, run.losses)
+        return values
+
     fit(parts.objective, parts.loader, recipe.plan, run=run, fabric=fabric, on_epoch_end=watch)
     if fabric.is_global_zero:
         draw_losses(run.metrics, run.losses)
-        save_checkpoint(run.weights, parts.model, describe(recipe.training.epochs, _last_losses(run)))
+        *_, last = (record for record in read_metrics(run.metrics) if record["kind"] == "epoch")
+        losses: dict[str, float] = {name: last[name] for name in ("loss", "validation_loss") if name in last}
+        save_checkpoint(run.weights, parts.model, describe(recipe.training.epochs, losses))
         run.drop_snapshots()
     fabric.barrier()
     return run.weights
@@ -120,28 +131,6 @@ def _describer(recipe: PretrainRecipe, source: UnlabelledImages, parts: Pretrain
         return EncoderInfo(model=recipe.model, normalization="imagenet", licence=recipe.licence, provenance=provenance)
 
     return describe
-
-
-def _watch(recipe: PretrainRecipe, parts: PretrainingParts, run: PretrainingDirectory, describe: Describe) -> EpochEnd:
-    """Return what measures, draws and keeps after each epoch."""
-
-    def watch(epoch: int, model: nn.Module) -> dict[str, float]:
-        assert isinstance(model, MaskedAutoencoder)
-        values = {} if parts.held_out is None else {"validation_loss": parts.held_out.loss(model)}
-        if recipe.training.keeps(epoch):
-            save_checkpoint(run.kept_encoder(epoch), model, describe(epoch, values))
-        every, last = recipe.pictures.every, epoch == recipe.training.epochs
-        if parts.shown is not None and (last or (every and epoch % every == 0)):
-            write_image(run.picture(epoch), parts.shown.picture(model))
-            draw_losses(run.metrics, run.losses)
-        return values
-
-    return watch
-
-
-def _last_losses(run: PretrainingDirectory) -> dict[str, float]:
-    epochs = [record for record in read_metrics(run.metrics) if record["kind"] == "epoch"]
-    return {name: epochs[-1][name] for name in ("loss", "validation_loss") if name in epochs[-1]}
 
 
 def _introduce(recipe: PretrainRecipe, source: UnlabelledImages, parts: PretrainingParts, fabric: Fabric) -> None:

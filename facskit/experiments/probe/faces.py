@@ -13,8 +13,8 @@ from jaxtyping import Int64
 
 from facskit.columns import IMAGE_BYTES, RECORDING
 from facskit.datasets.data_record import DataRecord
-from facskit.datasets.manifest import Manifest, read_manifest
-from facskit.datasets.packed import packaged_faces
+from facskit.datasets.manifest import Manifest
+from facskit.datasets.packed import open_manifest
 from facskit.errors import DatasetError
 from facskit.evaluation.identity.splits import ProbeSplit, SplitConfig, other_recordings, random_frames
 from facskit.experiments.opened_data import OpenedData
@@ -74,8 +74,6 @@ def faces_of_sources(
     Args:
         manifest: Path of a manifest, or `packaged`; empty for the faces of each run's recipe. Weights without a
             recipe take those of the first run that has one.
-        part: Which of a run's faces.
-        config: How many frames of each subject.
 
     Returns:
         Faces by run; runs on the same faces share one object.
@@ -119,7 +117,8 @@ def _faces_of_manifest(name: str, part: FacePart) -> tuple[Manifest, str]:
         raise DatasetError(
             f"--part {part} is about the faces of a run's own recipe; leave out --manifest, or take --part all"
         )
-    faces = replace(packaged_faces(), name="the packaged faces") if name == "packaged" else read_manifest(Path(name))
+    faces = open_manifest(name)
+    faces = replace(faces, name="the packaged faces") if name == "packaged" else faces
     return faces, f"all faces of {faces.name}"
 
 
@@ -137,7 +136,10 @@ def _faces_of_run(data: OpenedData, part: FacePart) -> tuple[Manifest, str]:
 def _divide(faces: Manifest, describe: str, config: SplitConfig) -> ProbedFaces:
     splits, notes = [random_frames(faces.subjects, config)], []
     try:
-        splits.append(other_recordings(faces.subjects, _recordings(faces), config))
+        if RECORDING not in faces.table.columns:
+            raise DatasetError(f"there is no column {RECORDING}")
+        recordings = faces.table[RECORDING].cast(pl.String).to_list()
+        splits.append(other_recordings(faces.subjects, recordings, config))
     except DatasetError as error:
         notes.append(f"{faces.name}: not tested on other recordings: {error}")
     notes += [
@@ -146,9 +148,3 @@ def _divide(faces: Manifest, describe: str, config: SplitConfig) -> ProbedFaces:
         if split.left_out
     ]
     return ProbedFaces(manifest=faces, splits=tuple(splits), describe=describe, notes=tuple(notes))
-
-
-def _recordings(faces: Manifest) -> list[str | None]:
-    if RECORDING not in faces.table.columns:
-        raise DatasetError(f"there is no column {RECORDING}")
-    return faces.table[RECORDING].cast(pl.String).to_list()

@@ -104,7 +104,6 @@ def probe(given: Sequence[str], out: Path, plan: ProbePlan | None = None) -> Pro
     Args:
         given: Folders of runs or cross-validations, weight files, or names of weights; `LABEL=` in front names one.
         out: Folder of the results; finished networks are stored in its folder `networks`.
-        plan: How; the default when not given.
 
     Raises:
         CheckpointError: There are no weights under a name, or they are damaged.
@@ -155,7 +154,8 @@ class _Work:
         self, run: SourceRun, moment: Moment, faces: ProbedFaces, *, drawn: bool
     ) -> tuple[ProbedMoment, Embedding | None]:
         """Return what is stored about a network, or find it out and store it."""
-        key = self._key(moment, faces)
+        settings = (_VERSION, moment.identity(), faces.fingerprint, self.plan.identity, self.plan.methods)
+        key = hashlib.sha256("\n".join(map(str, settings)).encode()).hexdigest()[:24]
         results = self.out / f"{key}.json"
         units = faces.manifest.action_units
         # A map has settings of its own, and only some networks have one.
@@ -173,10 +173,6 @@ class _Work:
         probes = tuple(_probe_from(values) for values in stored["probes"])
         result = ProbedMoment(run=run.name, epoch=moment.epoch, dim=stored["dim"], probes=probes)
         return result, _map_from(json.loads(picture.read_text(encoding="utf-8")), units) if drawn else None
-
-    def _key(self, moment: Moment, faces: ProbedFaces) -> str:
-        parts = (_VERSION, moment.identity(), faces.fingerprint, self.plan.identity, self.plan.methods)
-        return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()[:24]
 
     def _features(self, network: ProbedNetwork, faces: ProbedFaces) -> Features:
         manifest = faces.manifest
@@ -196,7 +192,9 @@ class _Work:
                 if method == "paper" and split.name != "random-frames":
                     continue  # published on random frames alone
                 found = probe_split(features.values, subjects, split.within(features.rows), config)
-                probes.append(_probe_dict(found))
+                probes.append(
+                    {name: value.tolist() if name in _COUNTS else value for name, value in vars(found).items()}
+                )
         return {"dim": features.values.shape[1], "probes": probes}
 
     def _draw(self, features: Features, faces: ProbedFaces) -> dict[str, Any]:
@@ -217,10 +215,6 @@ class _Work:
             "by_subject": asdict(embedding.by_subject),
             "by_unit": {code: asdict(found) for code, found in embedding.by_unit.items()},
         }
-
-
-def _probe_dict(found: IdentityProbe) -> dict[str, Any]:
-    return {name: value.tolist() if name in _COUNTS else value for name, value in vars(found).items()}
 
 
 def _probe_from(stored: dict[str, Any]) -> IdentityProbe:

@@ -114,27 +114,24 @@ def _accuracy_notes(probing: Probing, series: _Series, rows: list[_Row]) -> list
 
 def _differences(probing: Probing, series: _Series) -> TextTable:
     """Return how much less of identity the last networks hold than those of the first source."""
-    first, *others = ((source.label, _rows(source, series)[-1].probe) for source in probing.sources)
+    (name, first), *others = ((source.label, _rows(source, series)[-1].probe) for source in probing.sources)
     rows = []
     for label, found in others:
         cells = [label, MISSING, MISSING, MISSING]
-        if found.subjects == first[1].subjects:
-            difference = compare_probes(first[1], found, probing.plan.identity.bootstrap)
+        if found.subjects == first.subjects:
+            difference = compare_probes(first, found, probing.plan.identity.bootstrap)
             cells[1] = f"{100 * difference.estimate:+.1f}"
             cells[2] = f"{100 * difference.low:+.1f} to {100 * difference.high:+.1f}"
-            cells[3] = f"{100 * _way(first[1], found):.0f}" if first[1].above_chance > 0 else MISSING
+            if first.above_chance > 0:
+                cells[3] = f"{100 * (1 - found.above_chance / first.above_chance):.0f}"
         rows.append(tuple(cells))
     level = f"{probing.plan.identity.bootstrap.level:.0%}"
     return TextTable(
         title=f"At the end of training, {_NAMES[series]}",
-        header=(f"Against {first[0]}", "Points", f"{level} interval", "Way to guessing %"),
+        header=(f"Against {name}", "Points", f"{level} interval", "Way to guessing %"),
         rows=tuple(rows),
         notes=("Way to guessing: how much of what the first network's probe knows beyond guessing is gone.",),
     )
-
-
-def _way(first: IdentityProbe, second: IdentityProbe) -> float:
-    return 1 - second.above_chance / first.above_chance
 
 
 def _clusters(probing: Probing) -> TextTable:
@@ -201,7 +198,11 @@ def _plain(probing: Probing) -> dict[str, Any]:
     for source in probing.sources:
         rows = [row for series in _series(probing) for row in _rows(source, series)]
         points = [_probe_dict(row, probing) for row in rows]
-        runs.append({"label": source.label, "points": points, "clusters": _cluster_dict(source.embedding)})
+        clusters = None
+        if source.embedding is not None:
+            clusters = {"subject": asdict(source.embedding.by_subject)}
+            clusters |= {code: asdict(found) for code, found in source.embedding.by_unit.items()}
+        runs.append({"label": source.label, "points": points, "clusters": clusters})
     settings = asdict(probing.plan.identity)
     return {"faces": list(probing.faces), "notes": list(probing.notes), "settings": settings, "runs": runs}
 
@@ -228,10 +229,3 @@ def _probe_dict(row: _Row, probing: Probing) -> dict[str, Any]:
         "iterations": found.iterations,
         "converged": found.converged,
     }
-
-
-def _cluster_dict(embedding: Embedding | None) -> dict[str, Any] | None:
-    if embedding is None:
-        return None
-    units = {code: asdict(found) for code, found in embedding.by_unit.items()}
-    return {"subject": asdict(embedding.by_subject), **units}

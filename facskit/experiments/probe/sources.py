@@ -4,17 +4,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from facskit.configurations import read_configuration
 from facskit.errors import CheckpointError, RecipeError
-from facskit.experiments.analysis.named_paths import split_name
 from facskit.experiments.assemble import assemble_model
 from facskit.experiments.initial_weights import describe_body
 from facskit.experiments.pretraining_recipe import PretrainRecipe
 from facskit.experiments.recipe import Recipe
 from facskit.experiments.recipe_files import read_recipe
-from facskit.experiments.run_tree import is_pretraining, kept_weights, runs_in
+from facskit.experiments.run_tree import is_pretraining, kept_weights, runs_in, split_name
 from facskit.faces.alignment import CropRecipe, WholeImage
 from facskit.faces.normalization import Normalization
 from facskit.models.checkpoints import EncoderInfo, load_checkpoint, load_encoder, read_weight_info
@@ -115,15 +113,9 @@ def _source(label: str, text: str) -> Source:
 
 
 def _file(weights: Path) -> SourceRun:
-    info = read_weight_info(weights)
-    return SourceRun(name="", moments=(_moment(_epoch_of(info.provenance), weights),))
-
-
-def _epoch_of(provenance: Any) -> int | None:  # noqa: ANN401 - whatever the file holds
-    epoch = provenance.get("epoch")
-    if epoch == "last":
-        epoch = provenance.get("epochs")
-    return epoch if isinstance(epoch, int) else None
+    stored = read_weight_info(weights).provenance
+    epoch = stored.get("epochs") if stored.get("epoch") == "last" else stored.get("epoch")
+    return SourceRun(name="", moments=(_moment(epoch if isinstance(epoch, int) else None, weights),))
 
 
 def _run(folder: Path, name: str) -> tuple[SourceRun, tuple[str, ...]]:
@@ -168,11 +160,7 @@ def _kept(folder: Path, epochs: int) -> list[Moment]:
 
 
 def _moment(epoch: int | None, weights: Path) -> Moment:
-    return Moment(epoch=epoch, identity=partial(_digest, weights), load=partial(_load, weights))
-
-
-def _digest(weights: Path) -> str:
-    return describe_body(weights).sha256
+    return Moment(epoch=epoch, identity=lambda: describe_body(weights).sha256, load=partial(_load, weights))
 
 
 def _load(weights: Path) -> ProbedNetwork:
@@ -180,11 +168,9 @@ def _load(weights: Path) -> ProbedNetwork:
     if not isinstance(info, EncoderInfo):
         return ProbedNetwork(model=load_checkpoint(weights)[0], crop=info.crop, normalization=info.normalization)
     stored = info.provenance.get("crop")
-    crop = (
-        read_configuration(CropRecipe, stored)
-        if isinstance(stored, dict)
-        else WholeImage(size=info.model.encoder.image_size)
-    )
+    crop: CropRecipe = WholeImage(size=info.model.encoder.image_size)
+    if isinstance(stored, dict):
+        crop = read_configuration(CropRecipe, stored)
     return ProbedNetwork(model=load_encoder(weights)[0], crop=crop, normalization=info.normalization)
 
 

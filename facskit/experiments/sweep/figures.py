@@ -1,7 +1,6 @@
 """Figures of a sweep: validation F1 over epochs, F1 over a swept number, and histograms of intervention weights."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,21 +10,15 @@ from matplotlib.figure import Figure, FigureBase
 from matplotlib.ticker import MaxNLocator
 
 from facskit.evaluation.cross_validation import defined_mean
-from facskit.files import atomic_path
+from facskit.figures import save_figure
 
-__all__ = ["WeightHistogram", "draw_curves", "draw_gamma"]
+__all__ = ["Histogram", "draw_curves", "draw_gamma"]
 
 _STYLES = ("-", "--", ":", "-.")
 
 
-@dataclass(frozen=True, eq=False)
-class WeightHistogram:
-    """How often each weight occurs among the training images."""
-
-    edges: Float[np.ndarray, "bins_plus_one"]
-    """Limits of the bins, from 0 to 1."""
-    counts: Int[np.ndarray, "bins"]
-    """Weights in each bin."""
+Histogram = tuple[Int[np.ndarray, "bins"], Float[np.ndarray, "edges"]]
+"""How many training images have a weight in each bin, and the limits of the bins, from 0 to 1."""
 
 
 def draw_curves(
@@ -38,8 +31,6 @@ def draw_curves(
 
     Args:
         curves: F1 after each epoch, as a fraction, by the grid point's values in words; NaN where nothing was logged.
-        keys: What the values are of.
-        picture: Where to write the figure; the ending says in which format.
     """
     shown = {values: runs for values, runs in curves.items() if not np.isnan(runs).all()}
     colours = _colours([values[:1] for values in shown])
@@ -62,18 +53,17 @@ def draw_curves(
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.3)
     figure.legend(title=", ".join(keys) or None, loc="outside right upper", fontsize=9)
-    _save(figure, picture)
+    save_figure(figure, picture, dpi=120)
 
 
 def draw_gamma(
-    f1: Mapping[float, Sequence[float]], histograms: Mapping[float, WeightHistogram], title: str, picture: Path
+    f1: Mapping[float, Sequence[float]], histograms: Mapping[float, Histogram], title: str, picture: Path
 ) -> None:
     """Draw F1 over the sharpness gamma of causal intervention, and below it how its weights are distributed.
 
     Args:
         f1: Macro F1 of each run, as fractions, by gamma.
         histograms: Weights of the imbalanced side, by gamma; those that are there.
-        picture: Where to write the figure; the ending says in which format.
 
     Paper:
         CIU's figure 4, with the histograms that it describes in words: a spike at one half for gamma 0, and masses at
@@ -100,15 +90,14 @@ def draw_gamma(
     axes.grid(alpha=0.3)
     if any(len(values) > 1 for values in f1.values()):
         axes.legend(fontsize=8)
-    _save(figure, picture)
+    save_figure(figure, picture, dpi=120)
 
 
-def _draw_histograms(part: FigureBase, histograms: Mapping[float, WeightHistogram], rows: int) -> None:
+def _draw_histograms(part: FigureBase, histograms: Mapping[float, Histogram], rows: int) -> None:
     """Draw one panel per gamma, each to its own height: a spike would hide the others."""
     panels = list(part.subplots(rows, -(-len(histograms) // rows), squeeze=False).flat)
     for gamma, axes in zip(sorted(histograms), panels, strict=False):
-        histogram = histograms[gamma]
-        axes.stairs(histogram.counts, histogram.edges, fill=True, color="C1")
+        axes.stairs(*histograms[gamma], fill=True, color="C1")
         axes.set_title(f"gamma {gamma:g}", size=8)
         axes.set_xlim(-0.03, 1.03)
         axes.set_xticks([0, 0.5, 1], ["0", "½", "1"], size=7)
@@ -125,7 +114,7 @@ def _colours(names: Sequence[tuple[str, ...]]) -> dict[tuple[str, ...], tuple[fl
     if all(_is_number(word) for name in different for word in name) and len(different) > 2:
         scale = colormaps["viridis"].resampled(256)
         return {name: scale(0.9 * place / (len(different) - 1)) for place, name in enumerate(different)}
-    tab = colormaps["tab10"]
+    tab = colormaps["tab10"]  # more colours than the palette's six
     return {name: tab(place % 10) for place, name in enumerate(different)}
 
 
@@ -135,8 +124,3 @@ def _is_number(word: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _save(figure: Figure, picture: Path) -> None:
-    with atomic_path(picture) as part:
-        figure.savefig(part, dpi=120, format=picture.suffix.lstrip("."))

@@ -22,7 +22,7 @@ from facskit.configurations import read_configuration
 from facskit.errors import RecipeError
 from facskit.experiments.recipe import Recipe
 
-__all__ = ["GridPoint", "change_recipe", "find_key", "make_grid", "parse_values", "show_value"]
+__all__ = ["GridPoint", "change_recipe", "find_key", "make_grid", "parse_values", "short_keys", "show_value"]
 
 _LONGEST_NAME = 120
 _ELSEWHERE = {"data.fold": "--folds", "runtime.seed": "--seeds", "evaluation.seeds": "--seeds"}
@@ -43,6 +43,11 @@ class GridPoint:
         return ", ".join(f"{key}={show_value(value)}" for key, value in self.values) or self.recipe.name
 
     @property
+    def short_name(self) -> str:
+        """The values without their keys."""
+        return ", ".join(show_value(value) for _, value in self.values) or self.name
+
+    @property
     def folder(self) -> str:
         """The name as that of a folder; two points of one grid never share it."""
         plain = re.sub(r"[^\w.=+,-]+", "_", self.name.replace(", ", ","))
@@ -55,7 +60,6 @@ def make_grid(recipe: Recipe, swept: Mapping[str, Sequence[Any]]) -> tuple[GridP
     """Combine every value of every key with all values of the others; the last key changes fastest.
 
     Args:
-        recipe: What all points have in common.
         swept: Values by key, for example `{"objective.strength": (0.0, 0.5), "objective.head_depth": (1, 2)}`.
 
     Raises:
@@ -75,9 +79,6 @@ def make_grid(recipe: Recipe, swept: Mapping[str, Sequence[Any]]) -> tuple[GridP
 
 def change_recipe(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
     """Return a recipe with other values of some keys, all changed at once.
-
-    Args:
-        values: New value of each key, such as `objective.strength`.
 
     Raises:
         RecipeError: The values are impossible, alone or together.
@@ -115,13 +116,14 @@ def find_key(recipe: Recipe, option: str) -> str:
 def parse_values(recipe: Recipe, key: str, text: str) -> list[Any]:
     """Read the values of a key as the module's docstring says.
 
-    Args:
-        recipe: The recipe, which says what type the key's values have.
-
     Raises:
         RecipeError: A value has the wrong type or isn't one of the choices.
     """
-    kind = _type_of(recipe, key)
+    *above, last = key.split(".")
+    section: Any = recipe
+    for name in above:
+        section = getattr(section, name)
+    kind = typing.get_type_hints(type(section))[last]
     if kind is str:
         return text.split(";")
     is_list = any(typing.get_origin(member) is tuple for member in (kind, *typing.get_args(kind)))
@@ -135,12 +137,14 @@ def parse_values(recipe: Recipe, key: str, text: str) -> list[Any]:
     return values
 
 
-def show_value(value: Any) -> str:  # noqa: ANN401 - whatever a recipe holds
-    """Return a value as a person would write it.
+def short_keys(keys: Sequence[str]) -> tuple[str, ...]:
+    """Return the last part of each key, or the whole key where last parts coincide."""
+    last = [key.rpartition(".")[2] for key in keys]
+    return tuple(key if last.count(name) > 1 else name for key, name in zip(keys, last, strict=True))
 
-    Args:
-        value: The value of a key.
-    """
+
+def show_value(value: Any) -> str:  # noqa: ANN401 - whatever a recipe holds
+    """Return a value as a person would write it."""
     match value:
         case bool():
             return str(value).lower()
@@ -180,14 +184,6 @@ def _keys(section: Any, above: str = "") -> list[str]:  # noqa: ANN401 - any sec
         value = getattr(section, entry.name)
         found += _keys(value, f"{above}{entry.name}.") if is_dataclass(value) else [f"{above}{entry.name}"]
     return found
-
-
-def _type_of(recipe: Recipe, key: str) -> Any:  # noqa: ANN401 - a type or a special form
-    *above, last = key.split(".")
-    section: Any = recipe
-    for name in above:
-        section = getattr(section, name)
-    return typing.get_type_hints(type(section))[last]
 
 
 def _hint(recipe: Recipe, key: str, keys: list[str]) -> str:

@@ -16,7 +16,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import torch
-from rich.progress import Progress, TaskID
+from rich.progress import Progress
 
 from facskit.errors import FacskitError, RecipeError
 from facskit.experiments.recipe import Recipe
@@ -71,7 +71,6 @@ def choose_slots(recipe: Recipe, *, jobs: int = 0, devices: Sequence[str] = ()) 
     """Decide how many runs are trained at a time, and where.
 
     Args:
-        recipe: Says whether GPUs are wanted.
         jobs: Runs at a time; 0 for one per GPU, or one per core of the processor.
         devices: Numbers of the GPUs to use; all there are if empty. Several jobs may share one.
 
@@ -98,7 +97,6 @@ def train_runs(runs: Sequence[PlannedRun], slots: Sequence[Slot], logs: Path) ->
 
     Args:
         runs: The runs, the most wanted first.
-        logs: Folder for what the processes say.
 
     Returns:
         Why runs failed, by their folder; empty if all are finished.
@@ -120,7 +118,8 @@ def train_runs(runs: Sequence[PlannedRun], slots: Sequence[Slot], logs: Path) ->
             while crew.busy:
                 crew.start_what_can()
                 failures |= crew.hear(bar)
-                _advance(bar, task, todo, crew)
+                epochs = sum(run.epochs_done for run in todo)
+                bar.update(task, completed=epochs, description=f"{crew.done} of {len(todo)} runs done; epochs")
                 if interruption.signal is not None:
                     raise FacskitError(
                         f"stopped on request after {crew.done} of {len(todo)} runs; the others go on from their last "
@@ -154,7 +153,11 @@ class _Crew:
 
     def start_what_can(self) -> None:
         """Give each free slot the first waiting run that needn't wait for another one's stages."""
-        while self.free and (run := next(filter(self._may_start, self.waiting), None)) is not None:
+        while self.free:
+            working = [work.run for work in self.working.values()]
+            run = next((run for run in self.waiting if may_start(run, working)), None)
+            if run is None:
+                return
             self.waiting.remove(run)
             slot = self.free.pop(0)
             log = self.logs / f"{run.folder.parent.name},{run.folder.name}.log"
@@ -181,7 +184,9 @@ class _Crew:
             self.free.append(work.slot)
             self.done += 1
             if sentence != "":
-                failures[work.run.folder] = sentence or _death(work)
+                code = work.process.exitcode or 0
+                how = f"killed by signal {-code} (out of memory?)" if code < 0 else f"ended with exit code {code}"
+                failures[work.run.folder] = sentence or f"its process was {how}; the log is {work.log}"
                 bar.console.print(f"{work.run.name} failed: {failures[work.run.folder]}", markup=False, highlight=False)
         return failures
 
@@ -193,16 +198,9 @@ class _Crew:
             work.process.join(_PATIENCE)
             work.process.kill()
 
-    def _may_start(self, run: PlannedRun) -> bool:
-        return may_start(run, [work.run for work in self.working.values()])
-
 
 def may_start(run: PlannedRun, working: Sequence[PlannedRun]) -> bool:
-    """Tell whether nobody is busy with stages that a run will use.
-
-    Args:
-        working: The runs that are being trained.
-    """
+    """Tell whether nobody is busy with stages that a run will use."""
     others = [other for other in working if run.shared is not None and other.shared == run.shared]
     # Whoever has logged something of its own is past the stages.
     return all(RunDirectory(other.folder).metrics.exists() for other in others)
@@ -240,17 +238,6 @@ def _foreign(runs: Iterable[PlannedRun]) -> dict[Path, str]:
             difference = describe_difference(there, wanted)
             failures[run.folder] = f"{run.folder}: the folder holds a run with another recipe: {difference}"
     return failures
-
-
-def _death(work: _Work) -> str:
-    code = work.process.exitcode or 0
-    how = f"killed by signal {-code} (out of memory?)" if code < 0 else f"ended with exit code {code}"
-    return f"its process was {how}; the log is {work.log}"
-
-
-def _advance(bar: Progress, task: TaskID, runs: Sequence[PlannedRun], crew: _Crew) -> None:
-    epochs = sum(run.epochs_done for run in runs)
-    bar.update(task, completed=epochs, description=f"{crew.done} of {len(runs)} runs done; epochs")
 
 
 def _gpus() -> list[str]:

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from facskit.experiments.sweep.cells import short_keys
-from facskit.experiments.sweep.figures import WeightHistogram, draw_curves, draw_gamma
-from facskit.experiments.sweep.grid import show_value
+from facskit.experiments.sweep.figures import Histogram, draw_curves, draw_gamma
+from facskit.experiments.sweep.grid import short_keys, show_value
 from facskit.experiments.sweep.report import SweepReport
 from facskit.experiments.sweep.results import PointResult
 from facskit.objectives.intervention_weights import INTERVENTION_WEIGHTS
@@ -25,9 +24,6 @@ def draw_sweep(report: SweepReport, folder: Path) -> list[Path]:
 
     Args:
         folder: Where to; figures of an earlier call that can't be drawn any more are deleted.
-
-    Returns:
-        The figures drawn.
     """
     drawn = []
     if any(one.best_epoch is not None for one in report.points):
@@ -41,32 +37,23 @@ def draw_sweep(report: SweepReport, folder: Path) -> list[Path]:
     if _SWEPT_GAMMA in report.keys:
         for name, points in _by_other_values(report).items():
             drawn.append(folder / (f"gamma-{name}.png" if name else GAMMA))
-            _draw_points(points, f"{report.title} {name}".strip(), drawn[-1])
+            f1 = {gamma: list(one.run_f1.values()) for gamma, one in points.items() if one.runs}
+            weights = {gamma: found for gamma, one in points.items() if (found := read_weights(one)) is not None}
+            draw_gamma(f1, weights, f"{report.title} {name}".strip(), drawn[-1])
     for name in (CURVES, GAMMA):
         if folder / name not in drawn:
             (folder / name).unlink(missing_ok=True)
     return drawn
 
 
-def read_weights(one: PointResult) -> WeightHistogram | None:
+def read_weights(one: PointResult) -> Histogram | None:
     """Return the intervention weights of a grid point's runs together; None if no run wrote them."""
     paths = [run.folder / f"{INTERVENTION_WEIGHTS}.json" for run in one.runs]
     found = [json.loads(path.read_text(encoding="utf-8")) for path in paths if path.exists()]
     if not found:
         return None
     counts = np.sum([np.array(weights["counts"], dtype=np.int64) for weights in found], axis=0)
-    return WeightHistogram(edges=np.array(found[0]["edges"], dtype=np.float64), counts=counts)
-
-
-def _draw_points(points: Mapping[float, PointResult], title: str, picture: Path) -> None:
-    """Draw grid points that differ in gamma alone."""
-    f1, weights = {}, {}
-    for gamma, one in points.items():
-        if one.runs:
-            f1[gamma] = list(one.run_f1.values())
-        if (found := read_weights(one)) is not None:
-            weights[gamma] = found
-    draw_gamma(f1, weights, title, picture)
+    return counts, np.array(found[0]["edges"], dtype=np.float64)
 
 
 def _by_other_values(report: SweepReport) -> Mapping[str, dict[float, PointResult]]:

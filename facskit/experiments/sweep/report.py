@@ -12,15 +12,7 @@ from typing import Any
 
 from facskit.errors import DatasetError
 from facskit.evaluation.bootstrap import BootstrapConfig, DifferenceInterval, bootstrap_difference
-from facskit.experiments.sweep.cells import (
-    f1_cell,
-    identity_cell,
-    plain_point,
-    short_keys,
-    validation_cell,
-    values_cell,
-)
-from facskit.experiments.sweep.grid import GridPoint, show_value
+from facskit.experiments.sweep.grid import GridPoint, short_keys, show_value
 from facskit.experiments.sweep.parallel_runs import PlannedRun
 from facskit.experiments.sweep.results import PointResult, read_point
 from facskit.tables import MISSING, TextTable, markdown_page, number_cell, percent_cell, write_results
@@ -80,7 +72,7 @@ class SweepReport:
         identity = self._cells(lambda one: number_cell(one.last("identity"), 3))
         epochs = self._cells(lambda one: str(one.best_epoch.epoch) if one.best_epoch else MISSING)
         rows += [("Identity loss", *identity), ("Epoch of the best validation F1", *epochs)]
-        names = [values_cell(one) for one in self.points]
+        names = [one.point.short_name for one in self.points]
         return TextTable(
             title="Values side by side",
             header=(", ".join(short_keys(self.keys)) or "recipe", *names),
@@ -93,7 +85,7 @@ class SweepReport:
         codes = list(dict.fromkeys(code for column in columns for code in column if code != "Mean"))
         return TextTable(
             title=f"F1 % of each AU by {', '.join(short_keys(self.keys)) or 'recipe'}",
-            header=("AU", *self._cells(values_cell)),
+            header=("AU", *self._cells(lambda one: one.point.short_name)),
             rows=tuple(
                 (code, *(percent_cell(column.get(code, math.nan)) for column in columns)) for code in [*codes, "Mean"]
             ),
@@ -107,7 +99,7 @@ class SweepReport:
             "title": self.title,
             "keys": list(self.keys),
             "best": self.best,
-            "points": [plain_point(one, difference) for one, difference in rows],
+            "points": [one.to_dict(difference) for one, difference in rows],
             "failures": {str(folder): sentence for folder, sentence in self.failures.items()},
             "notes": self._notes(),
         }
@@ -116,28 +108,32 @@ class SweepReport:
         return [cell(one) for one in self.points]
 
     def _columns(self) -> list[tuple[str, list[str]]]:
+        """Return heading and cells of each column; ID: identity, with a constant predictor in brackets."""
+        header = ("F1 %", "AUC %", "F1 - row 1", "ID loss (const.)", "ID acc. %", "val. F1 % (best)", "runs")
         missing = any(not one.complete for one in self.points)
-        return [
-            ("F1 %", self._cells(f1_cell)),
-            ("AUC %", self._cells(lambda one: percent_cell(one.mean("roc_auc")))),
-            ("F1 - row 1", [MISSING if one is None else one.in_points for one in self.differences]),
-            ("ID loss (const.)", self._cells(identity_cell)),
-            ("ID acc. %", self._cells(lambda one: percent_cell(one.last("identity_accuracy")))),
-            ("val. F1 % (best)", self._cells(validation_cell)),
-            ("runs", self._cells(lambda one: f"{len(one.runs)} of {one.planned}" if missing else MISSING)),
-        ]
-
-    @property
-    def _example(self) -> PointResult:
-        return next(one for one in self.points if one.predictions is not None)
+        rows = []
+        for one, difference in zip(self.points, self.differences, strict=True):
+            spread = "" if math.isnan(one.spread) else f" ± {percent_cell(one.spread)}"
+            loss, constant = one.last("identity"), one.last("identity_constant")
+            best, last = one.best_epoch, percent_cell(one.last("validation_f1"))
+            row = (
+                percent_cell(one.mean("f1")) + spread,
+                percent_cell(one.mean("roc_auc")),
+                MISSING if difference is None else difference.in_points,
+                MISSING if math.isnan(loss) else f"{number_cell(loss, 3)} ({number_cell(constant, 3)})",
+                percent_cell(one.last("identity_accuracy")),
+                MISSING if best is None else f"{last} ({percent_cell(best.f1)} @ {best.epoch})",
+                f"{len(one.runs)} of {one.planned}" if missing else MISSING,
+            )
+            rows.append(row)
+        return [(title, list(cells)) for title, cells in zip(header, zip(*rows, strict=True), strict=True)]
 
     def _top(self) -> int:
         values = [-1.0 if math.isnan(one.mean("f1")) else one.mean("f1") for one in self.points]
         return values.index(max(values))
 
     def _notes(self) -> list[str]:
-        example = self._example.predictions
-        assert example is not None
+        example = next(one.predictions for one in self.points if one.predictions is not None)
         folds, seeds = ({run[part] for run in example.runs} for part in (0, 1))
         runs = f"{_counted(len(folds), 'fold')} and {_counted(len(seeds), 'seed')} per row, scored on test subjects"
         spread = f"; ± is the standard deviation between {'seeds' if len(seeds) > 1 else 'folds'}"
@@ -174,14 +170,12 @@ class SweepReport:
             return [f"No row has a higher F1 than the first ({interval})."]
         if self.best is None:
             return [f"Row {top + 1} has the highest F1, but it can't be told from row 1 ({interval})."]
+        first, other = self.points[0].by_seed, self.points[top].by_seed
+        above = sum(other[seed] > f1 for seed, f1 in first.items())
         return [
             f"Row {top + 1} (bold) has the highest F1, and its difference to row 1 excludes zero ({interval}).",
-            f"It is above row 1 in {self._seeds_above(top)}; the interval draws subjects, not seeds.",
+            f"It is above row 1 in {above} of {_counted(len(first), 'seed')}; the interval draws subjects, not seeds.",
         ]
-
-    def _seeds_above(self, row: int) -> str:
-        first, other = self.points[0].by_seed, self.points[row].by_seed
-        return f"{sum(other[seed] > f1 for seed, f1 in first.items())} of {_counted(len(first), 'seed')}"
 
 
 def build_sweep_report(
@@ -191,7 +185,6 @@ def build_sweep_report(
 
     Args:
         planned: The runs of each grid point, in the order of the grid.
-        failures: Why runs failed, by their folder.
 
     Raises:
         DatasetError: No run is finished, or predictions are damaged.
@@ -204,11 +197,7 @@ def build_sweep_report(
 
 
 def write_sweep_report(report: SweepReport, folder: Path, pictures: Sequence[Path] = ()) -> None:
-    """Write `results.md`, `results.json` and `results.csv`.
-
-    Args:
-        pictures: Figures in it that the text shows.
-    """
+    """Write `results.md`, `results.json` and `results.csv`."""
     text = markdown_page([report.to_table(), report.to_paper_table(), report.to_unit_table()])
     text += "".join(f"\n![{picture.stem}]({picture.name})\n" for picture in pictures)
     write_results(folder, text, report.to_dict(), rows=_csv_rows(report))
@@ -248,7 +237,7 @@ def _csv_rows(report: SweepReport) -> list[dict[str, Any]]:
     """Return one line of numbers per grid point."""
     rows = []
     for one, difference in zip(report.points, report.differences, strict=True):
-        plain = plain_point(one, difference)
+        plain = one.to_dict(difference)
         interval = {f"difference_{name}": getattr(difference, name, None) for name in ("estimate", "low", "high")}
         units = {f"f1_{code}": value for code, value in plain["f1_per_au"].items()}
         values = {key: show_value(value) for key, value in one.point.values}

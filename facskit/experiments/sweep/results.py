@@ -1,13 +1,14 @@
 """Results of one grid point, read from the folders of its runs: test scores, validation curves, identity terms."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
+from facskit.evaluation.bootstrap import DifferenceInterval
 from facskit.evaluation.cross_validation import CrossValidationResult, defined_mean
 from facskit.evaluation.metrics import macro_mean
 from facskit.evaluation.predicted_faces import concat
@@ -85,20 +86,12 @@ class PointResult:
         return float(np.std(values, ddof=1)) if len(values) > 1 else float("nan")
 
     def last(self, name: str) -> float:
-        """Return the mean over the runs of what their last epoch logged; NaN where nothing was.
-
-        Args:
-            name: Name of the number in `metrics.jsonl`.
-        """
+        """Return the mean over the runs of what their last epoch logged; NaN where nothing was."""
         values = [float(epochs[-1][name]) for epochs in self.epochs if epochs and name in epochs[-1]]
         return float(np.mean(values)) if values else float("nan")
 
     def curves(self, name: str) -> Float[np.ndarray, "runs epochs"]:
-        """Return what each run logged after each epoch; NaN where nothing was.
-
-        Args:
-            name: Name of the number in `metrics.jsonl`.
-        """
+        """Return what each run logged after each epoch; NaN where nothing was."""
         length = max((int(epochs[-1]["epoch"]) for epochs in self.epochs if epochs), default=0)
         values = np.full((len(self.epochs), length), np.nan)
         for run, epochs in enumerate(self.epochs):
@@ -115,13 +108,38 @@ class PointResult:
         epoch = int(np.nanargmax(curve))
         return BestEpoch(epoch + 1, float(curve[epoch]))
 
+    def to_dict(self, difference: DifferenceInterval | None) -> dict[str, Any]:
+        """Return every number: fractions, NaN or None where undefined.
+
+        Args:
+            difference: Its F1 minus that of the first point.
+        """
+        best, f1 = self.best_epoch, list(self.run_f1.values())
+        units = () if self.predictions is None else self.predictions.action_units.codes
+        return {
+            "values": dict(self.point.values),
+            "folder": self.point.folder,
+            "runs_finished": len(self.runs),
+            "runs_planned": self.planned,
+            "f1": self.mean("f1"),
+            "f1_standard_deviation": self.spread,
+            "f1_min": min(f1, default=None),
+            "f1_max": max(f1, default=None),
+            "roc_auc": self.mean("roc_auc"),
+            "difference_to_first": None if difference is None else asdict(difference),
+            "identity_loss": self.last("identity"),
+            "identity_loss_of_a_constant": self.last("identity_constant"),
+            "identity_accuracy_of_the_head": self.last("identity_accuracy"),
+            "validation_f1_last_epoch": self.last("validation_f1"),
+            "validation_f1_best_epoch": None if best is None else best.f1,
+            "best_epoch": None if best is None else best.epoch,
+            "f1_per_au": dict(zip(units, self.per_au("f1").tolist() if units else (), strict=True)),
+            "runs": [{"fold": fold, "seed": seed, "f1": value} for (fold, seed), value in self.run_f1.items()],
+        }
+
 
 def read_point(point: GridPoint, planned: Sequence[PlannedRun]) -> PointResult:
-    """Read the finished runs of a grid point.
-
-    Raises:
-        DatasetError: The predictions of a run are damaged.
-    """
+    """Read the finished runs of a grid point."""
     runs = tuple(run for run in planned if run.finished)
     parts = [Predictions.load(run.folder / PREDICTIONS) for run in runs]
     logs = [read_metrics(RunDirectory(run.folder).metrics) for run in runs]

@@ -17,7 +17,7 @@ only what is missing.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -58,12 +58,7 @@ class Sweep:
         runs = []
         for seed in self.seeds:
             for fold in self.folds:
-                recipe = replace(
-                    point.recipe,
-                    data=replace(point.recipe.data, fold=fold),
-                    runtime=replace(point.recipe.runtime, seed=seed),
-                )
-                recipe, stages = share_stages(recipe, self.out / STAGES)
+                recipe, stages = share_stages(point.recipe.of_run(fold, seed), self.out / STAGES)
                 folder = run_name(fold, seed)
                 runs.append(
                     PlannedRun(
@@ -87,7 +82,6 @@ def plan_sweep(
     """Lay out a sweep and check that it can be carried out.
 
     Args:
-        recipe: What all runs have in common.
         swept: Values by key, for example `{"objective.strength": (0.0, 0.5)}`; without any, seeds and folds are swept.
         seeds: Seeds of every point; those of the recipe's evaluation if empty.
         folds: Folds of every point, from 1; the recipe's fold if empty, all if None.

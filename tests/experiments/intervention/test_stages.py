@@ -157,10 +157,10 @@ def test_the_weights_of_all_training_images_are_counted(recipe: Recipe, whole: P
 
 def test_the_networks_are_set_side_by_side(whole: Path, capsys: pytest.CaptureFixture[str]) -> None:
     networks = score_networks(whole)
-    assert [one.name for one in networks] == ["imbalanced", "balanced", "unbiased"]
+    assert [network.name for network, _ in networks] == ["imbalanced", "balanced", "unbiased"]
     scores = Predictions.load(whole / "predictions.parquet").scores()
-    assert networks[2].macro["f1"] == pytest.approx(scores.macro("f1").value)
-    assert networks[2].f1["AU12"] == pytest.approx(scores.f1[1], nan_ok=True)
+    assert networks[2][1].macro("f1").mean.value == pytest.approx(scores.macro("f1").value)
+    assert networks[2][1].mean("f1")[1] == pytest.approx(scores.f1[1], nan_ok=True)
     stored = json.loads((whole / "networks.json").read_text())
     assert [stored[name]["path"] for name in ("imbalanced", "balanced", "unbiased")] == list(NETWORKS)
     print_networks(whole)
@@ -252,7 +252,7 @@ def test_finished_stages_serve_other_gammas(recipe: Recipe, whole: Path, tmp_pat
     assert all(torch.equal(value, found.state_dict()[name]) for name, value in expected.state_dict().items())
     before = load_checkpoint(whole / "weights.safetensors")[0].state_dict()
     assert not all(torch.equal(value, before[name]) for name, value in expected.state_dict().items())
-    assert [one.name for one in score_networks(tmp_path / "reused")] == ["imbalanced", "balanced", "unbiased"]
+    assert [one.name for one, _ in score_networks(tmp_path / "reused")] == ["imbalanced", "balanced", "unbiased"]
 
 
 def test_missing_stages_are_trained_in_the_shared_folder(recipe: Recipe, tmp_path: Path) -> None:
@@ -310,7 +310,7 @@ def test_a_post_compensated_teacher_needs_one_stage(recipe: Recipe, tmp_path: Pa
     config = replace(CIU, balanced_teacher="post-compensated")
     train(replace(recipe, objective=config, training=TrainingConfig(epochs=1)), tmp_path / "run")
     assert [path.name for path in (tmp_path / "run" / "stages" / "fold-1-seed-0").iterdir()] == ["imbalanced"]
-    assert [one.name for one in score_networks(tmp_path / "run")] == ["imbalanced", "unbiased"]
+    assert [network.name for network, _ in score_networks(tmp_path / "run")] == ["imbalanced", "unbiased"]
     provenance = read_weight_info(tmp_path / "run" / "weights.safetensors").provenance
     assert provenance["teachers"].keys() == {"imbalanced"}
 
@@ -336,7 +336,7 @@ def test_a_cross_validation_keeps_stages_beside_the_runs(recipe: Recipe, tmp_pat
     stages_there = {f"stages/fold-{fold}-seed-0/{name}" for fold in (1, 2) for name in ("imbalanced", "balanced")}
     assert found == stages_there | {"fold-1-seed-0", "fold-2-seed-0"}
     networks = score_networks(out)
-    assert [one.name for one in networks] == ["imbalanced", "balanced", "unbiased"]
+    assert [network.name for network, _ in networks] == ["imbalanced", "balanced", "unbiased"]
     assert "## F1 %" in (out / "networks.md").read_text()
 
     start = replace(recipe, initial_weights=str(out / "fold-2-seed-0"))

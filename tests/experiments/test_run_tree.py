@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from facskit.experiments.analysis.named_paths import split_name
+from facskit.experiments.run_tree import split_name
 
 
 @pytest.mark.parametrize(
