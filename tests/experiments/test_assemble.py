@@ -94,9 +94,8 @@ def test_the_subject_head_knows_training_subjects_or_all(recipe: Recipe) -> None
     assert head_subjects(recipe.data, manifest, fold) == fold.train_subjects
     objective = assemble_objective(adversarial, assemble_model(recipe), manifest, fold)
     assert isinstance(objective, IdentityAdversarial)
-    assert (
-        objective.identity.subject_head(torch.zeros(1, objective.model.dim)).shape[1] == len(fold.train_subjects) == 3
-    )
+    named = objective.identity.subject_head(torch.zeros(1, objective.model.dim)).shape[1]
+    assert named == len(fold.train_subjects) == 3
     everybody = replace(adversarial, data=replace(recipe.data, subjects_in_head="all"))
     objective = assemble_objective(everybody, assemble_model(recipe), manifest, fold)
     assert isinstance(objective, IdentityAdversarial)
