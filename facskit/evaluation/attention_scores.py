@@ -19,7 +19,7 @@ from jaxtyping import Float, Float64, Int64
 from torch import Tensor
 
 from facskit.action_units import ActionUnitSet
-from facskit.evaluation.counts import PerAU, divide
+from facskit.evaluation.confusion_counts import PerAU, divide
 from facskit.tables import MISSING, TextTable, percent_cell
 
 __all__ = ["AttentionScores", "AttentionTally", "attention_table"]

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from facskit.action_units import ActionUnitSet
-from facskit.evaluation.counts import divide
+from facskit.evaluation.confusion_counts import divide
 
 __all__ = ["Baselines", "all_positive_f1", "baselines", "majority_f1", "prior_f1"]
 

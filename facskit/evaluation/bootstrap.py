@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from facskit.errors import DatasetError
-from facskit.evaluation.counts import Counts, count
+from facskit.evaluation.confusion_counts import Counts, count
 from facskit.evaluation.cross_validation import defined_mean
 from facskit.evaluation.predictions import Predictions
 

@@ -15,7 +15,7 @@ from jaxtyping import Float
 from facskit.action_units import ActionUnitSet
 from facskit.errors import DatasetError
 from facskit.evaluation.baselines import Baselines, baselines
-from facskit.evaluation.counts import divide
+from facskit.evaluation.confusion_counts import divide
 from facskit.evaluation.metrics import AUScores, MacroMean, macro_mean
 from facskit.evaluation.predictions import Predictions
 

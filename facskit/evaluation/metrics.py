@@ -21,7 +21,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from facskit.action_units import ActionUnitSet
 from facskit.datasets.samples import LabelState
-from facskit.evaluation.counts import Labels, PerAU, Probabilities, Thresholds, count, decide, divide
+from facskit.evaluation.confusion_counts import Labels, PerAU, Probabilities, Thresholds, count, decide, divide
 
 __all__ = [
     "METRICS",

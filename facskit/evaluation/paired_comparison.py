@@ -21,7 +21,7 @@ from facskit.evaluation.bootstrap import (
     resample_counts,
     subjects_by_fold,
 )
-from facskit.evaluation.counts import divide
+from facskit.evaluation.confusion_counts import divide
 from facskit.evaluation.cross_validation import defined_mean
 from facskit.evaluation.predictions import Predictions
 

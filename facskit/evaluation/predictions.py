@@ -16,7 +16,7 @@ from facskit import columns
 from facskit.action_units import ActionUnitSet
 from facskit.datasets.samples import LabelState
 from facskit.errors import DatasetError
-from facskit.evaluation.counts import decide
+from facskit.evaluation.confusion_counts import decide
 from facskit.evaluation.metrics import AUScores, score
 from facskit.evaluation.predicted_faces import PredictedFaces
 from facskit.evaluation.protocols import Protocol, choose_thresholds

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, Int8
 
 from facskit.datasets.samples import LabelState
-from facskit.evaluation.counts import Counts
+from facskit.evaluation.confusion_counts import Counts
 
 __all__ = ["GRID", "ThresholdSweep", "sweep_thresholds"]
 

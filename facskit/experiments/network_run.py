@@ -13,14 +13,14 @@ from facskit.datasets.fold import Fold
 from facskit.datasets.people import People, find_known_people, people_of_weights, refuse_known_people
 from facskit.datasets.samples import Batch
 from facskit.experiments.assemble import assemble_loader
+from facskit.experiments.data_check import check_data, record_data
 from facskit.experiments.initial_branches import branch_sources
 from facskit.experiments.initial_weights import Body, describe_start, provenance_of_start
-from facskit.experiments.network_parts import Feeds, assemble_network
 from facskit.experiments.recipe import Recipe
 from facskit.experiments.recipe_files import describe_difference, format_recipe
-from facskit.experiments.run_data import check_data, record_data
 from facskit.experiments.scoring import scoring_of
 from facskit.experiments.session import Session, device_name
+from facskit.experiments.training_parts import Feeds, assemble_network
 from facskit.experiments.untaught import describe_untaught, untaught_labels
 from facskit.files import write_text
 from facskit.models.attention_network import AttentionConfig

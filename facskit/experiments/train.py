@@ -6,10 +6,10 @@ from facskit.errors import DatasetError
 from facskit.evaluation.expressions.reports import ExpressionReport
 from facskit.evaluation.reports import Report
 from facskit.experiments.analysis.networks_report import score_networks, write_networks
+from facskit.experiments.data_check import check_data
 from facskit.experiments.intervention.stages import train_fold
 from facskit.experiments.recipe import Recipe
 from facskit.experiments.recipe_files import describe_difference, format_recipe
-from facskit.experiments.run_data import check_data
 from facskit.experiments.run_tree import run_name
 from facskit.experiments.scoring import PREDICTIONS, scoring_of
 from facskit.experiments.session import Session

@@ -28,7 +28,7 @@ from facskit.objectives.intervention_risk import (
     risk_terms,
     teacher_losses,
 )
-from facskit.objectives.intervention_weights import INTERVENTION_WEIGHTS, describe_intervention_weights
+from facskit.objectives.intervention_spread import INTERVENTION_WEIGHTS, describe_intervention_weights
 from facskit.objectives.known_labels import at_least_float32
 from facskit.objectives.objective import StepOutput
 from facskit.objectives.occurrence import OccurrenceConfig, inverse_rate_weights

@@ -9,7 +9,7 @@ from hypothesis.extra import numpy as hnp
 from sklearn import metrics as sk
 
 from facskit.action_units import BP4D, ActionUnitSet
-from facskit.evaluation.counts import count, decide
+from facskit.evaluation.confusion_counts import count, decide
 from facskit.evaluation.metrics import (
     METRICS,
     calibration_error_per_au,

@@ -27,9 +27,9 @@ from facskit.faces.alignment import (
     five_points,
     transform_points,
 )
-from facskit.faces.following import FaceFollower
 from facskit.faces.images import decode_image, encode_jpeg, warp
 from facskit.faces.landmarks import POINTS_49
+from facskit.faces.single_face_following import FaceFollower
 from facskit.faces.video import frames
 from facskit.files import atomic_path
 from facskit.processes import tick

@@ -36,7 +36,7 @@ from facskit.evaluation.bootstrap import (
     check_same_labels,
     resample_counts,
 )
-from facskit.evaluation.counts import Counts, PerAU
+from facskit.evaluation.confusion_counts import Counts, PerAU
 from facskit.evaluation.cross_validation import CrossValidationResult, defined_mean
 from facskit.evaluation.predictions import Predictions
 

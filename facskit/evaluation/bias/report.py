@@ -18,7 +18,7 @@ from facskit.evaluation.bias.numbers import (
     groups_by_frequency,
 )
 from facskit.evaluation.bootstrap import BootstrapConfig, check_same_labels
-from facskit.evaluation.counts import Counts, PerAU, count, divide
+from facskit.evaluation.confusion_counts import Counts, PerAU, count, divide
 from facskit.evaluation.cross_validation import CrossValidationResult
 from facskit.evaluation.predictions import Predictions
 

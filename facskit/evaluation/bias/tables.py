@@ -12,7 +12,7 @@ from rich.table import Table
 from facskit.evaluation.bias.numbers import BiasNumbers, log_ratio
 from facskit.evaluation.bias.report import BiasReport, NetworkBias
 from facskit.evaluation.bootstrap import Interval
-from facskit.evaluation.counts import Counts, PerAU
+from facskit.evaluation.confusion_counts import Counts, PerAU
 from facskit.tables import MISSING, TextTable, markdown_page, number_cell, percent_cell, write_results
 
 __all__ = ["bias_dict", "bias_markdown", "bias_tables", "write_bias_report"]

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Int64
 from matplotlib.figure import Figure
 
-from facskit.evaluation.counts import divide
+from facskit.evaluation.confusion_counts import divide
 from facskit.expressions import ExpressionSet
 from facskit.figures import save_figure
 

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float, Float32, Int64
 
 from facskit.evaluation.bootstrap import BootstrapConfig, draw_subjects, interval_ends
-from facskit.evaluation.counts import divide
+from facskit.evaluation.confusion_counts import divide
 from facskit.evaluation.expressions.predictions import ExpressionPredictions
 from facskit.evaluation.metrics import macro_mean
 

@@ -14,7 +14,7 @@ from jaxtyping import Float
 
 from facskit.datasets.samples import LabelState
 from facskit.errors import DatasetError
-from facskit.evaluation.counts import divide
+from facskit.evaluation.confusion_counts import divide
 from facskit.evaluation.predicted_faces import concat
 from facskit.evaluation.predictions import Predictions
 from facskit.experiments.opened_data import OpenedData

@@ -13,8 +13,8 @@ from typing import Any, cast
 
 from facskit.errors import RecipeError
 from facskit.experiments.assemble import assemble_model
+from facskit.experiments.data_check import check_data
 from facskit.experiments.initial_weights import Body, describe_body, describe_start, provenance_of_start
-from facskit.experiments.network_parts import assemble_network
 from facskit.experiments.network_run import (
     Predecessors,
     mention_untaught,
@@ -24,10 +24,10 @@ from facskit.experiments.network_run import (
 )
 from facskit.experiments.recipe import About, ObjectiveConfig, Recipe
 from facskit.experiments.recipe_files import describe_difference, format_recipe, read_recipe
-from facskit.experiments.run_data import check_data
 from facskit.experiments.run_tree import STAGES, run_name, runs_in
 from facskit.experiments.scoring import PREDICTIONS, scoring_of
 from facskit.experiments.session import Session
+from facskit.experiments.training_parts import assemble_network
 from facskit.models.checkpoints import load_checkpoint
 from facskit.objectives.config import StagedConfig
 from facskit.training.run_directory import RunDirectory

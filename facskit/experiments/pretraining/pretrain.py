@@ -19,12 +19,12 @@ from torch import nn
 
 from facskit.configurations import plain_values
 from facskit.datasets.unlabelled.sources import UnlabelledImages
+from facskit.experiments.data_check import check_data, record_data
 from facskit.experiments.initial_weights import describe_start, provenance_of_start
 from facskit.experiments.pretraining.loss_figure import draw_losses
 from facskit.experiments.pretraining.parts import PretrainingParts, assemble_pretraining
 from facskit.experiments.pretraining_recipe import PretrainRecipe
 from facskit.experiments.recipe_files import describe_difference, format_recipe
-from facskit.experiments.run_data import check_data, record_data
 from facskit.experiments.session import device_name, say
 from facskit.faces.images import write_image
 from facskit.models.checkpoints import EncoderInfo, save_checkpoint

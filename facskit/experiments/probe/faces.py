@@ -17,9 +17,9 @@ from facskit.datasets.manifest import Manifest
 from facskit.datasets.packed import open_manifest
 from facskit.errors import DatasetError
 from facskit.evaluation.identity.splits import ProbeSplit, SplitConfig, other_recordings, random_frames
+from facskit.experiments.data_check import check_data
 from facskit.experiments.opened_data import OpenedData
 from facskit.experiments.probe.sources import Source, SourceRun
-from facskit.experiments.run_data import check_data
 from facskit.training.run_directory import RunDirectory
 
 __all__ = ["FacePart", "ProbedFaces", "faces_of_sources"]

@@ -10,7 +10,7 @@ from facskit.experiments.sweep.figures import Histogram, draw_curves, draw_gamma
 from facskit.experiments.sweep.grid import short_keys, show_value
 from facskit.experiments.sweep.report import SweepReport
 from facskit.experiments.sweep.results import PointResult
-from facskit.objectives.intervention_weights import INTERVENTION_WEIGHTS
+from facskit.objectives.intervention_spread import INTERVENTION_WEIGHTS
 
 __all__ = ["CURVES", "GAMMA", "draw_sweep", "read_weights"]
 

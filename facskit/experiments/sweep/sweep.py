@@ -23,11 +23,11 @@ from typing import Any
 
 from facskit.datasets.folds_config import FoldsConfig
 from facskit.errors import DatasetError, RecipeError
+from facskit.experiments.data_check import check_data
 from facskit.experiments.intervention.stages import share_stages
 from facskit.experiments.opened_data import OpenedData
 from facskit.experiments.recipe import Recipe
 from facskit.experiments.recipe_files import describe_difference, format_recipe
-from facskit.experiments.run_data import check_data
 from facskit.experiments.run_tree import STAGES, run_name
 from facskit.experiments.sweep.grid import GridPoint, make_grid
 from facskit.experiments.sweep.parallel_runs import PlannedRun, choose_slots, train_runs

@@ -16,7 +16,7 @@ from facskit.evaluation.bias.numbers import (
     published_groups,
 )
 from facskit.evaluation.bootstrap import BootstrapConfig, bootstrap_macro_f1
-from facskit.evaluation.counts import Counts, count
+from facskit.evaluation.confusion_counts import Counts, count
 from facskit.evaluation.metrics import f1_per_au
 from facskit.evaluation.predicted_faces import concat
 from facskit.evaluation.predictions import Predictions

@@ -25,12 +25,12 @@ from facskit.experiments.analysis.networks_report import score_networks
 from facskit.experiments.assemble import assemble_model, assemble_objective
 from facskit.experiments.intervention import stages
 from facskit.experiments.intervention.stages import share_stages, stage_recipe
-from facskit.experiments.network_parts import assemble_network
 from facskit.experiments.opened_data import assemble_folds, assemble_manifest
 from facskit.experiments.recipe import About, DataConfig, Recipe
 from facskit.experiments.recipe_files import read_recipe
 from facskit.experiments.session import Session
 from facskit.experiments.train import cross_validate, train
+from facskit.experiments.training_parts import assemble_network
 from facskit.faces.alignment import WholeImage
 from facskit.interfaces.report_printing import print_networks
 from facskit.models.attention_network import AttentionConfig

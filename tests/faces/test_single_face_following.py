@@ -7,7 +7,7 @@ from jaxtyping import Float, UInt8
 from facskit.datasets.packed import packaged_faces
 from facskit.faces.centerface import CenterFace
 from facskit.faces.drawing import resize
-from facskit.faces.following import FaceFollower
+from facskit.faces.single_face_following import FaceFollower
 
 Picture = UInt8[np.ndarray, "480 640 3"]
 FIRST, SECOND = packaged_faces().image(20), packaged_faces().image(350)
