@@ -72,6 +72,8 @@ class Environment:
         strengths *= brightness / (shown[normals[:, 2] > 0][:, kept] @ strengths).mean()
         lights = []
         for row, strength in zip(kept[1:], strengths[1:], strict=True):
+            if strength <= _WEAKEST_LAMP * brightness:
+                continue
             direction = towards[row - 1]
             colour = self.brightness(direction[None].astype(np.float32))[0]
             red, green, blue = (float(value) for value in colour / colour.max())
