@@ -21,7 +21,7 @@ from collections import defaultdict
 SETTINGS: dict[str, tuple[str, dict[str, str]]] = {
     "as OpenMP comes": ("torch", {}),
     "facskit": ("facskit", {}),
-    "short spin": ("torch", {"GOMP_SPINCOUNT": "1000"}),
+    "asleep at once": ("torch", {"OMP_WAIT_POLICY": "passive"}),
     "one thread": ("facskit", {"OMP_NUM_THREADS": "1"}),
 }
 """What a training imports first, and its environment; facskit changes nothing once PyTorch is imported."""

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from facskit.action_units import ActionUnit, ActionUnitSet
 from facskit.errors import CheckpointError, DatasetError, FacskitError, MediaError, RecipeError
 from facskit.version import __version__
-from facskit.waiting import let_threads_sleep
+from facskit.waiting import spin_briefly
 
 if TYPE_CHECKING:
     from facskit.inference.recognition import Recognition
@@ -37,7 +37,7 @@ __all__ = [
     "__version__",
 ]
 
-let_threads_sleep()  # before anything below imports PyTorch
+spin_briefly()  # before anything below imports PyTorch
 
 _LAZY = {"Recognition": "facskit.inference.recognition", "Recognizer": "facskit.inference.recognizer"}
 

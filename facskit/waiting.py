@@ -1,18 +1,24 @@
 """The way in which threads wait for each other, which OpenMP reads once: when PyTorch is first imported.
 
 A thread that is done with its part of an operation waits for the others, and by default it spins meanwhile. Where other
-programs want the processor, it spins away the time that the thread it waits for could have used: beside two busy
-programs a training fell to a tenth of its fair share (`python -m benchmarks.busy_machine`). Asleep it keeps all of it.
+programs want the processor, it spins away the time that the thread it waits for could have used: beside many busy
+programs a training fell to a tenth of its fair share. Asleep at once it keeps its share but loses a seventh of its speed
+when nobody disturbs it. A short spin does neither (`python -m benchmarks.busy_machine`; figures in `docs/log.md`).
 """
 
 import os
 
-__all__ = ["let_threads_sleep"]
+__all__ = ["spin_briefly"]
+
+SPIN_COUNT = 50_000
+"""Turns of GNU's OpenMP's waiting loop before a thread sleeps; 300,000 by default."""
 
 
-def let_threads_sleep() -> None:
-    """Let OpenMP's threads sleep while they wait, unless the user's environment says something else.
+def spin_briefly() -> None:
+    """Let OpenMP's threads sleep soon while they wait, unless the user's environment says how they should wait.
 
-    Holds for GNU's, LLVM's and Intel's OpenMP, and for processes started from here. Too late once PyTorch is imported.
+    Holds for GNU's OpenMP, which PyTorch's packages for Linux bring, and for processes started from here. Too late once
+    PyTorch is imported.
     """
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.setdefault("GOMP_SPINCOUNT", str(SPIN_COUNT))
