@@ -2,8 +2,8 @@
 
 A thread that is done with its part of an operation waits for the others, and by default it spins meanwhile. Where other
 programs want the processor, it spins away the time that the thread it waits for could have used: beside many busy
-programs a training fell to a tenth of its fair share. Asleep at once it keeps its share but loses a seventh of its speed
-when nobody disturbs it. A short spin does neither (`python -m benchmarks.busy_machine`; figures in `docs/log.md`).
+programs a training fell to a tenth of its fair share. Asleep at once it keeps its share, but loses a seventh of its
+speed when nobody disturbs it. A short spin does neither (`python -m benchmarks.busy_machine`, and docs/log.md).
 """
 
 import os
