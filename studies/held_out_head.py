@@ -3,7 +3,7 @@
 A renderer's own held-out people say little about photographs, since their faces move in the way that was learned. A
 second head, made by other people from other faces, says more: the compact network is trained on faces of one head and
 scored on faces of the other, both ways. Every rendering and training is resumable, so the study can be stopped and
-started again; it costs about 25 minutes a direction on two idle cores.
+started again. How long it takes at its full size has not been measured yet.
 """
 
 from dataclasses import dataclass, replace

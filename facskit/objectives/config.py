@@ -59,8 +59,8 @@ class FaceObjectiveConfig(ABC):
 class StagedConfig(FaceObjectiveConfig):
     """An objective whose network learns from others, which are trained before it on the same faces.
 
-    Each stage is a run of its own, which `experiments/stages` trains or finds finished. The networks come down in
-    `TrainingPart.stages`.
+    Each stage is a run of its own, which `experiments/intervention/stages` trains or finds finished. The networks come
+    down in `TrainingPart.stages`.
     """
 
     stages: str

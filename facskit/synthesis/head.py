@@ -229,8 +229,14 @@ def _from_arrays(arrays: dict[str, np.ndarray], path: Path) -> MorphableHead:
     for name in ("triangles", "landmarks68"):
         if arrays[name].min() < 0 or arrays[name].max() >= points:
             raise DatasetError(f"{path}: array {name!r} points outside the {points} vertices")
+    name = str(arrays.get("name", MorphableHead.name))
+    if name not in HEAD_LICENCES:
+        raise DatasetError(f"{path}: found a head named {name!r}, expected one of {', '.join(HEAD_LICENCES)}")
     targets = None
     if "target_names" in arrays:
+        for each in fields(IdentityTargets):
+            if f"target_{each.name}" not in arrays:
+                raise DatasetError(f"{path} is no head asset: it lacks the array 'target_{each.name}'")
         targets = IdentityTargets(
             names=tuple(str(name) for name in arrays["target_names"]),
             average=arrays["target_average"],
@@ -240,7 +246,7 @@ def _from_arrays(arrays: dict[str, np.ndarray], path: Path) -> MorphableHead:
         )
     ranges = zip(arrays["part_names"], arrays["part_ranges"], strict=True)
     return MorphableHead(
-        name=str(arrays.get("name", MorphableHead.name)),
+        name=name,
         vertices=arrays["vertices"].astype(np.float32),
         triangles=arrays["triangles"].astype(np.int32),
         uv=arrays["uv"].astype(np.float32),

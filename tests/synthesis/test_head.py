@@ -153,3 +153,22 @@ def test_read_obj_names_the_line(tmp_path: Path) -> None:
     path.write_text("v 0 0 0\nv 0 zero 0\n")
     with pytest.raises(DatasetError, match=r"bad\.obj, line 2: is no line of a Wavefront mesh"):
         read_obj(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"name": np.array("somebody")}, r"head\.npz.*'somebody'.*makehuman"),
+        ({"target_sign": None}, r"head\.npz.*'target_sign'"),
+    ],
+)
+def test_an_unknown_head_and_targets_that_lack_a_part_are_refused(
+    change: dict[str, np.ndarray | None], message: str, tmp_path: Path
+) -> None:
+    save_head(load_head(), tmp_path / "whole.npz")
+    with np.load(tmp_path / "whole.npz") as archive:
+        arrays = {name: archive[name] for name in archive}
+    changed = {name: value for name, value in {**arrays, **change}.items() if value is not None}
+    np.savez(tmp_path / "head.npz", **changed)
+    with pytest.raises(DatasetError, match=message):
+        load_head(tmp_path / "head.npz")
