@@ -52,13 +52,14 @@ class Renderer:
         self._stage = Stage(size)
         self._eyeballs = find_eyeballs(head)
         skin = faces_of(head, SKIN_PARTS)
-        self._skin = Surface(head.triangles[skin], (head.uv_triangles[skin], atlas.texture_coordinates))
+        on_texture = (head.uv_triangles[skin], atlas.texture_coordinates)
+        self._skin = Surface(head.triangles[skin], on_texture, closed=True)
         self._eyes = []
         for eyeball in self._eyeballs:
             start, _ = head.parts[eyeball.part]
             triangles = head.triangles[faces_of(head, [eyeball.part])] - start
-            self._eyes.append(Surface(triangles, (triangles, eyeball.texture_coordinates)))
-        self._mouth = Surface(head.triangles[faces_of(head, MOUTH_PARTS)])
+            self._eyes.append(Surface(triangles, (triangles, eyeball.texture_coordinates), closed=True))
+        self._mouth = Surface(head.triangles[faces_of(head, MOUTH_PARTS)], closed=True)
         self._lashes = Surface(head.triangles[faces_of(head, ["eyelash_left", "eyelash_right"])])
         self._lashes.actor.ForceTranslucentOn()
         self._solids: list[Surface] = []
