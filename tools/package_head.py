@@ -192,6 +192,7 @@ def _member(archive: tarfile.TarFile, name: str) -> bytes:
 
 
 def check(path: Path, expected: str) -> None:
+    """Stop if a file is another than expected."""
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     if digest != expected:
         sys.exit(f"{path} has sha256 {digest}, expected {expected}")

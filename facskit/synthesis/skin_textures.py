@@ -20,7 +20,7 @@ from facskit.faces.images import read_image
 from facskit.synthesis.atlas import TEXTURE_SIZE
 from facskit.synthesis.looks import Looks
 
-__all__ = ["PACKAGED_SKINS", "SkinDetail", "SkinPhotograph", "choose_skin", "find_skins", "on_chart"]
+__all__ = ["PACKAGED_SKINS", "SkinDetail", "SkinPhotograph", "choose_skin", "find_skins", "on_chart", "toned"]
 
 PACKAGED_SKINS = Path(__file__).parent.parent / "assets" / "skins"
 LAYOUT = PACKAGED_SKINS / "layout.npz"
@@ -159,6 +159,8 @@ def choose_skin(looks: Looks, male: float, skins: Sequence[SkinPhotograph], rng:
     Returns:
         The skin's name; empty for painted skin.
     """
+    if not skins:
+        return ""
     photographed, unknown_is_man = rng.random() < PHOTOGRAPHED, rng.random() < MALE_WITHOUT_BEARD
     wants_man = male > 0.5 or looks.stubble > 0 or (male == 0.5 and unknown_is_man)
     fitting = [skin for skin in skins if skin.male == wants_man] or list(skins)
@@ -185,6 +187,20 @@ def on_chart(picture: UInt8[np.ndarray, "height width 3"], side: int) -> UInt8[n
     return sample(picture, place[..., 0] * width - np.float32(0.5), (1 - place[..., 1]) * height - np.float32(0.5))
 
 
+def toned(skin: Detail, factors: Detail) -> Detail:
+    """Multiply colours in linear light.
+
+    Args:
+        skin: sRGB, 0 to 1.
+        factors: As `SkinDetail` has them.
+
+    Returns:
+        sRGB, 0 to 1.
+    """
+    light = np.clip(_linear(np.maximum(skin, 0)) * factors, 0, 1)
+    return np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** np.float32(1 / 2.4) - 0.055).astype(np.float32)
+
+
 def _filled(light: Detail, hole: Float32[np.ndarray, "512 512"], reach: float) -> Detail:
     """Let what surrounds a hole flow into it."""
     keep = 1 - hole
@@ -193,5 +209,5 @@ def _filled(light: Detail, hole: Float32[np.ndarray, "512 512"], reach: float) -
 
 
 def _linear(colours: Detail) -> Detail:
-    """Turn sRGB values into linear light."""
+    """Turn sRGB values, 0 to 1, into linear light."""
     return np.where(colours <= 0.04045, colours / 12.92, ((colours + 0.055) / 1.055) ** 2.4).astype(np.float32)
