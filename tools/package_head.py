@@ -110,7 +110,7 @@ class Wheel:
 
     def __init__(self, path: Path) -> None:
         """Check the file's hash and open it."""
-        _check(path, SHA256)
+        check(path, SHA256)
         self._archive = zipfile.ZipFile(path)
         self.mesh = _read_mesh(self._archive.read(MESH).decode())
         words = (line.split() for line in self._archive.read(MIRROR).decode().splitlines())
@@ -159,7 +159,7 @@ class Teeth:
 
 def read_teeth(path: Path) -> Teeth:
     """Check the archive's hash and read the teeth, without those at the back."""
-    _check(path, TEETH_SHA256)
+    check(path, TEETH_SHA256)
     with tarfile.open(path) as archive:
         data = json.loads(_member(archive, f"{TEETH}Teeth_Base.json"))
         picture = np.frombuffer(_member(archive, f"{TEETH}textures/teeth.png"), np.uint8)
@@ -191,7 +191,8 @@ def _member(archive: tarfile.TarFile, name: str) -> bytes:
     return file.read()
 
 
-def _check(path: Path, expected: str) -> None:
+def check(path: Path, expected: str) -> None:
+    """Stop if a file is another than expected."""
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     if digest != expected:
         sys.exit(f"{path} has sha256 {digest}, expected {expected}")

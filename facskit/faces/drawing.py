@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float, Float32, Shaped
 
-__all__ = ["blur", "convolve", "polygon_mask", "resize", "strokes_mask"]
+__all__ = ["blur", "convolve", "polygon_mask", "resize", "sample", "strokes_mask"]
 
 _SUBPIXEL_BITS = 4
 
@@ -70,6 +70,19 @@ def resize(image: Image, size: tuple[int, int], smooth: bool = True) -> Image:
     grow = cv2.INTER_CUBIC if smooth else cv2.INTER_NEAREST
     resized = cv2.resize(image, size, interpolation=cv2.INTER_AREA if shrinks else grow)
     return cast(Image, resized)
+
+
+def sample(
+    image: Image, columns: Float32[np.ndarray, "height width"], rows: Float32[np.ndarray, "height width"]
+) -> Image:
+    """Look a picture up between its pixels, by cubic interpolation; beyond its border it goes on as the border is.
+
+    Args:
+        columns: Where to look, pixels.
+        rows: Where to look, pixels.
+    """
+    looked_up = cv2.remap(image, columns, rows, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    return cast(Image, looked_up)
 
 
 def _fixed_point(points: Float[np.ndarray, "points 2"]) -> Shaped[np.ndarray, "points 1 2"]:

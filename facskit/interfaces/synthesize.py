@@ -24,6 +24,7 @@ Examples:
   facskit synthesize expressions/ --profile expressions
   facskit synthesize shortcut/ --profile disfa-people --background person
   facskit synthesize faces/ --head packaged --head ICT-FaceKit/
+  facskit synthesize faces/ --skins makehuman/data/skins/
 """
 
 

@@ -20,6 +20,7 @@ from facskit.processes import counting_bar, run_in_processes
 from facskit.synthesis.head import HEAD_LICENCES, MorphableHead, load_head, save_head
 from facskit.synthesis.head_import import PACKAGED, find_head
 from facskit.synthesis.sampling import Profile, SampledAction
+from facskit.synthesis.skin_textures import SkinPhotograph, find_skins
 from facskit.version import __version__
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ __all__ = ["SynthesisConfig", "person_name", "subject_name", "synthesize"]
 
 MANIFEST = "manifest.parquet"
 _JPEG_QUALITY = 95
+PAINTED = "painted"
+"""How skin is asked for that is made from no photograph."""
 
 Background = Literal["picture", "person"]
 """What the background belongs to."""
@@ -63,6 +66,9 @@ class SynthesisConfig:
     head: tuple[str, ...] = ()
     """Whose shape people get: `packaged`, a head asset (.npz) or a clone of ICT-FaceKit; the packaged head by default.
     Given several times, people get the heads in turn."""
+    skins: str = PACKAGED
+    """Photographs that the skin of half of the people is made from: `packaged`, or a folder with MakeHuman's skins,
+    such as its `data/skins`, which have four times the detail; or `painted`, for nobody's."""
     workers: int = 0
     """Processes; 0 for one per processor core."""
 
@@ -98,6 +104,7 @@ def synthesize(config: SynthesisConfig, out: Path) -> Path:
     # Before anything is written: a head that can't be read must not leave a folder that refuses the next one.
     sources = config.head or (PACKAGED,)
     heads = [] if manifest.is_file() else [find_head(source) for source in sources]
+    skins = () if manifest.is_file() else _skins(config)
     home = _home(config, out, heads)
     home.claim()
     if home.is_finished:
@@ -107,7 +114,7 @@ def synthesize(config: SynthesisConfig, out: Path) -> Path:
             assets = []
             for number, (head, source) in enumerate(zip(heads, sources, strict=True)):
                 assets.append(_head_file(head, source, home.parts / f"head-{number}.npz"))
-            _render_all(config, out, assets)
+            _render_all(config, out, assets, skins)
             parts = [_part_file(out, subject, config) for subject in range(config.subjects)]
             _write_parquet(pl.concat([pl.read_parquet(part) for part in parts]), manifest)
     return manifest
@@ -157,7 +164,7 @@ def render_subject(config: SynthesisConfig, out: Path, subject: int, studio: "St
 
     name = subject_name(subject, config.subjects)
     folder = out / "images" / name
-    person = invent_person(config.seed, subject, config.profile, studio.head)
+    person = invent_person(config.seed, subject, config.profile, studio.head, studio.skins)
     studio.seat(person.looks, person.identity)
     rows = []
     for frame in range(config.frames):
@@ -201,9 +208,9 @@ def label_cells(sampled: SampledAction) -> dict[str, int | float]:
     return cells
 
 
-def _render_all(config: SynthesisConfig, out: Path, heads: list[Path | None]) -> None:
+def _render_all(config: SynthesisConfig, out: Path, heads: list[Path | None], skins: tuple[SkinPhotograph, ...]) -> None:
     todo = [subject for subject in range(config.subjects) if not _part_file(out, subject, config).is_file()]
-    work, prepare = partial(_work, config, out), partial(_open_studios, heads, config.size)
+    work, prepare = partial(_work, config, out), partial(_open_studios, heads, config.size, skins)
     with counting_bar() as progress:
         done = (config.subjects - len(todo)) * config.frames
         task = progress.add_task("rendering faces", total=config.subjects * config.frames, completed=done)
@@ -214,11 +221,11 @@ def _render_all(config: SynthesisConfig, out: Path, heads: list[Path | None]) ->
 _worker_studios: Any = None
 
 
-def _open_studios(heads: list[Path | None], size: int) -> None:
+def _open_studios(heads: list[Path | None], size: int, skins: tuple[SkinPhotograph, ...]) -> None:
     global _worker_studios  # noqa: PLW0603 (a process keeps its windows from subject to subject)
     from facskit.synthesis.studio import Studio  # noqa: PLC0415 (needs VTK)
 
-    _worker_studios = [Studio(load_head(head), size) for head in heads]
+    _worker_studios = [Studio(load_head(head), size, skins) for head in heads]
 
 
 def _work(config: SynthesisConfig, out: Path, subject: int) -> int:
@@ -236,9 +243,15 @@ def _home(config: SynthesisConfig, out: Path, heads: list[MorphableHead]) -> Dat
         "occurrence": "1 where the FACS level is 2 (B) or more",
         "licence": " ".join(dict.fromkeys(HEAD_LICENCES[head.name] for head in heads)),
     }
-    # Descriptions written before there was a choice of background or light don't name it.
-    earlier = {"background": "picture", "light": "lamps"}
+    # Descriptions written before there was a choice of background, light or skin don't name it.
+    earlier = {"background": "picture", "light": "lamps", "skins": PAINTED}
     return DatasetFolder(path=out, result=MANIFEST, description=description, earlier=earlier)
+
+
+def _skins(config: SynthesisConfig) -> tuple[SkinPhotograph, ...]:
+    if config.skins == PAINTED:
+        return ()
+    return find_skins(None if config.skins == PACKAGED else Path(config.skins))
 
 
 def _head_file(head: MorphableHead, source: str, imported: Path) -> Path | None:

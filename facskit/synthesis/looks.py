@@ -74,6 +74,8 @@ class Looks:
     skin_tone: int
     """1 (lightest) to 10 (darkest), as on the Monk scale."""
     skin_rgb: Colour
+    skin_photograph: str = ""
+    """Name of the photograph whose detail the skin has, of `facskit.synthesis.skin_textures`; empty for painted skin."""
     age: float
     """Years, 18 to 80."""
     crease_depth: float

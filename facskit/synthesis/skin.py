@@ -10,6 +10,7 @@ from facskit.synthesis.atlas import NECK_BLOCK, PATCHES, TEXTURE_SIZE, UVAtlas, 
 from facskit.synthesis.creases import add_creases, resting_intensities, subject_creases
 from facskit.synthesis.facial_hair import beard_mask, brow_mask, lash_line_mask
 from facskit.synthesis.looks import Looks
+from facskit.synthesis.skin_textures import SkinDetail, toned
 
 __all__ = ["SkinPainter"]
 
@@ -27,20 +28,25 @@ _BLOOD = np.array((0.02, 0.26, 0.24), np.float32)
 _TIRED = np.array((0.26, 0.3, 0.22), np.float32)
 _UNLIT = np.array((0.5, 0.58, 0.58), np.float32)
 
+_ON_PHOTOGRAPH = 0.35
+"""How much of painted blood and shade goes onto photographed skin."""
+
 
 class SkinPainter:
     """The skin of one person: painted once, folded anew for each picture."""
 
-    def __init__(self, looks: Looks, atlas: UVAtlas) -> None:
+    def __init__(self, looks: Looks, atlas: UVAtlas, detail: SkinDetail | None = None) -> None:
         """Paint the resting face.
 
         Args:
             atlas: Where the face lies on the texture.
+            detail: What a photograph adds to the person's tone; None for skin that is painted wholly.
         """
         self._reliefs = subject_creases(looks)
-        bare = _paint_bare(looks, atlas)
+        bare = _paint_bare(looks, atlas, detail)
         self._lips = _lip_mask(looks, atlas)
-        painted = _finish(_paint_lips(bare, looks, self._lips), looks, atlas)
+        lipped = bare if detail is None else toned(bare, detail.lips)
+        painted = _finish(_paint_lips(lipped, looks, self._lips), looks, atlas)
         resting = resting_intensities(looks)
         self.base: UInt8[np.ndarray, "512 512 3"] = add_creases(_to_bytes(painted), self._reliefs, resting)
         self._box = _bounding_box(self._lips > 0.01)
@@ -74,16 +80,22 @@ class SkinPainter:
         return faded
 
 
-def _paint_bare(looks: Looks, atlas: UVAtlas) -> Canvas:
-    """Skin with its colour variations, without lips, lids and hair."""
+def _paint_bare(looks: Looks, atlas: UVAtlas, detail: SkinDetail | None) -> Canvas:
+    """Skin with its colour variations, without lips, lids and hair.
+
+    A photograph brings its own blood and shade, so that little of the painted is added to it.
+    """
     rng = np.random.default_rng((looks.seed, 0))
     skin = np.array(looks.skin_rgb, np.float32)
     canvas = np.broadcast_to(skin, (TEXTURE_SIZE, TEXTURE_SIZE, 3)).copy()
     canvas *= _mottling(looks, rng)
-    canvas *= 1 - _redness(looks, atlas)[..., None] * _BLOOD
-    shade = _under_eyes(atlas)[..., None] * np.float32(looks.under_eye_shade)
+    painted = np.float32(1.0 if detail is None else _ON_PHOTOGRAPH)
+    canvas *= 1 - _redness(looks, atlas)[..., None] * painted * _BLOOD
+    shade = _under_eyes(atlas)[..., None] * painted * np.float32(looks.under_eye_shade)
     canvas *= 1 - shade * _TIRED
-    canvas *= 1 - _cavities(atlas)[..., None] * _UNLIT
+    canvas *= 1 - _cavities(atlas)[..., None] * painted * _UNLIT
+    if detail is not None:
+        canvas = toned(canvas, detail.bare)
     lids = _lid_mask(atlas)[..., None] * np.float32(0.75 * looks.eye_shadow)
     canvas += lids * (np.array(looks.eye_shadow_colour, np.float32) - canvas)
     return _spots(canvas, looks, atlas, rng)

@@ -1,5 +1,6 @@
 """The photo studio: invents people, lets them make faces, and takes their pictures, each repeatable from its seed."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from enum import IntEnum
 
@@ -21,6 +22,7 @@ from facskit.synthesis.renderer import RenderedFace, Renderer
 from facskit.synthesis.sampling import ExpressionSampler, Profile, SampledAction
 from facskit.synthesis.scene import Scene, sample_scene
 from facskit.synthesis.skin import SkinPainter
+from facskit.synthesis.skin_textures import SkinPhotograph, choose_skin, find_skins
 
 __all__ = ["Person", "Studio", "in_place", "in_room", "invent_person", "noise_stream", "room_stream", "stream"]
 
@@ -35,6 +37,7 @@ class _Stream(IntEnum):
     NOISE = 4
     ROOM = 5
     PLACE = 6
+    SKIN = 7
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +56,8 @@ class Person:
         """Return everything about the person that must have nothing to do with the labels, as numbers by name."""
         values = {each.name: getattr(self.looks, each.name) for each in fields(Looks) if each.name != "seed"}
         numbers = {name: float(value) for name, value in values.items() if isinstance(value, int | float)}
-        return numbers | {"glasses": float(self.looks.glasses is not None), "male": self.male}
+        has = {"glasses": self.looks.glasses is not None, "photographed_skin": self.looks.skin_photograph != ""}
+        return numbers | {name: float(value) for name, value in has.items()} | {"male": self.male}
 
 
 def stream(seed: int, subject: int, kind: int, frame: int = 0) -> np.random.Generator:
@@ -65,19 +69,24 @@ def stream(seed: int, subject: int, kind: int, frame: int = 0) -> np.random.Gene
     return np.random.default_rng([seed, subject, kind, frame])
 
 
-def invent_person(seed: int, subject: int, profile: Profile, head: MorphableHead) -> Person:
+def invent_person(
+    seed: int, subject: int, profile: Profile, head: MorphableHead, skins: Sequence[SkinPhotograph] | None = None
+) -> Person:
     """Invent a person.
 
     Args:
         seed: Seed of the corpus.
         profile: Which frequencies of expression to follow.
         head: The head that the person gets a variant of.
+        skins: Photographs that their skin may have; the packaged ones by default.
     """
     rng = stream(seed, subject, _Stream.LOOKS)
     looks = sample_looks(rng)
     identity = draw_identity(head, looks, rng)
+    known = find_skins() if skins is None else skins
+    skin = choose_skin(looks, identity.male, known, stream(seed, subject, _Stream.SKIN))
     return Person(
-        looks=looks,
+        looks=replace(looks, skin_photograph=skin),
         identity=identity.coefficients,
         male=identity.male,
         sampler=ExpressionSampler(profile, stream(seed, subject, _Stream.HABITS)),
@@ -97,13 +106,17 @@ def sample_picture(person: Person, seed: int, subject: int, frame: int) -> tuple
 class Studio:
     """Renders people: `seat` one, then `photograph` as often as wanted."""
 
-    def __init__(self, head: MorphableHead, size: int = 256) -> None:
+    def __init__(
+        self, head: MorphableHead, size: int = 256, skins: Sequence[SkinPhotograph] | None = None
+    ) -> None:
         """Set up head, texture and renderer.
 
         Args:
             size: Height and width of the pictures in pixels.
+            skins: Photographs that people's skin may have; the packaged ones by default.
         """
         self.size = size
+        self.skins = tuple(find_skins() if skins is None else skins)
         self._animator = Animator(head)
         self.head = self._animator.head
         self._atlas = UVAtlas.from_head(head)
@@ -118,7 +131,8 @@ class Studio:
             identity: Coefficient of each identity mode.
         """
         self._neutral = self.head.neutral(identity)
-        self._painter = SkinPainter(looks, self._atlas)
+        photographs = [skin for skin in self.skins if skin.name == looks.skin_photograph]
+        self._painter = SkinPainter(looks, self._atlas, photographs[0].detail() if photographs else None)
         landmarks = self.head.landmarks68
         hair = build_hair(looks, self._neutral, landmarks)
         self._renderer.dress(looks, [*hair, *build_glasses(looks, self._neutral, landmarks)])
