@@ -8,7 +8,7 @@ more case.
 import numpy as np
 from jaxtyping import Float
 
-from facskit.synthesis.looks import Brows, Colour, Glasses, Hair, HairStyle, Looks
+from facskit.synthesis.looks import Brows, Colour, Glasses, Hair, HairStyle, Lips, Looks
 
 __all__ = ["sample_looks"]
 
@@ -40,6 +40,21 @@ _HAIR_COLOURS = (
 _IRIS_COLOURS = ((58, 36, 22), (84, 54, 30), (104, 80, 44), (92, 104, 70), (92, 120, 140), (128, 150, 164))
 _THICKNESS = {"receding": (0.25, 0.8), "bob": (1.0, 2.4), "long": (0.9, 2.4)}
 """Centimetres, least and most; other styles between 0.4 and 2.2."""
+# Our choice: lipsticks from nude over pink, red and berry to nearly black, 0 to 255.
+_LIPSTICKS = (
+    (196, 140, 122),
+    (168, 104, 92),
+    (206, 110, 118),
+    (190, 60, 84),
+    (172, 26, 38),
+    (196, 52, 42),
+    (126, 18, 40),
+    (92, 22, 44),
+    (70, 28, 34),
+    (44, 16, 24),
+    (120, 70, 58),
+    (150, 70, 110),
+)
 # Our choice: cloth of caps and headscarves, 0 to 255.
 _FABRICS = ((30, 32, 44), (120, 28, 34), (40, 74, 110), (180, 172, 160), (60, 92, 66), (214, 190, 140), (90, 60, 110))
 
@@ -58,7 +73,8 @@ def sample_looks(rng: np.random.Generator) -> Looks:
     age = float(rng.uniform(18, 80))
     natural = _natural_hair_colour(rng, tone, age)
     bearded = rng.random() < 0.4
-    painted = rng.random() < 0.35
+    # Beards are men's; a few men paint their lips too.
+    painted = rng.random() < (0.03 if bearded else 0.45)
     smooth = rng.random() < 0.08
     folds = float(rng.uniform(0, 0.2) if smooth else np.clip(rng.lognormal(0.1, 0.4), 0.3, 1.8))
     return Looks(
@@ -74,8 +90,7 @@ def sample_looks(rng: np.random.Generator) -> Looks:
         moles=int(rng.poisson(1.5)),
         blemishes=int(rng.poisson(6)) if rng.random() < 0.4 else 0,
         under_eye_shade=float(rng.beta(1.5, 3)),
-        lip_colour=_lip_colour(rng, skin, painted),
-        lip_strength=float(rng.uniform(0.5, 1.0) if painted else rng.uniform(0.15, 0.6)),
+        lips=_sample_lips(rng, skin, painted),
         eyeliner=float(rng.uniform(0.3, 1.0) if rng.random() < 0.3 else rng.uniform(0.0, 0.25)),
         eye_shadow=float(rng.uniform(0.1, 0.8)) if rng.random() < 0.15 else 0.0,
         eye_shadow_colour=_colour(rng.uniform((40, 20, 20), (150, 110, 150))),
@@ -113,10 +128,33 @@ def _natural_hair_colour(rng: np.random.Generator, tone: int, age: float) -> Col
     return _colour(_mix(base, np.full(3, rng.uniform(130, 220)), grey) * rng.uniform(0.8, 1.2))
 
 
-def _lip_colour(rng: np.random.Generator, skin: Colour, painted: bool) -> Colour:
-    if painted:
-        return _colour(rng.uniform((110, 15, 25), (225, 110, 120)))
-    return _colour(255 * np.array(skin) * rng.uniform((0.78, 0.5, 0.52), (0.95, 0.72, 0.75)))
+def _sample_lips(rng: np.random.Generator, skin: Colour, painted: bool) -> Lips:
+    return Lips(
+        colour=_lipstick(rng) if painted else _natural_lips(rng, skin),
+        strength=float(rng.uniform(0.55, 1.0) if painted else rng.uniform(0.25, 0.9)),
+        upper_shade=float(rng.uniform(0, 0.15) if painted else rng.uniform(0.03, 0.3)),
+        rim=float(rng.beta(1.5, 2)),
+        fullness=float(np.clip(rng.normal(1.0, 0.1), 0.72, 1.22)),
+        soft_edge=float(rng.uniform(0.9, 2.0) if painted else rng.uniform(1.5, 4.0)),
+        gloss=float(rng.beta(1, 1.5) if painted else rng.beta(1, 3)),
+        seam=float(rng.uniform(0.15, 1.0)),
+        corner_shade=float(rng.random()),
+    )
+
+
+def _lipstick(rng: np.random.Generator) -> Colour:
+    """Draw a colour between two shades of the palette, darker or lighter."""
+    first, second = rng.choice(len(_LIPSTICKS), 2, replace=False)
+    palette = np.array(_LIPSTICKS, np.float64)
+    mixed = _mix(palette[first], palette[second], rng.uniform(0, 0.6))
+    return _colour(mixed * rng.uniform(0.7, 1.15))
+
+
+def _natural_lips(rng: np.random.Generator, skin: Colour) -> Colour:
+    """Redder and mostly darker than the skin; on dark skin sometimes paler."""
+    share = rng.uniform((0.72, 0.48, 0.5), (1.0, 0.76, 0.8))
+    darkness = 1 - float(np.mean(skin))
+    return _colour(255 * np.array(skin) * share * (1 + 0.35 * darkness * rng.random()))
 
 
 def _sample_brows(rng: np.random.Generator, hair: Colour, skin: Colour) -> Brows:

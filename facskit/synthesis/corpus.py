@@ -208,7 +208,9 @@ def label_cells(sampled: SampledAction) -> dict[str, int | float]:
     return cells
 
 
-def _render_all(config: SynthesisConfig, out: Path, heads: list[Path | None], skins: tuple[SkinPhotograph, ...]) -> None:
+def _render_all(
+    config: SynthesisConfig, out: Path, heads: list[Path | None], skins: tuple[SkinPhotograph, ...]
+) -> None:
     todo = [subject for subject in range(config.subjects) if not _part_file(out, subject, config).is_file()]
     work, prepare = partial(_work, config, out), partial(_open_studios, heads, config.size, skins)
     with counting_bar() as progress:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["Brows", "Colour", "Glasses", "Hair", "HairStyle", "Looks"]
+__all__ = ["Brows", "Colour", "Glasses", "Hair", "HairStyle", "Lips", "Looks"]
 
 Colour = tuple[float, float, float]
 """Red, green and blue between 0 and 1 (sRGB)."""
@@ -25,6 +25,30 @@ class Brows:
     density: float
     """0 for hardly a hair to 1 for a closed band."""
     colour: Colour
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lips:
+    """The red of the lips."""
+
+    colour: Colour
+    """Of the lower lip."""
+    strength: float
+    """0 for lips like the skin to 1 for lipstick."""
+    upper_shade: float
+    """How much darker the upper lip is: 0 to about 0.3."""
+    rim: float
+    """How much darker the red is along its edge: 0 to 1."""
+    fullness: float
+    """Height relative to the landmarks' outline: below 1 thin, above 1 full."""
+    soft_edge: float
+    """Width over which the red fades into the skin, texels."""
+    gloss: float
+    """Light on the lower lip: 0 dry to 1 wet."""
+    seam: float
+    """How dark the line between closed lips is: 0 hardly to 1 black."""
+    corner_shade: float
+    """How dark the corners of the mouth are: 0 to 1."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +99,7 @@ class Looks:
     """1 (lightest) to 10 (darkest), as on the Monk scale."""
     skin_rgb: Colour
     skin_photograph: str = ""
-    """Name of the photograph whose detail the skin has, of `facskit.synthesis.skin_textures`; empty for painted skin."""
+    """Photograph whose detail the skin has, a name of `facskit.synthesis.skin_textures`; empty for painted skin."""
     age: float
     """Years, 18 to 80."""
     crease_depth: float
@@ -92,9 +116,7 @@ class Looks:
     blemishes: int
     under_eye_shade: float
     """0 to 1."""
-    lip_colour: Colour
-    lip_strength: float
-    """0 for lips like the skin to 1 for lipstick."""
+    lips: Lips
     eyeliner: float
     """0 none to 1 strong."""
     eye_shadow: float

@@ -9,6 +9,7 @@ from facskit.faces.drawing import blur, polygon_mask, resize, strokes_mask
 from facskit.synthesis.atlas import NECK_BLOCK, PATCHES, TEXTURE_SIZE, UVAtlas, neck_block_heights, neck_height
 from facskit.synthesis.creases import add_creases, resting_intensities, subject_creases
 from facskit.synthesis.facial_hair import beard_mask, brow_mask, lash_line_mask
+from facskit.synthesis.lips import lip_mask, paint_lips, paint_seam
 from facskit.synthesis.looks import Looks
 from facskit.synthesis.skin_textures import SkinDetail, toned
 
@@ -18,7 +19,6 @@ Canvas = Float[np.ndarray, "512 512 3"]
 Mask = Float[np.ndarray, "512 512"]
 
 _SIZE = (TEXTURE_SIZE, TEXTURE_SIZE)
-_OUTER_LIPS = tuple(range(48, 60))
 _INNER_LIPS = tuple(range(60, 68))
 _LIP_PRESS = {"AU23": 0.45, "AU24": 0.6, "AU28": 1.0}
 """How much of the lips' red disappears at full intensity."""
@@ -44,9 +44,9 @@ class SkinPainter:
         """
         self._reliefs = subject_creases(looks)
         bare = _paint_bare(looks, atlas, detail)
-        self._lips = _lip_mask(looks, atlas)
+        self._lips = lip_mask(looks, atlas)
         lipped = bare if detail is None else toned(bare, detail.lips)
-        painted = _finish(_paint_lips(lipped, looks, self._lips), looks, atlas)
+        painted = _finish(paint_lips(lipped, looks, atlas, self._lips), looks, atlas)
         resting = resting_intensities(looks)
         self.base: UInt8[np.ndarray, "512 512 3"] = add_creases(_to_bytes(painted), self._reliefs, resting)
         self._box = _bounding_box(self._lips > 0.01)
@@ -101,17 +101,11 @@ def _paint_bare(looks: Looks, atlas: UVAtlas, detail: SkinDetail | None) -> Canv
     return _spots(canvas, looks, atlas, rng)
 
 
-def _paint_lips(canvas: Canvas, looks: Looks, mask: Mask) -> Canvas:
-    rng = np.random.default_rng((looks.seed, 3))
-    grain = 1 + 0.06 * blur(rng.standard_normal((TEXTURE_SIZE, TEXTURE_SIZE), np.float32), 1.2)[..., None] * 3
-    colour = np.array(looks.lip_colour, np.float32) * grain
-    return canvas + (mask * np.float32(looks.lip_strength))[..., None] * (colour - canvas)
-
-
 def _finish(canvas: Canvas, looks: Looks, atlas: UVAtlas) -> Canvas:
     """Add what lies on top of the skin, and the uniform patches for the other parts of the head."""
     rng = np.random.default_rng((looks.seed, 4))
     canvas = _blend(canvas, _inner_mouth(atlas) * np.float32(0.8), np.array(looks.mouth_rgb) * 0.6)
+    canvas = paint_seam(canvas, looks, atlas)
     canvas = _blend(canvas, beard_mask(looks, atlas, rng), _beard_colour(looks))
     canvas = _blend(canvas, brow_mask(looks, atlas, rng), np.array(looks.brows.colour))
     canvas = _blend(canvas, lash_line_mask(looks, atlas), np.array(looks.lash_rgb) * 0.6)
@@ -207,14 +201,6 @@ def _scatter(rng: np.random.Generator, count: int, place: tuple[tuple[int, int],
     dots = [np.stack((centre, centre + rng.uniform(-0.7, 0.7, 2))) for centre in centres]
     widths = [int(rng.integers(1, width + 1)) for _ in dots]
     return strokes_mask(dots, widths, _SIZE, list(rng.uniform(0.3, 1, count)))
-
-
-def _lip_mask(looks: Looks, atlas: UVAtlas) -> Mask:
-    """The red of the lips, a little larger or smaller than the landmarks' outline, fading at its edge."""
-    outline = atlas.landmarks[list(_OUTER_LIPS)].astype(np.float64)
-    middle = outline.mean(0)
-    growth = np.random.default_rng((looks.seed, 5)).normal((0.99, 1.0), (0.02, 0.05))
-    return blur(polygon_mask(middle + (outline - middle) * growth, _SIZE), 1.8)
 
 
 def _inner_mouth(atlas: UVAtlas) -> Mask:

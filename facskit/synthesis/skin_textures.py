@@ -1,7 +1,7 @@
 """Photographed skin: what pictures of real skin add to a person's own tone.
 
-MakeHuman's skins (CC0) are laid out on the chart that `facskit.synthesis.skin` paints on, and each is divided by its own
-mean colour, in linear light. What remains - the red of cheeks, lips and lids, folds, stains - goes onto skin of any
+MakeHuman's skins (CC0) are laid out on the chart that `facskit.synthesis.skin` paints on, and each is divided by its
+own mean colour, in linear light. What remains - the red of cheeks, lips and lids, folds, stains - goes onto skin of any
 tone. `tools/package_skins.py` makes the packaged ones; a folder with MakeHuman's own files goes the same way.
 """
 

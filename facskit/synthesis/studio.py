@@ -16,7 +16,7 @@ from facskit.synthesis.expressions import Animator, FacialAction
 from facskit.synthesis.glasses import build_glasses
 from facskit.synthesis.hair import build_hair
 from facskit.synthesis.head import MorphableHead
-from facskit.synthesis.looks import Looks
+from facskit.synthesis.looks import Brows, Lips, Looks
 from facskit.synthesis.people import draw_identity
 from facskit.synthesis.renderer import RenderedFace, Renderer
 from facskit.synthesis.sampling import ExpressionSampler, Profile, SampledAction
@@ -54,10 +54,16 @@ class Person:
 
     def nuisance(self) -> dict[str, float]:
         """Return everything about the person that must have nothing to do with the labels, as numbers by name."""
-        values = {each.name: getattr(self.looks, each.name) for each in fields(Looks) if each.name != "seed"}
-        numbers = {name: float(value) for name, value in values.items() if isinstance(value, int | float)}
+        numbers = _numbers_of(self.looks)
+        for name, part in (("brows", self.looks.brows), ("lips", self.looks.lips)):
+            numbers |= {f"{name}_{key}": value for key, value in _numbers_of(part).items()}
         has = {"glasses": self.looks.glasses is not None, "photographed_skin": self.looks.skin_photograph != ""}
         return numbers | {name: float(value) for name, value in has.items()} | {"male": self.male}
+
+
+def _numbers_of(part: Looks | Brows | Lips) -> dict[str, float]:
+    values = {each.name: getattr(part, each.name) for each in fields(part) if each.name != "seed"}
+    return {name: float(value) for name, value in values.items() if isinstance(value, int | float)}
 
 
 def stream(seed: int, subject: int, kind: int, frame: int = 0) -> np.random.Generator:
@@ -106,9 +112,7 @@ def sample_picture(person: Person, seed: int, subject: int, frame: int) -> tuple
 class Studio:
     """Renders people: `seat` one, then `photograph` as often as wanted."""
 
-    def __init__(
-        self, head: MorphableHead, size: int = 256, skins: Sequence[SkinPhotograph] | None = None
-    ) -> None:
+    def __init__(self, head: MorphableHead, size: int = 256, skins: Sequence[SkinPhotograph] | None = None) -> None:
         """Set up head, texture and renderer.
 
         Args:

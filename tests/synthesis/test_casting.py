@@ -32,7 +32,7 @@ def test_skin_darkens_with_its_tone() -> None:
 
 def test_colours_and_shares_stay_in_range() -> None:
     for looks in _people(300):
-        for colour in (looks.skin_rgb, looks.lip_colour, looks.iris_rgb, looks.hair.colour, looks.garment_rgb):
+        for colour in (looks.skin_rgb, looks.lips.colour, looks.iris_rgb, looks.hair.colour, looks.garment_rgb):
             assert all(0 <= value <= 1 for value in colour)
         assert 18 <= looks.age <= 80
         assert 0 <= looks.stubble <= 1

@@ -23,7 +23,8 @@ def atlas() -> UVAtlas:
 @pytest.fixture(scope="module")
 def looks() -> Looks:
     person = sample_looks(np.random.default_rng(0))
-    return replace(person, crease_depth=1.0, lip_strength=1.0, lip_colour=(0.8, 0.1, 0.2), skin_rgb=(0.7, 0.5, 0.4))
+    lips = replace(person.lips, strength=1.0, colour=(0.8, 0.1, 0.2), upper_shade=0.1, gloss=0.0, seam=0.5)
+    return replace(person, crease_depth=1.0, lips=lips, skin_rgb=(0.7, 0.5, 0.4))
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +49,15 @@ def test_lips_are_painted(painter: SkinPainter, atlas: UVAtlas) -> None:
     column, row = atlas.landmarks[[51, 57]].mean(0) + np.array((0, 22))
     lip = painter.base[int(row), int(column)].astype(int)
     assert lip[0] - lip[1] > 60
+
+
+def test_closed_lips_show_a_line_as_dark_as_the_persons(looks: Looks, atlas: UVAtlas) -> None:
+    column, row = np.round(atlas.landmarks[62]).astype(int)
+    middle = []
+    for seam in (0.0, 1.0):
+        painted = SkinPainter(replace(looks, lips=replace(looks.lips, seam=seam)), atlas).base
+        middle.append(float(painted[row - 1 : row + 2, column].mean()))
+    assert middle[1] < 0.7 * middle[0]
 
 
 def test_brows_are_darker_than_the_forehead(atlas: UVAtlas, looks: Looks) -> None:
