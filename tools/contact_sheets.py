@@ -83,7 +83,7 @@ def render_expressions(folder: Path, source: str) -> Path:
     rows = []
     for number in track(range(POSERS), description="expressions", console=Console(stderr=True)):
         person = invent_person(SEED, number, "expressions", studio.head)
-        studio.seat(person.looks, person.identity)
+        studio.seat(person)
         scene = _calm(sample_scene(stream(SEED, number, _CAMERA)))
         drawn: dict[str | None, SampledAction] = {}
         frame = 0
@@ -108,7 +108,7 @@ def render_expressions(folder: Path, source: str) -> Path:
 def _portraits(studio: Studio, number: int) -> list[Picture]:
     """Return a person's crops: without any unit, then with each one."""
     person = invent_person(SEED, number, "balanced", studio.head)
-    studio.seat(person.looks, person.identity)
+    studio.seat(person)
     scene = _calm(sample_scene(stream(SEED, number, _CAMERA)))
     pictures = (studio.photograph(action, scene, noise_stream(SEED, number, 0)) for action in _actions(scene))
     return [_crop(picture) for picture in pictures]

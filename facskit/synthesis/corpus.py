@@ -165,7 +165,7 @@ def render_subject(config: SynthesisConfig, out: Path, subject: int, studio: "St
     name = subject_name(subject, config.subjects)
     folder = out / "images" / name
     person = invent_person(config.seed, subject, config.profile, studio.head, studio.skins)
-    studio.seat(person.looks, person.identity)
+    studio.seat(person)
     rows = []
     for frame in range(config.frames):
         sampled, scene = sample_picture(person, config.seed, subject, frame)

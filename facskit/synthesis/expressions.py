@@ -16,6 +16,7 @@ from facskit.synthesis.au_shapes import AU_SHAPES
 from facskit.synthesis.eyes import Eyeball, find_eyeballs
 from facskit.synthesis.head import MorphableHead
 from facskit.synthesis.muscle_shapes import BUMPS, GAP_PROFILE, add_muscle_shapes, lip_contacts
+from facskit.synthesis.rest import RestingFace
 
 __all__ = ["LEVEL_EDGES", "PRESENT_LEVEL", "Animator", "FacialAction", "level_of"]
 
@@ -35,6 +36,10 @@ SUCK_GAP = 0.3
 """How much farther lips close that are sucked in (AU28), as their inner edges then lie behind the outer ones."""
 PARTING_INTENSITY = 0.35
 """Intensity of AU25 from which other muscles' pull opens the lips freely; below, the lips hold on to each other."""
+PRESSING = (17, 23, 24, 28)
+"""Units that close lips which are apart at rest."""
+FULLY_PRESSED = 0.3
+"""Sum of their intensities at which the lips have met."""
 LID_REACH = 2.2
 """Distance from an eye's centre within which the face's vertices are lids, centimetres."""
 GAZE_RANGE = np.radians(30)
@@ -53,6 +58,8 @@ class FacialAction:
     """Pitch (up) and yaw (to the subject's left) of the eyes in the head, radians; the lids follow."""
     lid_lowering: float = 0.0
     """How far both upper lids hang without any action, as a part of closing."""
+    lip_parting: float = 0.0
+    """How far the lips are apart without any action, centimetres at the middle of the mouth."""
 
     def side(self, side: str, number: int) -> float:
         """Return the intensity of an action unit on side `L` or `R`."""
@@ -97,6 +104,18 @@ class Animator:
         self._move_lids(weights, action)
         return weights
 
+    def at_rest(self, neutral: Float32[np.ndarray, "points 3"], rest: RestingFace) -> Float32[np.ndarray, "points 3"]:
+        """Return a person's own neutral head, with the pulls of their face at rest.
+
+        Args:
+            neutral: The person's head as its identity shapes it, centimetres.
+            rest: How their face rests.
+
+        Returns:
+            Vertex positions in centimetres, for `animate`.
+        """
+        return neutral + self.head.displacement(rest.left @ self._sides[0] + rest.right @ self._sides[1])
+
     def animate(
         self, neutral: Float32[np.ndarray, "points 3"], action: "FacialAction"
     ) -> Float32[np.ndarray, "points 3"]:
@@ -117,6 +136,7 @@ class Animator:
         parted = action.mean(25)
         free = np.maximum(opening, 0) * min(1.0, parted / PARTING_INTENSITY)
         shut = SHUT_GAP * SHUT_PROFILE - SUCK_GAP * action.mean(28) * GAP_PROFILE
+        shut += action.lip_parting * (1 - _pressed(action)) * GAP_PROFILE
         wanted = np.maximum(LIP_GAP * parted * GAP_PROFILE, free) + shut * (1 - min(1.0, 5 * parted))
         change = wanted - opening
         upper_share = np.where(change < 0, 0.45, 0.25)
@@ -174,6 +194,11 @@ class Animator:
             directions = look | {"Out": max(outwards, 0.0), "In": max(-outwards, 0.0)}
             for name, amount in directions.items():
                 weights[self._row[f"eyeLook{name}_{side}"]] += amount * (1 - shut)
+
+
+def _pressed(action: FacialAction) -> float:
+    """Return how far pressing muscles have closed lips that are apart at rest, 0 to 1."""
+    return min(1.0, sum(action.mean(number) for number in PRESSING) / FULLY_PRESSED)
 
 
 def _asset_shapes(table: Mapping[int, Mapping[str, float]]) -> list[str]:

@@ -19,6 +19,7 @@ from facskit.synthesis.head import MorphableHead
 from facskit.synthesis.looks import Brows, Lips, Looks
 from facskit.synthesis.people import draw_identity
 from facskit.synthesis.renderer import RenderedFace, Renderer
+from facskit.synthesis.rest import RestingFace, draw_rest
 from facskit.synthesis.sampling import ExpressionSampler, Profile, SampledAction
 from facskit.synthesis.scene import Scene, sample_scene
 from facskit.synthesis.skin import SkinPainter
@@ -38,6 +39,7 @@ class _Stream(IntEnum):
     ROOM = 5
     PLACE = 6
     SKIN = 7
+    REST = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +51,8 @@ class Person:
     """Coefficient of each identity mode of the head."""
     male: float
     """0 for a woman's head to 1 for a man's; 0.5 where the head's modes don't say."""
+    rest: RestingFace
+    """What their face does when it does nothing."""
     sampler: ExpressionSampler
     """The person's habits of expression."""
 
@@ -57,6 +61,7 @@ class Person:
         numbers = _numbers_of(self.looks)
         for name, part in (("brows", self.looks.brows), ("lips", self.looks.lips)):
             numbers |= {f"{name}_{key}": value for key, value in _numbers_of(part).items()}
+        numbers |= {f"rest_{key}": value for key, value in self.rest.nuisance().items()}
         has = {"glasses": self.looks.glasses is not None, "photographed_skin": self.looks.skin_photograph != ""}
         return numbers | {name: float(value) for name, value in has.items()} | {"male": self.male}
 
@@ -95,6 +100,7 @@ def invent_person(
         looks=replace(looks, skin_photograph=skin),
         identity=identity.coefficients,
         male=identity.male,
+        rest=draw_rest(stream(seed, subject, _Stream.REST)),
         sampler=ExpressionSampler(profile, stream(seed, subject, _Stream.HABITS)),
     )
 
@@ -126,15 +132,14 @@ class Studio:
         self._atlas = UVAtlas.from_head(head)
         self._renderer = Renderer(self.head, self._atlas, size)
         self._neutral: Float32[np.ndarray, "points 3"] = head.vertices
+        self._lip_parting = 0.0
         self._painter: SkinPainter | None = None
 
-    def seat(self, looks: Looks, identity: Float[np.ndarray, " modes"]) -> None:
-        """Prepare a person: face shape, skin, hair and glasses.
-
-        Args:
-            identity: Coefficient of each identity mode.
-        """
-        self._neutral = self.head.neutral(identity)
+    def seat(self, person: Person) -> None:
+        """Prepare a person: face shape at rest, skin, hair and glasses."""
+        looks = person.looks
+        self._neutral = self._animator.at_rest(self.head.neutral(person.identity), person.rest)
+        self._lip_parting = person.rest.lip_parting
         photographs = [skin for skin in self.skins if skin.name == looks.skin_photograph]
         self._painter = SkinPainter(looks, self._atlas, photographs[0].detail() if photographs else None)
         landmarks = self.head.landmarks68
@@ -159,6 +164,7 @@ class Studio:
         if self._painter is None:
             raise ValueError("nobody is seated: call seat() before photograph()")
         action, scene = _rest_closed_eyes(action, scene)
+        action = replace(action, lip_parting=self._lip_parting)
         vertices = self._animator.animate(self._neutral, action)
         texture = self._painter.paint(crease_intensities(action))
         behind = background(scene, self.size, rng if room is None else room)

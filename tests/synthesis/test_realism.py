@@ -20,7 +20,7 @@ def share_found(head: MorphableHead, people: int, pictures: int) -> tuple[float,
     found = []
     for subject in range(people):
         person = invent_person(SEED, subject, "mixed", head)
-        studio.seat(person.looks, person.identity)
+        studio.seat(person)
         for frame in range(pictures):
             action, scene = sample_picture(person, SEED, subject, frame)
             if max(abs(scene.pose[0]), abs(scene.pose[1])) < FRONTAL:

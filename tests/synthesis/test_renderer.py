@@ -36,7 +36,7 @@ def calm_scene(number: int) -> Scene:
 def portraits(studio: Studio, number: int) -> np.ndarray:
     """Return a person's aligned grey crops: twice at rest, then with each action unit."""
     person = invent_person(1, number, "disfa", studio.head)
-    studio.seat(person.looks, person.identity)
+    studio.seat(person)
     rest = FacialAction(left=STILL, right=STILL)
     crops = []
     for index, action in enumerate([rest, rest, *map(acting, range(len(RENDERED)))]):
@@ -57,12 +57,12 @@ def acting(row: int) -> FacialAction:
 def test_same_seed_same_bytes(studio: Studio) -> None:
     person = invent_person(3, 0, "disfa", studio.head)
     scene = sample_scene(np.random.default_rng(1))
-    studio.seat(person.looks, person.identity)
+    studio.seat(person)
     first = studio.photograph(acting(0), scene, noise_stream(3, 0, 0))
     other = invent_person(4, 1, "disfa", studio.head)
-    studio.seat(other.looks, other.identity)
+    studio.seat(other)
     studio.photograph(acting(5), sample_scene(np.random.default_rng(2)), noise_stream(4, 1, 0))
-    studio.seat(person.looks, person.identity)
+    studio.seat(person)
     again = studio.photograph(acting(0), scene, noise_stream(3, 0, 0))
     np.testing.assert_array_equal(first.image, again.image)
     np.testing.assert_array_equal(first.landmarks, again.landmarks)
@@ -78,7 +78,7 @@ def test_nobody_seated() -> None:
 def test_landmarks_lie_on_the_face(studio: Studio) -> None:
     for number in range(3):
         person = invent_person(1, number, "disfa", studio.head)
-        studio.seat(person.looks, person.identity)
+        studio.seat(person)
         landmarks = studio.photograph(acting(0), calm_scene(number), noise_stream(1, number, 0)).landmarks
         assert landmarks.min() > 0
         assert landmarks.max() < SIZE
@@ -93,7 +93,7 @@ def test_a_bright_point_appears_where_its_projection_says(studio: Studio) -> Non
     looks = replace(person.looks, glasses=None, skin_rgb=(0.1, 0.05, 0.05), sclera_rgb=(1.0, 1.0, 1.0))
     scene = sample_scene(np.random.default_rng(0))
     scene = replace(scene, pose=(0.1, -0.4, 0.3), gaze=(0.0, 0.0), lid_lowering=0.0, fill=0.55)
-    studio.seat(looks, person.identity)
+    studio.seat(replace(person, looks=looks))
     face = studio.photograph(acting(RENDERED.index(5)), scene, noise_stream(0, 0, 0))
     grey = face.image.astype(float).mean(2)
     rows, columns = np.mgrid[:SIZE, :SIZE]

@@ -17,7 +17,7 @@ def test_behind_closed_lids_it_does_not_show_where_the_eyes_turn() -> None:
     head = load_head()
     studio = Studio(head, 64)
     person = invent_person(0, 0, "balanced", head)
-    studio.seat(person.looks, person.identity)
+    studio.seat(person)
     _, scene = sample_picture(person, 0, 0, 0)
     closed = np.zeros(len(RENDERED))
     closed[RENDERED.index(43)] = 1.0
