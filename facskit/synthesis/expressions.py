@@ -85,7 +85,8 @@ class Animator:
         if head.name not in AU_SHAPES:
             raise DatasetError(f"no table of shapes for the head {head.name!r}; known are {', '.join(AU_SHAPES)}")
         self._table = AU_SHAPES[head.name]
-        needed = [f"{name}_{side}" for name in _asset_shapes(self._table.paired) for side in "LR"]
+        pairs = [*_asset_shapes(self._table.paired), *_asset_shapes({0: self._table.rest})]
+        needed = [f"{name}_{side}" for name in pairs for side in "LR"]
         needed += _asset_shapes(self._table.central)
         for name in needed:
             if name not in head.shape_index:
@@ -93,6 +94,9 @@ class Animator:
         self.head = add_muscle_shapes(head)
         self._row = self.head.shape_index
         self._sides = np.stack([self._shape_matrix("L"), self._shape_matrix("R")])
+        self._at_ease = np.zeros(len(self.head.expression))
+        for name, weight in self._table.rest.items():
+            self._at_ease[[self._row[f"{name}_L"], self._row[f"{name}_R"]]] = weight
         self._contacts = lip_contacts(self.head)
         self._lids = self._find_lids() if self._table.lid_clearance else []
         self._contact_shapes = self.head.expression[:, self._contacts, 1]
@@ -114,7 +118,10 @@ class Animator:
         Returns:
             Vertex positions in centimetres, for `animate`.
         """
-        return neutral + self.head.displacement(rest.left @ self._sides[0] + rest.right @ self._sides[1])
+        pulls = rest.left @ self._sides[0] + rest.right @ self._sides[1]
+        weights = self._at_ease + pulls
+        weights[[self._row["browHeight_L"], self._row["browHeight_R"]]] += rest.brow_height
+        return neutral + self.head.displacement(weights)
 
     def animate(
         self, neutral: Float32[np.ndarray, "points 3"], action: "FacialAction"

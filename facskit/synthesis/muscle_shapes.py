@@ -44,6 +44,7 @@ BUMPS: dict[str, tuple[Bump, ...]] = {
         Bump(landmarks=(24, 25), offset=(0.5, 0.1, 0), move=(0.0, 0.45, -0.03), radius=(1.1, 0.75, 2)),
         Bump(landmarks=(24, 25), offset=(0.5, 1.3, 0), move=(0, 0.25, 0), radius=(1.2, 0.9, 2)),
     ),
+    "browHeight": (Bump(landmarks=(24,), offset=(0, 0.35, 0), move=(0, 1.2, -0.1), radius=(3.5, 0.7, 5)),),
     "browSqueeze": (
         Bump(landmarks=(22, 23), offset=(-0.1, 0.0, 0), move=(-0.28, -0.32, 0.12), radius=(0.8, 0.7, 2)),
         Bump(landmarks=(22,), offset=(-0.75, -0.3, 0), move=(0.0, -0.15, 0.18), radius=(0.35, 0.8, 2)),

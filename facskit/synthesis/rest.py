@@ -17,9 +17,11 @@ __all__ = ["RestingFace", "draw_rest"]
 
 MOST = 0.12
 """Largest resting pull as an intensity: 0.6 FACS levels, of which each is 0.2 wide."""
+BROW_HEIGHT, MOST_BROW_HEIGHT = 0.2, 0.45
+"""Standard deviation and limit of the height at which people's brows lie, centimetres."""
 _SPREAD: Mapping[int, float] = {
-    1: 0.06,
-    2: 0.06,
+    1: 0.04,
+    2: 0.04,
     4: 0.06,
     5: 0.06,
     6: 0.05,
@@ -48,15 +50,18 @@ class RestingFace:
     """Pull of each rendered action unit's shapes on the subject's left; negative away from the unit."""
     right: Float[np.ndarray, " aus"]
     """The same on the right."""
+    brow_height: float
+    """How much higher than on the average head the brows lie, centimetres; negative is lower."""
     lip_parting: float
     """Opening between the lips, centimetres at the middle of the mouth."""
 
     def nuisance(self) -> dict[str, float]:
         """List everything that must have nothing to do with the labels, as numbers by name."""
         mean = (self.left + self.right) / 2
-        numbers = {unit.code: float(value) for unit, value in zip(RENDERED, mean, strict=True) if value != 0}
+        pulled = {*_SPREAD, _CORNERS_UP, _CORNERS_DOWN, _LIDS_SHUT}
+        numbers = {unit.code: float(mean[row]) for row, unit in enumerate(RENDERED) if unit.number in pulled}
         tilt = float(np.abs(self.left - self.right).max())
-        return numbers | {"asymmetry": tilt, "lip_parting": self.lip_parting}
+        return numbers | {"asymmetry": tilt, "brow_height": self.brow_height, "lip_parting": self.lip_parting}
 
 
 def draw_rest(rng: np.random.Generator) -> RestingFace:
@@ -71,6 +76,7 @@ def draw_rest(rng: np.random.Generator) -> RestingFace:
     pull = np.zeros(len(RENDERED))
     for number, spread in _SPREAD.items():
         pull[RENDERED.index(number)] = rng.normal(0, spread)
+    brows = float(np.clip(rng.normal(0, BROW_HEIGHT), -MOST_BROW_HEIGHT, MOST_BROW_HEIGHT))
     corners = rng.uniform(-MOST, MOST)
     pull[RENDERED.index(_CORNERS_UP)], pull[RENDERED.index(_CORNERS_DOWN)] = max(corners, 0), max(-corners, 0)
     pull[RENDERED.index(_LIDS_SHUT)] = rng.uniform(0, MOST)
@@ -80,5 +86,6 @@ def draw_rest(rng: np.random.Generator) -> RestingFace:
     return RestingFace(
         left=np.clip(pull + lopsided, -MOST, MOST),
         right=np.clip(pull - lopsided, -MOST, MOST),
+        brow_height=brows,
         lip_parting=parting if apart else 0.0,
     )

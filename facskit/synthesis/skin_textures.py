@@ -79,9 +79,9 @@ class SkinPhotograph:
             picture = on_chart(picture, TEXTURE_SIZE)
         layout = _layout()
         light = _linear(resize(picture.astype(np.float32), (TEXTURE_SIZE, TEXTURE_SIZE)) / np.float32(255))
-        light = _filled(light, layout.openings, 5) + np.float32(_FLOOR)
+        light = _filled(light, layout.openings, 5.0) + np.float32(_FLOOR)
         weight = layout.weight[..., None]
-        lipless = _filled(light, layout.lips, 14)
+        lipless = _filled(light, layout.lips, 14.0)
         mean = (lipless * weight).sum((0, 1)) / weight.sum()
         bare = 1 + weight * (lipless / mean - 1)
         return SkinDetail(bare=np.maximum(bare, 0), lips=1 + weight * (light / lipless - 1))

@@ -17,7 +17,7 @@ def animator(any_head: MorphableHead) -> Animator:
 def resting(number: int, pull: float, lip_parting: float = 0.0) -> RestingFace:
     pulls = STILL.copy()
     pulls[RENDERED.index(number)] = pull
-    return RestingFace(left=pulls, right=pulls, lip_parting=lip_parting)
+    return RestingFace(left=pulls, right=pulls, brow_height=0.0, lip_parting=lip_parting)
 
 
 def test_pulls_are_weak_and_go_both_ways() -> None:
@@ -42,10 +42,10 @@ def test_a_few_people_have_lips_apart() -> None:
 
 def test_corners_and_brows_of_the_neutral_head_move(animator: Animator) -> None:
     corner, brow = animator.head.landmarks68[[54, 22]]
-    plain = animator.head.vertices
-    assert animator.at_rest(plain, resting(15, MOST))[corner, 1] < plain[corner, 1] - 0.03
-    assert animator.at_rest(plain, resting(12, MOST))[corner, 1] > plain[corner, 1] + 0.03
-    assert animator.at_rest(plain, resting(1, -MOST))[brow, 1] < plain[brow, 1] - 0.03
+    plain = animator.at_rest(animator.head.vertices, resting(1, 0.0))
+    assert animator.at_rest(animator.head.vertices, resting(15, MOST))[corner, 1] < plain[corner, 1] - 0.03
+    assert animator.at_rest(animator.head.vertices, resting(12, MOST))[corner, 1] > plain[corner, 1] + 0.03
+    assert animator.at_rest(animator.head.vertices, resting(1, -MOST))[brow, 1] < plain[brow, 1] - 0.03
 
 
 def test_lips_apart_at_rest_meet_when_they_are_pressed(animator: Animator) -> None:
