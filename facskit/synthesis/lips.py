@@ -102,4 +102,6 @@ def _round_line(points: Float[np.ndarray, "corners 2"]) -> Float[np.ndarray, "po
 
 def _smooth(values: Float[np.ndarray, "points 1"]) -> Float[np.ndarray, "points 1"]:
     """Let neighbours on a closed line differ little."""
-    return sum(np.roll(values, step, axis=0) for step in range(-6, 7)) / 4
+    neighbours = [np.roll(values, step, axis=0) for step in range(-6, 7)]
+    smooth: Float[np.ndarray, "points 1"] = np.sum(neighbours, axis=0) / 4
+    return smooth
