@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["LOCK", "PART_PATTERN", "atomic_path", "is_vacant", "write_text"]
+__all__ = ["LOCK", "PART_PATTERN", "atomic_path", "is_vacant", "path_text", "write_text"]
 
 LOCK = ".lock"
 """What a process holds while it works in a folder; see `facskit.claimed_folder`."""
@@ -51,3 +51,8 @@ def write_text(path: Path, text: str) -> None:
     """Write a UTF-8 text file by `atomic_path`."""
     with atomic_path(path) as part:
         part.write_text(text, encoding="utf-8")
+
+
+def path_text(path: Path | str) -> str:
+    """Return a path as text that can be written anywhere: bytes that aren't UTF-8 become backslash, x and digits."""
+    return os.fsencode(path).decode("utf-8", errors="backslashreplace")

@@ -1,15 +1,15 @@
-"""Photographs: decode, encode, warp, find. The only module that knows codecs, EXIF rotation and colour orders.
+"""Photographs: decode, encode, warp. The only module that knows codecs, EXIF rotation and colour orders.
 
 Everywhere else an image is `uint8` RGB with shape (height, width, 3). Pixel positions have their origin at the centre
 of the top-left pixel, x to the right and y downwards, so that a picture spans -0.5 to width - 0.5.
 """
 
+import importlib.util
 import io
-import os
 import struct
 import warnings
 import zlib
-from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import cv2
@@ -21,27 +21,19 @@ from facskit.errors import MediaError
 from facskit.files import atomic_path
 
 __all__ = [
-    "IMAGE_SUFFIXES",
     "MAX_PIXELS",
-    "VIDEO_SUFFIXES",
     "decode_image",
     "encode_jpeg",
-    "find_media",
-    "is_video",
     "read_image",
     "warp",
     "write_image",
 ]
 
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm"})
-"""File endings taken for photographs when a folder is searched."""
-VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv"})
-"""File endings taken for videos."""
 MAX_PIXELS = 150_000_000
 """Larger pictures are refused before they are unpacked: a few kilobytes can claim to be gigapixels."""
 
-_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM")
-_EXPECTED = "expected a JPEG, PNG, WebP, BMP, TIFF or GIF photograph"
+_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM", "AVIF", "JPEG2000")
+_EXPECTED = "expected a JPEG, PNG, WebP, AVIF, BMP, TIFF or GIF photograph"
 _SIGNATURES = (b"\xff\xd8", b"\x89PNG\r\n\x1a\n", b"II*\0", b"MM\0*", b"GIF8")
 _ORIENTATION_TAG = 0x0112
 _UPRIGHT = {
@@ -85,7 +77,7 @@ def decode_image(data: bytes, name: str) -> UInt8[np.ndarray, "height width 3"]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns about size and odd metadata; size is checked below
-            picture = Image.open(io.BytesIO(data), formats=_FORMATS)
+            picture = Image.open(io.BytesIO(data), formats=_formats())
     except _DECODER_FAULTS as error:
         raise MediaError(f"{name}: found {_describe(data)}, {_EXPECTED}") from error
     width, height = picture.size
@@ -102,11 +94,21 @@ def decode_image(data: bytes, name: str) -> UInt8[np.ndarray, "height width 3"]:
         raise MediaError(f"{name}: found a damaged or cut-short {kind} file, expected a complete one") from error
 
 
+@cache
+def _formats() -> tuple[str, ...]:
+    """Return the formats that are read; HEIC where its reader is installed."""
+    if importlib.util.find_spec("pillow_heif") is None:
+        return _FORMATS
+    importlib.import_module("pillow_heif").register_heif_opener()
+    return (*_FORMATS, "HEIF")
+
+
 def _describe(data: bytes) -> str:
     if not data:
         return "an empty file"
     if data[4:8] == b"ftyp":
-        return "a HEIC photograph or a video" if data[8:11] in {b"hei", b"mif", b"msf", b"avi"} else "a video"
+        heic = "a HEIC photograph (pip install 'facskit[heic]' reads those)"
+        return heic if data[8:11] in {b"hei", b"hev", b"mif", b"msf"} else "a video"
     if data.startswith(_SIGNATURES) or (data[:4] == b"RIFF" and data[8:12] == b"WEBP"):
         return "a photograph that is damaged or cut short"
     head = data[:512]
@@ -218,49 +220,3 @@ def warp(
         borderValue=(fill, fill, fill),
     )
     return np.asarray(warped, dtype=np.uint8)
-
-
-def is_video(path: Path) -> bool:
-    """Tell from its ending whether a file is a video."""
-    return path.suffix.lower() in VIDEO_SUFFIXES
-
-
-def find_media(paths: Sequence[Path], leave_out: Sequence[Path] = ()) -> list[Path]:
-    """List photographs and videos: files as given, folders searched to the bottom in sorted order.
-
-    Args:
-        paths: Files and folders. A file given by name is taken whatever its ending.
-        leave_out: Folders inside searched folders that are not searched.
-
-    Returns:
-        Each file once, in the order of `paths`.
-
-    Raises:
-        MediaError: A path doesn't exist, or a folder holds no photograph or video.
-    """
-    found: dict[Path, None] = {}
-    for path in map(Path, paths):
-        if path.is_dir():
-            files = _media_below(path, leave_out)
-            if not files:
-                raise MediaError(f"{path}: found no photograph or video in this folder, expected at least one")
-            found.update(dict.fromkeys(files))
-        elif path.exists():
-            found[path] = None
-        else:
-            raise MediaError(f"{path}: found nothing there, expected a photograph, a video or a folder")
-    return list(found)
-
-
-def _media_below(folder: Path, leave_out: Sequence[Path]) -> list[Path]:
-    """List the photographs and videos of a folder, but hidden ones and those in folders that are left out."""
-    # relative, so that a folder reached by a link and the same one by its own name are the same
-    places = [Path(os.path.relpath(other.resolve(), folder.resolve())) for other in leave_out]
-    found = []
-    for file in folder.rglob("*"):
-        within = file.relative_to(folder)
-        hidden = any(part.startswith(".") for part in within.parts)
-        left_out = any(within.is_relative_to(place) for place in places)
-        if file.suffix.lower() in IMAGE_SUFFIXES | VIDEO_SUFFIXES and not hidden and not left_out and file.is_file():
-            found.append(file)
-    return sorted(found)

@@ -14,12 +14,13 @@ import numpy as np
 from jaxtyping import UInt8
 
 from facskit.errors import MediaError
+from facskit.faces.upright import upright
+from facskit.faces.video_length import declared_seconds, frame_rate, missing_part
 from facskit.files import atomic_path
 
 __all__ = ["Frame", "VideoInfo", "VideoWriter", "frames", "video_info"]
 
 _EXPECTED = "expected a video such as MP4, MOV, AVI, MKV or WebM"
-_WHOLE = 0.9  # share of the frames and of the time without which a video counts as cut short
 _CLOCK = 90_000
 _TIME_BASE = Fraction(1, _CLOCK)  # fine enough for any frame rate
 
@@ -37,7 +38,10 @@ class VideoInfo:
     frames: int | None
     """Number of frames; None when the header doesn't say. An estimate where the header gives only the duration."""
     duration_s: float | None
-    """Length in seconds; None when the header doesn't say."""
+    """Length in seconds; None when nothing says it."""
+    length_declared: bool
+    """Whether the header declares the length. Where it doesn't, as in MPEG transport streams, nobody can tell whether
+    the file is complete."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,21 +84,12 @@ def video_info(path: Path) -> VideoInfo:
     path = Path(path)
     height, width = next(frames(path)).image.shape[:2]
     with _open(path) as (container, stream):
-        duration = _duration(container, stream)
-        fps = _rate(stream)
+        duration, declared = declared_seconds(container, stream)
+        fps = frame_rate(stream)
         count = stream.frames or (round(duration * fps) if duration else None)
-        return VideoInfo(width=width, height=height, fps=fps, frames=count, duration_s=duration)
-
-
-def _duration(container: av.container.InputContainer, stream: av.video.stream.VideoStream) -> float | None:
-    if stream.duration is not None and stream.time_base is not None:
-        return float(stream.duration * stream.time_base)
-    return None if container.duration is None else container.duration / av.time_base
-
-
-def _rate(stream: av.video.stream.VideoStream) -> float:
-    rate = stream.average_rate or stream.guessed_rate
-    return float(rate) if rate else 25.0
+        return VideoInfo(
+            width=width, height=height, fps=fps, frames=count, duration_s=duration, length_declared=declared
+        )
 
 
 def frames(path: Path, every: int = 1) -> Iterator[Frame]:
@@ -117,29 +112,23 @@ def frames(path: Path, every: int = 1) -> Iterator[Frame]:
     index = -1
     with _open(path) as (container, stream):
         start: float | None = None
-        time, fps = 0.0, _rate(stream)
+        time, fps = 0.0, frame_rate(stream)
+        pixel_aspect = stream.sample_aspect_ratio
         try:
             for index, picture in enumerate(container.decode(stream)):
                 time = picture.time if picture.time is not None else index / fps
                 start = time if start is None else start
                 if index % every == 0:
-                    image = picture.to_ndarray(format="rgb24")
-                    quarter_turns = round(picture.rotation / 90) % 4  # the camera's, in degrees counter-clockwise
-                    yield Frame(index, time - start, np.ascontiguousarray(np.rot90(image, quarter_turns)))
+                    yield Frame(index, time - start, upright(picture, pixel_aspect))
         except (av.FFmpegError, OSError) as error:
             raise MediaError(
                 f"{path}: found damaged data after {index + 1} good frames, expected a complete video"
             ) from error
         if index < 0:
             raise MediaError(f"{path}: found no picture in it (damaged or cut short?), {_EXPECTED}")
-        # Frames alone don't tell: a trimmed video declares frames it doesn't show, an AVI counts repeated ones.
-        duration, declared = _duration(container, stream), stream.frames
-        reached = time - (start or 0.0) + 1 / fps
-        if index + 1 < _WHOLE * declared and duration is not None and reached < _WHOLE * duration:
-            raise MediaError(
-                f"{path}: found {index + 1} of {declared} frames, the file is damaged or cut short; "
-                "expected a complete video"
-            )
+        missing = missing_part(container, stream, index + 1, max(time, time - (start or 0.0)) + 1 / fps)
+        if missing is not None:
+            raise MediaError(f"{path}: found {missing}, the file is damaged or cut short; expected a complete video")
 
 
 class VideoWriter:

@@ -1,6 +1,8 @@
 """The recogniser: detects, tracks, crops and normalises faces of pictures and videos, runs the network, decides."""
 
-from collections.abc import Iterator, Sequence
+import copy
+import os
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -14,10 +16,12 @@ from facskit.errors import CheckpointError, MediaError
 from facskit.faces.alignment import border_level, detection_matrix
 from facskit.faces.detection import Face, FaceDetector
 from facskit.faces.detectors import FOR_PHOTOGRAPHS, FOR_VIDEO, DetectorConfig, build_detector
-from facskit.faces.images import is_video, read_image, warp
+from facskit.faces.images import read_image, warp
+from facskit.faces.media_files import is_video
 from facskit.faces.normalization import normalize
 from facskit.faces.tracking import FaceTracker, TrackerConfig
 from facskit.faces.video import Frame, frames
+from facskit.files import path_text
 from facskit.inference.attention_maps import attentive
 from facskit.inference.recognition import Recognition, RecognizedFrame
 from facskit.models.checkpoints import CheckpointInfo, load_checkpoint
@@ -88,6 +92,7 @@ class Recognizer:
             raise CheckpointError(f"the weights can't be put on the device {device!r}: {error}") from error
         self._model = model.eval().to(self.device)
         self._thresholds = np.array(info.thresholds, np.float32)
+        self._own_detector = detector
         self._photo_detector = detector or build_detector(self.config.photo_detection)
         self._video_detector = detector or build_detector(self.config.video_detection)
 
@@ -110,6 +115,10 @@ class Recognizer:
         model, info = load_checkpoint(find_weights(weights))
         return cls(model, info, config, device=device)
 
+    def __reduce__(self) -> tuple[Callable[..., "Recognizer"], tuple[object, ...]]:
+        """Let other processes have it too; they build detectors of their own."""
+        return _revive, (copy.deepcopy(self._model).cpu(), self.info, self.config, self.device.type, self._own_detector)
+
     def recognize(self, image: Shaped[np.ndarray, "..."] | str | Path) -> list[Recognition]:
         """Recognise the faces of one photograph.
 
@@ -124,7 +133,7 @@ class Recognizer:
             ValueError: The array isn't uint8 RGB.
         """
         if not isinstance(image, np.ndarray):
-            return list(self._recognize_photo(read_image(Path(image)), str(image)).faces)
+            return list(self._recognize_photo(read_image(Path(image)), path_text(image)).faces)
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
             found = f"{image.dtype} with shape {image.shape}"
             raise ValueError(f"image must be uint8 RGB with shape (height, width, 3), got {found}")
@@ -156,7 +165,7 @@ class Recognizer:
         if is_video(path):
             yield from self._recognize_frames(path, every)
         else:
-            yield self._recognize_photo(read_image(path), str(path))
+            yield self._recognize_photo(read_image(path), path_text(path))
 
     def _recognize_photo(self, image: UInt8[np.ndarray, "height width 3"], source: str) -> RecognizedFrame:
         faces = self._select(self._photo_detector.detect(image))
@@ -180,7 +189,7 @@ class Recognizer:
             first = 0
             for item in found:
                 last = first + len(item.faces)
-                yield self._answer(str(path), item, seen[first:last])
+                yield self._answer(path_text(path), item, seen[first:last])
                 first = last
 
     def _select(self, faces: list[Face]) -> list[Face]:
@@ -240,6 +249,21 @@ class Recognizer:
         return RecognizedFrame(
             source=source, frame=frame.index, timestamp=frame.timestamp, image=frame.image, faces=recognitions
         )
+
+
+def _revive(
+    model: nn.Module, info: CheckpointInfo, config: RecognizerConfig, device: Device, detector: FaceDetector | None
+) -> Recognizer:
+    return Recognizer(model, info, config, device=device, detector=detector)
+
+
+def _one_thread_after_fork() -> None:
+    """A forked process has lost the threads of its parent's pool, and would wait for them for ever."""
+    torch.set_num_threads(1)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_one_thread_after_fork)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

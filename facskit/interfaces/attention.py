@@ -20,7 +20,8 @@ from facskit.experiments.analysis.attention_check import (
     open_faces,
     taught_spread,
 )
-from facskit.faces.images import find_media, write_image
+from facskit.faces.images import write_image
+from facskit.faces.media_files import find_media
 from facskit.files import write_text
 from facskit.inference.attention_files import AttentionFolder
 from facskit.inference.attention_maps import AttendedFace, attentive, draw_attention, draw_attention_table
@@ -100,7 +101,7 @@ def main(words: Sequence[str]) -> int:
 
 def _look_at_media(command: AttentionCommand, media: Sequence[Path]) -> int:
     """Draw every face of photographs and videos; a file that can't be read doesn't stop the others."""
-    files = find_media(media, leave_out=[command.out])
+    files = find_media(media, leave_out=[command.out]).files
     config = RecognizerConfig(attention=True, batch_size=command.batch_size)
     recognizer = Recognizer.from_checkpoint(command.weights, command.device, config)
     folder = AttentionFolder(command.out, recognizer.info.crop)

@@ -5,6 +5,7 @@ A command's module is imported when the command is called, so that `facskit --he
 Exit codes: 0 done, 1 something a person can act on, 2 wrong usage, 130 interrupted.
 """
 
+import io
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -158,6 +159,7 @@ COMMANDS = (
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the words after `facskit`, those of the process when None, and return the exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    _print_anything()
     if not words or words[0] in {"-h", "--help", "help"}:
         _print_help()
         return 0
@@ -170,6 +172,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         hint = f"did you mean {near[0]}?" if near else "see facskit --help for the commands"
         return _fail(f"there is no command {words[0]!r}; {hint}", code=2)
     return _run(command, words[1:])
+
+
+def _print_anything() -> None:
+    """Let terminals and pipes that lack a character show its number: a name must not stop the work."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _run(command: Command, words: list[str]) -> int:

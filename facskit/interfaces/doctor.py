@@ -22,7 +22,7 @@ from facskit.doctor.lists import check_list, check_lists_in, check_table
 from facskit.doctor.manifests import check_manifest
 from facskit.doctor.runs import check_run, check_weights, is_run
 from facskit.errors import FacskitError
-from facskit.faces.images import IMAGE_SUFFIXES, VIDEO_SUFFIXES
+from facskit.faces.media_files import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 
 __all__ = ["DoctorCommand", "look_at", "main"]
 

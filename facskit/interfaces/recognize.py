@@ -17,7 +17,7 @@ from rich.markup import escape
 from rich.progress import Progress
 
 from facskit.errors import MediaError, RecipeError
-from facskit.faces.images import find_media, is_video
+from facskit.faces.media_files import find_media, is_video
 from facskit.faces.video import video_info
 from facskit.inference.attention_files import AttentionFolder
 from facskit.inference.overlay_files import OverlayFolder
@@ -77,13 +77,15 @@ def recognize(config: RecognizeConfig, recognizer: Recognizer | None = None) -> 
         RecipeError: The table or the overlays can't be written there.
     """
     _refuse_mixing(config)
-    files = find_media(config.inputs, leave_out=_folders(config))
+    found = find_media(config.inputs, leave_out=_folders(config))
+    files = found.files
     if recognizer is None:
         wanted = RecognizerConfig(faces=config.faces, attention=config.attention is not None)
         recognizer = Recognizer.from_checkpoint(config.weights, config.device, wanted)
     labels = recognizer.info.action_units, recognizer.info.expressions
     summary = Summary()
     failures = []
+    unchecked: list[Path] = []
     with ExitStack() as stack:
         sinks: list[Callable[[RecognizedFrame], None]] = [summary.add]
         if config.output is not None:
@@ -94,13 +96,16 @@ def recognize(config: RecognizeConfig, recognizer: Recognizer | None = None) -> 
         progress = stack.enter_context(counting_bar(fleeting=True))
         for file in progress.track(files, description="files"):
             try:
-                _recognize_one(file, config.every, recognizer, sinks, overlays, progress)
+                if not _recognize_one(file, config.every, recognizer, sinks, overlays, progress):
+                    unchecked.append(file)
             except MediaError as error:
                 failures.append(str(error))
         if not summary.frames:  # raised in here, so that no table appears
             raise _nothing_read(failures)
     _report(config, summary, overlays)
     _complain(failures)
+    _say_unchecked(unchecked)
+    _say_skipped(found.skipped)
     if failures:
         rest = "the others are done" if len(failures) < len(files) else "what could be read of them is done"
         _complain([f"{len(failures)} of {len(files)} files could not be read; {rest}"])
@@ -134,15 +139,15 @@ def _recognize_one(
     sinks: Sequence[Callable[[RecognizedFrame], None]],
     overlays: OverlayFolder | None,
     progress: Progress,
-) -> None:
-    """Send each frame of one file to every sink and into its overlay."""
+) -> bool:
+    """Send each frame of one file to every sink and into its overlay; return whether it's known to be complete."""
     if not is_video(file):
         for frame in recognizer.recognize_file(file):
             for sink in sinks:
                 sink(frame)
             if overlays is not None:
                 overlays.write_photo(file, frame)
-        return
+        return True
     info = video_info(file)
     total = None if info.frames is None else -(-info.frames // every)
     task = progress.add_task(escape(file.name), total=total)
@@ -154,6 +159,7 @@ def _recognize_one(
                 video(frame)
             progress.advance(task)
     progress.remove_task(task)
+    return info.length_declared
 
 
 def _report(config: RecognizeConfig, summary: Summary, overlays: OverlayFolder | None) -> None:
@@ -167,6 +173,24 @@ def _report(config: RecognizeConfig, summary: Summary, overlays: OverlayFolder |
         out.print(f"Overlays: {escape(str(overlays.folder))}")
     if config.attention is not None and config.attention.exists():
         out.print(f"Attention maps: {escape(str(config.attention))}")
+
+
+def _say_unchecked(videos: Sequence[Path]) -> None:
+    """Name the videos of which nobody can tell whether they are complete."""
+    one, several = "1 video doesn't say how long it is", f"{len(videos)} videos don't say how long they are"
+    _mention(videos, f"{one if len(videos) == 1 else several}, so that a missing end would not be noticed")
+
+
+def _say_skipped(files: Sequence[Path]) -> None:
+    """Name what lies in the folders and is neither photograph nor video."""
+    one, several = "1 file is no photograph or video", f"{len(files)} files are no photographs or videos"
+    _mention(files, f"passed over: {one if len(files) == 1 else several}")
+
+
+def _mention(files: Sequence[Path], what: str) -> None:
+    if files:
+        names = ", ".join(escape(file.name) for file in files[:3]) + (" ..." if len(files) > 3 else "")
+        Console(highlight=False, soft_wrap=True).print(f"[dim]{what} ({names})[/]")
 
 
 def _complain(failures: Sequence[str]) -> None:

@@ -11,7 +11,7 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from facskit.errors import MediaError
-from facskit.faces.images import decode_image, encode_jpeg, find_media, is_video, read_image, warp, write_image
+from facskit.faces.images import decode_image, encode_jpeg, read_image, warp, write_image
 
 Picture = UInt8[np.ndarray, "height width 3"]
 
@@ -136,7 +136,10 @@ BROKEN = {
     "text.jpg": (b"this is no photograph\n" * 9, "found text, expected a JPEG"),
     "noise.jpg": (bytes(range(256)) * 4, "found data in an unknown format, expected a JPEG"),
     "clip.jpg": (b"\0\0\0\x18ftypisom" + bytes(64), "found a video, expected a JPEG"),
-    "phone.heic": (b"\0\0\0\x18ftypheic" + bytes(64), "found a HEIC photograph or a video, expected a JPEG"),
+    "phone.heic": (
+        b"\0\0\0\x18ftypheic" + bytes(64),
+        "found a HEIC photograph (pip install 'facskit[heic]' reads those), expected a JPEG",
+    ),
     "bomb.png": (bomb(), "found a photograph that is damaged"),
     "start.jpg": (b"\xff\xd8\xff", "found a photograph that is damaged or cut short, expected a JPEG"),
 }
@@ -246,29 +249,3 @@ def test_warp_looking_past_the_picture_gives_the_fill() -> None:
     assert (warp(corners(), np.array([[1.0, 0, 500], [0, 1, 0]]), 8) == 127).all()
     with pytest.raises(ValueError, match="matrix must map the plane one to one, its zoom is 0"):
         warp(corners(), np.zeros((2, 3)), 8)
-
-
-def test_find_media_sorts_and_recurses(tmp_path: Path) -> None:
-    for name in ("b.JPG", "a.png", "sub/c.mp4", "notes.txt", ".hidden/d.jpg"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
-    single = tmp_path / "notes.txt"
-    found = find_media([single, tmp_path, tmp_path / "a.png"])
-    assert [path.relative_to(tmp_path).as_posix() for path in found] == ["notes.txt", "a.png", "b.JPG", "sub/c.mp4"]
-    assert [is_video(path) for path in found] == [False, False, False, True]
-
-
-def test_find_media_leaves_a_folder_out(tmp_path: Path) -> None:
-    for name in ("a.png", "out/a_overlay.jpg", "out/deep/b.jpg", "outside/c.jpg"):
-        (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
-        (tmp_path / name).touch()
-    assert find_media([tmp_path], leave_out=[tmp_path / "out"]) == [tmp_path / "a.png", tmp_path / "outside" / "c.jpg"]
-    assert find_media([tmp_path / "outside"], leave_out=[tmp_path]) == [tmp_path / "outside" / "c.jpg"]
-    assert find_media([tmp_path / "out" / "a_overlay.jpg"], leave_out=[tmp_path / "out"])  # named by the user
-
-
-def test_find_media_says_what_is_missing(tmp_path: Path) -> None:
-    with pytest.raises(MediaError, match="found no photograph or video in this folder, expected at least one"):
-        find_media([tmp_path])
-    with pytest.raises(MediaError, match="gone: found nothing there, expected a photograph, a video or a folder"):
-        find_media([tmp_path / "gone"])

@@ -1,7 +1,9 @@
 """Small videos written here, then read back."""
 
+from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from jaxtyping import UInt8
@@ -59,21 +61,116 @@ def test_info(video: Path) -> None:
     assert info.duration_s is not None
 
 
-def turned(data: bytes) -> bytes:
-    """Change an MP4's display matrix: a quarter turn clockwise, as phones store upright clips."""
-    one, zero, minus, end = bytes([0, 1, 0, 0]), bytes(4), bytes([255, 255, 0, 0]), bytes([64, 0, 0, 0])
-    unturned = one + zero * 3 + one + zero * 3 + end
-    place = data.index(unturned, data.index(b"tkhd"))
-    return data[:place] + zero + one + zero + minus + zero * 4 + end + data[place + 36 :]
+def with_matrix(data: bytes, numbers: tuple[int, int, int, int]) -> bytes:
+    """Replace the four numbers of an MP4's display matrix that turn and mirror."""
+
+    def block(a: int, b: int, c: int, d: int) -> bytes:
+        values = (a << 16, b << 16, 0, c << 16, d << 16, 0, 0, 0, 1 << 30)
+        return b"".join(value.to_bytes(4, "big", signed=True) for value in values)
+
+    plain = block(1, 0, 0, 1)
+    place = data.index(plain, data.index(b"tkhd"))
+    return data[:place] + block(*numbers) + data[place + len(plain) :]
 
 
 def test_rotation_is_undone(video: Path, tmp_path: Path) -> None:
     phone = tmp_path / "phone.mp4"
-    phone.write_bytes(turned(video.read_bytes()))
+    phone.write_bytes(with_matrix(video.read_bytes(), (0, 1, -1, 0)))  # a quarter turn clockwise
     image = next(frames(phone)).image
     assert image.shape == (96, 64, 3)
     assert np.abs(image[5, 58].astype(int) - (200, 50, 30)).max() <= 12  # top left went to the top right
     assert video_info(phone).width == 64
+
+
+@pytest.mark.parametrize(
+    ("matrix", "shape", "corner"),
+    [
+        ((1, 0, 0, 1), (64, 96), (5, 5)),
+        ((-1, 0, 0, 1), (64, 96), (5, 90)),
+        ((1, 0, 0, -1), (64, 96), (58, 5)),
+        ((-1, 0, 0, -1), (64, 96), (58, 90)),
+        ((0, 1, 1, 0), (96, 64), (5, 5)),
+        ((0, 1, -1, 0), (96, 64), (5, 58)),
+        ((0, -1, 1, 0), (96, 64), (90, 5)),
+        ((0, -1, -1, 0), (96, 64), (90, 58)),
+    ],
+)
+def test_every_display_matrix_is_applied(
+    video: Path, tmp_path: Path, matrix: tuple[int, int, int, int], shape: tuple[int, int], corner: tuple[int, int]
+) -> None:
+    shown = tmp_path / "shown.mp4"
+    shown.write_bytes(with_matrix(video.read_bytes(), matrix))
+    image = next(frames(shown)).image
+    assert image.shape[:2] == shape
+    assert np.abs(image[corner].astype(int) - (200, 50, 30)).max() <= 12
+
+
+def encode(path: Path, count: int, codec: str, kind: str, aspect: Fraction | None = None, **options: str) -> None:
+    """Write a video of any kind, one key frame in ten."""
+    with av.open(str(path), "w", format=kind, options=options) as container:
+        stream = container.add_stream(codec, rate=25)
+        assert isinstance(stream, av.video.stream.VideoStream)
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
+        stream.codec_context.gop_size = 10
+        if aspect is not None:
+            stream.codec_context.sample_aspect_ratio = aspect
+        rng = np.random.default_rng(0)
+        for number in range(count):
+            noisy = np.clip(picture(number % 12).astype(int) + rng.integers(-20, 20, (64, 96, 3)), 0, 255)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(noisy.astype(np.uint8), format="rgb24")))
+        container.mux(stream.encode())
+
+
+@pytest.mark.parametrize(("aspect", "shape"), [(Fraction(4, 3), (64, 128)), (Fraction(8, 9), (72, 96))])
+def test_pixels_that_are_not_square_are_stretched(tmp_path: Path, aspect: Fraction, shape: tuple[int, int]) -> None:
+    encode(tmp_path / "wide.mp4", 2, "libx264", "mp4", aspect)
+    assert next(frames(tmp_path / "wide.mp4")).image.shape[:2] == shape
+    info = video_info(tmp_path / "wide.mp4")
+    assert (info.height, info.width) == shape
+
+
+@pytest.mark.parametrize(
+    ("ending", "codec", "kind"),
+    [
+        ("mkv", "libx264", "matroska"),
+        ("webm", "libvpx-vp9", "webm"),
+        ("avi", "mpeg4", "avi"),
+        ("wmv", "wmv2", "asf"),
+        ("flv", "libx264", "flv"),
+    ],
+)
+def test_cut_videos_are_noticed_whatever_their_kind(tmp_path: Path, ending: str, codec: str, kind: str) -> None:
+    path = tmp_path / f"clip.{ending}"
+    encode(path, 100, codec, kind)
+    assert len(list(frames(path))) == 100
+    assert video_info(path).length_declared
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(MediaError, match=r"(4\.\d seconds|100 frames|\d+ bytes|good frames).*a complete video"):
+        list(frames(path))
+
+
+def test_streams_without_a_length_say_so(tmp_path: Path) -> None:
+    encode(tmp_path / "camera.ts", 50, "libx264", "mpegts")
+    encode(tmp_path / "stream.mp4", 50, "libx264", "mp4", movflags="frag_keyframe+empty_moov")
+    assert not video_info(tmp_path / "camera.ts").length_declared
+    assert not video_info(tmp_path / "stream.mp4").length_declared
+
+
+def test_a_clock_that_starts_late_is_no_gap(tmp_path: Path) -> None:
+    path = tmp_path / "late.mkv"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
+        stream.codec_context.time_base = Fraction(1, 1000)
+        for number in range(10):
+            frame = av.VideoFrame.from_ndarray(picture(number), format="rgb24")
+            frame.pts, frame.time_base = 7000 + 40 * number, Fraction(1, 1000)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    found = list(frames(path))
+    assert len(found) == 10
+    assert found[0].timestamp == 0
+    assert found[-1].timestamp == pytest.approx(0.36)
 
 
 def test_odd_sizes_lose_their_last_row_and_column(tmp_path: Path) -> None:

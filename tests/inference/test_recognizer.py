@@ -1,5 +1,9 @@
 """Detect, track, crop, recognise, with parts simple enough to know the answer."""
 
+import os
+import pickle
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -142,3 +146,36 @@ def test_a_missing_device_is_named() -> None:
         pytest.skip("this computer has a CUDA device")
     with pytest.raises(CheckpointError, match="device 'cuda': this machine has no 'cuda'; it has cpu"):
         Recognizer(Ramp(), info(), device="cuda")
+
+
+def test_another_process_can_have_a_recogniser() -> None:
+    original = recognizer()
+    copied = pickle.loads(pickle.dumps(original))
+    image = picture((10, 20, 30), (80, 40, 60))
+    for mine, theirs in zip(original.recognize(image), copied.recognize(image), strict=True):
+        np.testing.assert_array_equal(mine.probabilities, theirs.probabilities)
+        np.testing.assert_array_equal(mine.box, theirs.box)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+@pytest.mark.timeout(120)
+def test_a_forked_pool_does_not_hang() -> None:
+    """In a process of its own: the parent has used its threads when the pool forks."""
+    script = """
+import multiprocessing
+from pathlib import Path
+import facskit
+
+photograph = Path(facskit.__file__).parent / "assets" / "photographs" / "eileen_collins.jpg"
+recognizer = facskit.Recognizer.from_checkpoint("packaged", device="cpu")
+
+def smile(path):
+    return float(recognizer.recognize(path)[0].probability("AU12"))
+
+here = smile(photograph)
+with multiprocessing.get_context("fork").Pool(2) as pool:
+    there = pool.map_async(smile, [photograph, photograph]).get(60)
+assert max(abs(value - here) for value in there) < 1e-4, (here, there)
+"""
+    done = subprocess.run([sys.executable, "-c", script], check=False, capture_output=True, text=True, timeout=110)
+    assert done.returncode == 0, done.stderr

@@ -1,5 +1,9 @@
 """The recognize command, with a recogniser whose answers are known."""
 
+import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -176,3 +180,26 @@ def test_help_names_every_option(capsys: pytest.CaptureFixture[str]) -> None:
     printed = capsys.readouterr().out
     for option in ("--output", "-o", "--overlay", "--weights", "--device", "--faces", "--every"):
         assert option in printed
+
+
+def test_names_that_are_no_utf8_are_kept_readable(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    odd = os.fsdecode(os.fsencode(folder) + b"/caf\xe9.png")
+    try:
+        shutil.copy(folder / "group.png", odd)
+    except OSError:
+        pytest.skip("this file system takes UTF-8 names alone")
+    table = folder.parent / "result.csv"
+    assert run(folder, output=table) == 0
+    names = [Path(name).name for name in polars.read_csv(table)["input"]]
+    assert names.count("caf\\xe9.png") == 2
+    assert "group.png" in names
+
+
+def test_a_terminal_without_the_letters_of_a_name_does_no_harm(folder: Path) -> None:
+    (folder / "group.png").rename(folder / "Größe 顔.png")
+    run_it = "import sys; from facskit.interfaces.cli import main; sys.exit(main())"
+    words = [sys.executable, "-c", run_it, "recognize", str(folder / "Größe 顔.png")]
+    environment = os.environ | {"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    done = subprocess.run(words, check=False, capture_output=True, env=environment, timeout=100)
+    assert b"Traceback" not in done.stderr
+    assert b"Gr\\xf6" in done.stdout + done.stderr

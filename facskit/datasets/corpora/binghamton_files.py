@@ -11,7 +11,7 @@ from facskit.datasets.corpora.reading.import_log import ImportLog, some_of
 from facskit.datasets.corpora.reading.label_files import LabelFile
 from facskit.datasets.corpora.reading.media_files import MediaUnit, entries
 from facskit.datasets.findings import counted
-from facskit.faces.images import VIDEO_SUFFIXES
+from facskit.faces.media_files import VIDEO_SUFFIXES
 
 __all__ = [
     "check_tasks",

@@ -36,7 +36,7 @@ from facskit.datasets.corpora.reading.media_files import (
 )
 from facskit.datasets.corpora.reading.published_counts import check_counts
 from facskit.errors import DatasetError
-from facskit.faces.images import VIDEO_SUFFIXES
+from facskit.faces.media_files import VIDEO_SUFFIXES
 
 __all__ = ["LICENCE", "find_disfa_folders", "occurrence_of_levels", "read_disfa"]
 

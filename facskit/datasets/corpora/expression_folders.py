@@ -17,7 +17,7 @@ from facskit.datasets.corpora.index import MEDIA, MEDIA_FRAME
 from facskit.datasets.corpora.reading.import_log import ImportLog
 from facskit.datasets.corpora.reading.landmark_files import landmark_columns
 from facskit.expressions import EXPRESSION_SPELLINGS
-from facskit.faces.images import IMAGE_SUFFIXES
+from facskit.faces.media_files import IMAGE_SUFFIXES
 
 __all__ = [
     "DAMAGED",

@@ -18,7 +18,7 @@ from facskit.datasets.curation.image_bytes import open_lmdb
 from facskit.datasets.curation.image_sources import Entry, ImageSource
 from facskit.datasets.curation.reasons import Reason
 from facskit.errors import DatasetError
-from facskit.faces.images import IMAGE_SUFFIXES
+from facskit.faces.media_files import IMAGE_SUFFIXES
 from facskit.files import atomic_path
 
 __all__ = ["list_entries", "unpack"]

@@ -20,7 +20,7 @@ from facskit.datasets.corpora.lists.table_cells import ENDINGS, PLACE, STEM, hea
 from facskit.datasets.findings import Finding, Severity
 from facskit.datasets.manifest_checks import first_wrong
 from facskit.errors import DatasetError
-from facskit.faces.images import IMAGE_SUFFIXES
+from facskit.faces.media_files import IMAGE_SUFFIXES
 
 __all__ = ["INPUT", "SUCCESS", "LabelSource", "TableKind", "guess_table", "read_foreign_table", "tables_in"]
 

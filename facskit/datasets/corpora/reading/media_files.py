@@ -20,7 +20,7 @@ from facskit.datasets.corpora.reading.import_log import ImportLog, some_of
 from facskit.datasets.corpora.reading.media import MEMBER
 from facskit.datasets.findings import sentence_of
 from facskit.errors import DatasetError, MediaError
-from facskit.faces.images import IMAGE_SUFFIXES
+from facskit.faces.media_files import IMAGE_SUFFIXES
 from facskit.faces.video import video_info
 
 __all__ = ["LENGTH", "NUMBER", "MediaUnit", "entries", "list_images", "list_videos", "one_per_recording", "only_folder"]
