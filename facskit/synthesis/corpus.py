@@ -21,6 +21,7 @@ from facskit.synthesis.head import HEAD_LICENCES, MorphableHead, load_head, save
 from facskit.synthesis.head_import import PACKAGED, find_head
 from facskit.synthesis.sampling import Profile, SampledAction
 from facskit.synthesis.skin_textures import SkinPhotograph, find_skins
+from facskit.synthesis.tension import Folds
 from facskit.version import __version__
 
 if TYPE_CHECKING:
@@ -69,6 +70,8 @@ class SynthesisConfig:
     skins: str = PACKAGED
     """Photographs that the skin of half of the people is made from: `packaged`, or a folder with MakeHuman's skins,
     such as its `data/skins`, which have four times the detail; or `painted`, for nobody's."""
+    folds: Folds = "tension"
+    """What folds the skin: its `tension`, measured on the moving mesh, or the `units`, each its own folds."""
     workers: int = 0
     """Processes; 0 for one per processor core."""
 
@@ -212,7 +215,7 @@ def _render_all(
     config: SynthesisConfig, out: Path, heads: list[Path | None], skins: tuple[SkinPhotograph, ...]
 ) -> None:
     todo = [subject for subject in range(config.subjects) if not _part_file(out, subject, config).is_file()]
-    work, prepare = partial(_work, config, out), partial(_open_studios, heads, config.size, skins)
+    work, prepare = partial(_work, config, out), partial(_open_studios, config, heads, skins)
     with counting_bar() as progress:
         done = (config.subjects - len(todo)) * config.frames
         task = progress.add_task("rendering faces", total=config.subjects * config.frames, completed=done)
@@ -223,11 +226,11 @@ def _render_all(
 _worker_studios: Any = None
 
 
-def _open_studios(heads: list[Path | None], size: int, skins: tuple[SkinPhotograph, ...]) -> None:
+def _open_studios(config: SynthesisConfig, heads: list[Path | None], skins: tuple[SkinPhotograph, ...]) -> None:
     global _worker_studios  # noqa: PLW0603 (a process keeps its windows from subject to subject)
     from facskit.synthesis.studio import Studio  # noqa: PLC0415 (needs VTK)
 
-    _worker_studios = [Studio(load_head(head), size, skins) for head in heads]
+    _worker_studios = [Studio(load_head(head), config.size, skins, config.folds) for head in heads]
 
 
 def _work(config: SynthesisConfig, out: Path, subject: int) -> int:
@@ -246,7 +249,7 @@ def _home(config: SynthesisConfig, out: Path, heads: list[MorphableHead]) -> Dat
         "licence": " ".join(dict.fromkeys(HEAD_LICENCES[head.name] for head in heads)),
     }
     # Descriptions written before there was a choice of background, light or skin don't name it.
-    earlier = {"background": "picture", "light": "lamps", "skins": PAINTED}
+    earlier = {"background": "picture", "light": "lamps", "skins": PAINTED, "folds": "units"}
     return DatasetFolder(path=out, result=MANIFEST, description=description, earlier=earlier)
 
 

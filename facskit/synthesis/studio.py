@@ -24,6 +24,7 @@ from facskit.synthesis.sampling import ExpressionSampler, Profile, SampledAction
 from facskit.synthesis.scene import Scene, sample_scene
 from facskit.synthesis.skin import SkinPainter
 from facskit.synthesis.skin_textures import SkinPhotograph, choose_skin, find_skins
+from facskit.synthesis.tension import Folds, SkinTension, unit_intensities
 
 __all__ = ["Person", "Studio", "in_place", "in_room", "invent_person", "noise_stream", "room_stream", "stream"]
 
@@ -118,20 +119,29 @@ def sample_picture(person: Person, seed: int, subject: int, frame: int) -> tuple
 class Studio:
     """Renders people: `seat` one, then `photograph` as often as wanted."""
 
-    def __init__(self, head: MorphableHead, size: int = 256, skins: Sequence[SkinPhotograph] | None = None) -> None:
+    def __init__(
+        self,
+        head: MorphableHead,
+        size: int = 256,
+        skins: Sequence[SkinPhotograph] | None = None,
+        folds: Folds = "tension",
+    ) -> None:
         """Set up head, texture and renderer.
 
         Args:
             size: Height and width of the pictures in pixels.
             skins: Photographs that people's skin may have; the packaged ones by default.
+            folds: What folds the skin.
         """
         self.size = size
         self.skins = tuple(find_skins() if skins is None else skins)
         self._animator = Animator(head)
         self.head = self._animator.head
         self._atlas = UVAtlas.from_head(head)
+        self._tension = SkinTension(self._animator) if folds == "tension" else None
         self._renderer = Renderer(self.head, self._atlas, size)
         self._neutral: Float32[np.ndarray, "points 3"] = head.vertices
+        self._rest: Float32[np.ndarray, "points 3"] = head.vertices
         self._lip_parting = 0.0
         self._painter: SkinPainter | None = None
 
@@ -140,6 +150,9 @@ class Studio:
         looks = person.looks
         self._neutral = self._animator.at_rest(self.head.neutral(person.identity), person.rest)
         self._lip_parting = person.rest.lip_parting
+        still = np.zeros(len(RENDERED))
+        at_rest = FacialAction(left=still, right=still, lip_parting=self._lip_parting)
+        self._rest = self._animator.animate(self._neutral, at_rest)
         photographs = [skin for skin in self.skins if skin.name == looks.skin_photograph]
         self._painter = SkinPainter(looks, self._atlas, photographs[0].detail() if photographs else None)
         landmarks = self.head.landmarks68
@@ -166,7 +179,7 @@ class Studio:
         action, scene = _rest_closed_eyes(action, scene)
         action = replace(action, lip_parting=self._lip_parting)
         vertices = self._animator.animate(self._neutral, action)
-        texture = self._painter.paint(crease_intensities(action))
+        texture = self._painter.paint(self._folds(vertices, action))
         behind = background(scene, self.size, rng if room is None else room)
         face = self._renderer.render(vertices, texture, scene, behind)
         image: UInt8[np.ndarray, "height width 3"] = degrade(face.image, scene, rng)
@@ -187,6 +200,12 @@ class Studio:
         """
         action = FacialAction(left=sampled.left, right=sampled.right, gaze=scene.gaze, lid_lowering=scene.lid_lowering)
         return self.photograph(action, scene, rng, room)
+
+    def _folds(self, vertices: Float32[np.ndarray, "points 3"], action: FacialAction) -> dict[str, float]:
+        """Return how deep the skin folds, by unit and side."""
+        if self._tension is None:
+            return unit_intensities(action)
+        return self._tension.creases(self._rest, vertices, action)
 
     def close(self) -> None:
         """Give the renderer's memory back."""
@@ -237,12 +256,3 @@ def _rest_closed_eyes(action: FacialAction, scene: Scene) -> tuple[FacialAction,
         replace(action, gaze=(action.gaze[0] * open_share, action.gaze[1] * open_share)),
         replace(scene, gaze=(scene.gaze[0] * open_share, scene.gaze[1] * open_share)),
     )
-
-
-def crease_intensities(action: FacialAction) -> dict[str, float]:
-    """Return the intensities by unit and side, keyed like `AU04_L`, for painting creases."""
-    return {
-        f"{unit.code}_{side}": float(values[row])
-        for side, values in (("L", action.left), ("R", action.right))
-        for row, unit in enumerate(RENDERED)
-    }
