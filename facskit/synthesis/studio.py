@@ -9,8 +9,9 @@ from jaxtyping import Float, Float32, UInt8
 
 from facskit.action_units import RENDERED
 from facskit.synthesis.atlas import UVAtlas
+from facskit.synthesis.backgrounds import background
 from facskit.synthesis.casting import sample_looks
-from facskit.synthesis.degradation import background, degrade
+from facskit.synthesis.degradation import degrade
 from facskit.synthesis.environments import environments
 from facskit.synthesis.expressions import Animator, FacialAction
 from facskit.synthesis.glasses import build_glasses
