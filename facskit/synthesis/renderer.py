@@ -172,6 +172,13 @@ def scene_view(scene: Scene, size: int) -> View:
 
 
 def _solid_surface(solid: SolidMesh) -> Surface:
+    if solid.strands is not None and solid.strands_uv is not None:
+        cards = Surface(solid.triangles, (solid.triangles, solid.strands_uv))
+        cards.set_vertices(solid.vertices)
+        cards.set_texture(solid.strands)
+        cards.cut_out()
+        cards.set_gloss(solid.specular, 20.0)
+        return cards
     surface = Surface(solid.triangles)
     surface.set_vertices(solid.vertices)
     opacity = np.full((len(solid.vertices), 1), 255 * solid.opacity)

@@ -16,6 +16,7 @@ from facskit.synthesis.environments import environments
 from facskit.synthesis.expressions import Animator, FacialAction
 from facskit.synthesis.glasses import build_glasses
 from facskit.synthesis.hair import build_hair
+from facskit.synthesis.hair_cards import choose_cards
 from facskit.synthesis.head import MorphableHead
 from facskit.synthesis.looks import Brows, Lips, Looks
 from facskit.synthesis.people import draw_identity
@@ -42,6 +43,7 @@ class _Stream(IntEnum):
     PLACE = 6
     SKIN = 7
     REST = 8
+    HAIR = 9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +66,11 @@ class Person:
         for name, part in (("brows", self.looks.brows), ("lips", self.looks.lips)):
             numbers |= {f"{name}_{key}": value for key, value in _numbers_of(part).items()}
         numbers |= {f"rest_{key}": value for key, value in self.rest.nuisance().items()}
-        has = {"glasses": self.looks.glasses is not None, "photographed_skin": self.looks.skin_photograph != ""}
+        has = {
+            "glasses": self.looks.glasses is not None,
+            "photographed_skin": self.looks.skin_photograph != "",
+            "hair_cards": self.looks.hair.cards != "",
+        }
         return numbers | {name: float(value) for name, value in has.items()} | {"male": self.male}
 
 
@@ -97,9 +103,10 @@ def invent_person(
     looks = sample_looks(rng)
     identity = draw_identity(head, looks, rng)
     known = find_skins() if skins is None else skins
+    cards = choose_cards(looks, stream(seed, subject, _Stream.HAIR))
     skin = choose_skin(looks, identity.male, known, stream(seed, subject, _Stream.SKIN))
     return Person(
-        looks=replace(looks, skin_photograph=skin),
+        looks=replace(looks, skin_photograph=skin, hair=replace(looks.hair, cards=cards)),
         identity=identity.coefficients,
         male=identity.male,
         rest=draw_rest(stream(seed, subject, _Stream.REST)),
