@@ -38,7 +38,7 @@ Background = Literal["picture", "person"]
 """What the background belongs to."""
 
 
-LightSource = Literal["lamps", "places"]
+LightSource = Literal["mixed", "lamps", "places"]
 """What lights a picture."""
 
 
@@ -60,8 +60,9 @@ class SynthesisConfig:
     background: Background = "picture"
     """What is behind the head: something else on each `picture`, or the same on all pictures of a `person`, as in
     recordings made in one sitting."""
-    light: LightSource = "lamps"
-    """What lights a picture: one to three `lamps` of a studio, or the light of real `places`, seen in any direction."""
+    light: LightSource = "mixed"
+    """What lights a picture: one to three `lamps` of a studio, the light of real `places`, seen in any direction, or
+    `mixed`, one or the other."""
     size: int = 256
     """Height and width of the pictures in pixels."""
     head: tuple[str, ...] = ()
@@ -172,8 +173,8 @@ def render_subject(config: SynthesisConfig, out: Path, subject: int, studio: "St
     rows = []
     for frame in range(config.frames):
         sampled, scene = sample_picture(person, config.seed, subject, frame)
-        if config.light == "places":
-            scene = in_place(scene, config.seed, subject, frame)
+        places_share = {"lamps": 0.0, "mixed": 0.5, "places": 1.0}[config.light]
+        scene = in_place(scene, config.seed, subject, frame, places_share)
         room = None
         if config.background == "person":
             scene, room = in_room(scene, config.seed, subject), room_stream(config.seed, subject)

@@ -243,14 +243,17 @@ def in_room(scene: Scene, seed: int, subject: int) -> Scene:
     return replace(scene, background=sample_scene(stream(seed, subject, _Stream.ROOM, 1)).background)
 
 
-def in_place(scene: Scene, seed: int, subject: int, frame: int) -> Scene:
+def in_place(scene: Scene, seed: int, subject: int, frame: int, share: float = 1.0) -> Scene:
     """Light a picture by a real place, seen in any direction.
 
     Args:
         scene: How the picture would be lit in the studio.
         seed: Seed of the corpus.
+        share: How many pictures; the others stay as they are.
     """
     rng = stream(seed, subject, _Stream.PLACE, frame)
+    if share < 1 and rng.random() >= share:
+        return scene
     place = environments()[rng.integers(len(environments()))].turned(rng.uniform(0, 2 * np.pi))
     lights, ambient = place.lamps(brightness=rng.uniform(0.75, 1.15))
     return replace(scene, lights=lights, ambient=ambient)
