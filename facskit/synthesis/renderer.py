@@ -35,6 +35,8 @@ class RenderedFace:
     """Column and row of each of the 68 iBUG landmarks, pixels."""
     pose: Float32[np.ndarray, "3"]
     """Pitch, yaw and roll with OpenFace's signs, radians."""
+    gaze: tuple[float, float]
+    """Pitch (up) and yaw (to the subject's left) of the eyes in the head, radians."""
 
 
 class Renderer:
@@ -121,6 +123,7 @@ class Renderer:
             image=np.clip(colours + background * (1 - cover) + 0.5, 0, 255).astype(np.uint8),
             landmarks=view.project(vertices[self.head.landmarks68]),
             pose=openface_pose(yaw, pitch, roll),
+            gaze=scene.gaze,
         )
 
     def close(self) -> None:

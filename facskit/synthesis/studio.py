@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields, replace
 from enum import IntEnum
 
 import numpy as np
-from jaxtyping import Float, Float32, UInt8
+from jaxtyping import Float, Float32
 
 from facskit.action_units import RENDERED
 from facskit.synthesis.atlas import UVAtlas
@@ -190,8 +190,7 @@ class Studio:
         texture = self._painter.paint(self._folds(vertices, action))
         behind = background(scene, self.size, rng if room is None else room)
         face = self._renderer.render(vertices, texture, scene, behind)
-        image: UInt8[np.ndarray, "height width 3"] = degrade(face.image, scene, rng)
-        return RenderedFace(image=image, landmarks=face.landmarks, pose=face.pose)
+        return replace(face, image=degrade(face.image, scene, rng))
 
     def shoot(
         self,
