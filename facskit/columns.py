@@ -8,11 +8,14 @@ from facskit.action_units import ActionUnit
 __all__ = [
     "EXPRESSION",
     "FRAME",
+    "GAZE",
     "HEAD",
+    "HIDDEN",
     "IMAGE",
     "IMAGE_BYTES",
     "LANDMARKS_X",
     "LANDMARKS_Y",
+    "NEUTRAL_IMAGE",
     "POSE",
     "RECORDING",
     "SKIN_TONE",
@@ -47,6 +50,13 @@ LANDMARKS_Y = tuple(f"y_{point}" for point in range(68))
 """Vertical pixel positions of the 68 iBUG landmarks, downwards."""
 POSE = ("pose_Rx", "pose_Ry", "pose_Rz")
 """Head rotation in radians: pitch, yaw, roll."""
+
+GAZE = ("gaze_pitch", "gaze_yaw")
+"""Direction of the eyes in the head in degrees: upwards, and towards the subject's left."""
+NEUTRAL_IMAGE = "neutral_image"
+"""Path of a picture of the same person at rest, taken under the same circumstances as their first one."""
+HIDDEN = "hidden"
+"""Which action units can't be seen and why, such as `AU05:glasses AU17:beard`; empty where all can."""
 
 
 def occurrence(unit: ActionUnit) -> str:

@@ -39,6 +39,8 @@ class Study:
     """People to score, 24 pictures of each."""
     epochs: int = 10
     """Epochs of each training."""
+    crop: int = 112
+    """Height and width in pixels of what the network sees: 2.5 distances between the eyes."""
     seed: int = 0
     """Seed of the training; the people to train on have the seed 100, those to score 200."""
     directions: tuple[int, ...] = (0, 1)
@@ -47,7 +49,7 @@ class Study:
 
 FRAMES = 24
 SIZE = 192
-"""Height and width of the rendered pictures in pixels: the network's crops are 112 pixels of 2.5 eye distances."""
+"""Height and width of the rendered pictures in pixels."""
 
 
 def main(study: Study) -> None:
@@ -88,9 +90,11 @@ def _train(study: Study, name: str, manifest: Path) -> Path:
     data = replace(recipe.data, manifest=str(manifest))
     # Everybody is trained on: those to score are in another corpus.
     data = replace(data, folds=replace(data.folds, test_fraction=0.0))  # type: ignore[arg-type]
+    data = replace(data, crop=replace(data.crop, size=study.crop))
     recipe = replace(
         recipe,
         data=data,
+        model=replace(recipe.model, image_size=study.crop),
         training=replace(recipe.training, epochs=study.epochs),
         runtime=replace(recipe.runtime, seed=study.seed),
     )

@@ -386,13 +386,25 @@ def eyeball(points: np.ndarray, offsets: np.ndarray) -> tuple[np.ndarray, np.nda
     return centre + radius * ball, triangles.reshape(2, 3, -1).transpose(2, 0, 1).reshape(-1, 3), moved
 
 
+def average_body(wheel: Wheel, people: dict[str, np.ndarray], average: dict[str, float]) -> np.ndarray:
+    """Return the vertices of hm08 on the average person, decimetres.
+
+    Args:
+        people: Offsets of the targets by which people differ.
+        average: Weight of each of them.
+    """
+    weights, identity = np.array(list(average.values()), np.float32), np.stack(list(people.values()))
+    mean = wheel.mesh.vertices + np.einsum("m,mpc->pc", weights, identity)
+    mean += sum(weight * wheel.offsets(TARGETS + name) for name, weight in RELAXED.items())
+    return mean
+
+
 def build(wheel: Wheel, teeth: Teeth) -> MorphableHead:
     """Put the head together."""
     mesh = wheel.mesh
     people, average, roles = people_targets(wheel)
     identity = np.stack(list(people.values()))
-    mean = mesh.vertices + np.einsum("m,mpc->pc", np.array(list(average.values()), np.float32), identity)
-    mean += sum(weight * wheel.offsets(TARGETS + name) for name, weight in RELAXED.items())
+    mean = average_body(wheel, people, average)
     units = unit_shapes(wheel, mean)
     moves = np.stack(list(units.values()))
     parts, corner = skin_parts(mesh)

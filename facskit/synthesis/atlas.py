@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float, Float32, Int, Shaped
 
 from facskit.synthesis.head import MorphableHead
 
-__all__ = ["NECK_BLOCK", "PATCHES", "TEXTURE_SIZE", "UVAtlas", "neck_block_heights", "neck_height"]
+__all__ = ["NECK_BLOCK", "PATCHES", "TEXTURE_SIZE", "UVAtlas", "face_texels", "neck_block_heights", "neck_height"]
 
 TEXTURE_SIZE = 512
 """Height and width of the skin's texture in texels; enough for pictures of 256 pixels."""
@@ -66,6 +66,20 @@ class UVAtlas:
             covered=covered,
             texture_coordinates=_texture_coordinates(head),
         )
+
+
+def face_texels(
+    head: MorphableHead,
+) -> tuple[Float32[np.ndarray, "points 2"], Int[np.ndarray, " points"]]:
+    """Return where the face's vertices lie on its texture (column, row), and which vertices of the head they are.
+
+    Args:
+        head: A head whose texture tile 0 holds the face.
+    """
+    start, stop = head.parts["face"]
+    corners = _corner_of_vertex(head)[start:stop]
+    inside = head.uv[corners].max(1) <= 1
+    return _texels(head.uv[corners[inside]]), np.arange(start, stop)[inside]
 
 
 def neck_height(position: Float[np.ndarray, "*any 3"]) -> Float[np.ndarray, "*any"]:

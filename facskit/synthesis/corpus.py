@@ -9,7 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+import numpy as np
 import polars as pl
+from jaxtyping import UInt8
 
 from facskit import columns
 from facskit.action_units import RENDERED
@@ -19,12 +21,14 @@ from facskit.files import atomic_path
 from facskit.processes import counting_bar, run_in_processes
 from facskit.synthesis.head import HEAD_LICENCES, MorphableHead, load_head, save_head
 from facskit.synthesis.head_import import PACKAGED, find_head
-from facskit.synthesis.sampling import Profile, SampledAction
+from facskit.synthesis.sampling import Profile, SampledAction, at_rest
 from facskit.synthesis.skin_textures import SkinPhotograph, find_skins
+from facskit.synthesis.tension import Folds
 from facskit.version import __version__
 
 if TYPE_CHECKING:
-    from facskit.synthesis.studio import Studio
+    from facskit.synthesis.scene import Scene
+    from facskit.synthesis.studio import Person, Studio
 
 __all__ = ["SynthesisConfig", "person_name", "subject_name", "synthesize"]
 
@@ -37,7 +41,7 @@ Background = Literal["picture", "person"]
 """What the background belongs to."""
 
 
-LightSource = Literal["lamps", "places"]
+LightSource = Literal["mixed", "lamps", "places"]
 """What lights a picture."""
 
 
@@ -59,8 +63,9 @@ class SynthesisConfig:
     background: Background = "picture"
     """What is behind the head: something else on each `picture`, or the same on all pictures of a `person`, as in
     recordings made in one sitting."""
-    light: LightSource = "lamps"
-    """What lights a picture: one to three `lamps` of a studio, or the light of real `places`, seen in any direction."""
+    light: LightSource = "mixed"
+    """What lights a picture: one to three `lamps` of a studio, the light of real `places`, seen in any direction, or
+    `mixed`, one or the other."""
     size: int = 256
     """Height and width of the pictures in pixels."""
     head: tuple[str, ...] = ()
@@ -69,6 +74,8 @@ class SynthesisConfig:
     skins: str = PACKAGED
     """Photographs that the skin of half of the people is made from: `packaged`, or a folder with MakeHuman's skins,
     such as its `data/skins`, which have four times the detail; or `painted`, for nobody's."""
+    folds: Folds = "tension"
+    """What folds the skin: its `tension`, measured on the moving mesh, or the `units`, each its own folds."""
     workers: int = 0
     """Processes; 0 for one per processor core."""
 
@@ -153,66 +160,58 @@ def render_subject(config: SynthesisConfig, out: Path, subject: int, studio: "St
     Returns:
         The number of pictures.
     """
-    from facskit.synthesis.studio import (  # noqa: PLC0415 (needs VTK)
-        in_place,
-        in_room,
-        invent_person,
-        noise_stream,
-        room_stream,
-        sample_picture,
-    )
+    from facskit.synthesis.picture_rows import picture_row  # noqa: PLC0415 (needs VTK)
+    from facskit.synthesis.studio import in_room, invent_person, noise_stream, room_stream  # noqa: PLC0415 (needs VTK)
 
     name = subject_name(subject, config.subjects)
     folder = out / "images" / name
     person = invent_person(config.seed, subject, config.profile, studio.head, studio.skins)
     studio.seat(person)
+    neutral = folder / "neutral.jpg"
     rows = []
     for frame in range(config.frames):
-        sampled, scene = sample_picture(person, config.seed, subject, frame)
-        if config.light == "places":
-            scene = in_place(scene, config.seed, subject, frame)
+        sampled, scene = _sample(config, person, subject, frame)
         room = None
         if config.background == "person":
             scene, room = in_room(scene, config.seed, subject), room_stream(config.seed, subject)
+        if frame == 0:
+            resting = studio.shoot(at_rest(), scene, noise_stream(config.seed, subject, frame))
+            _write_picture(resting.image, neutral)
         face = studio.shoot(sampled, scene, noise_stream(config.seed, subject, frame), room)
         path = folder / f"{frame:04d}.jpg"
-        with atomic_path(path) as part:
-            part.write_bytes(encode_jpeg(face.image, _JPEG_QUALITY))
-        row: dict[str, str | int | float] = {
+        _write_picture(face.image, path)
+        place: dict[str, str | int | float] = {
             columns.IMAGE: path.relative_to(out).as_posix(),
             columns.SUBJECT: person_name(config.seed, subject, studio.head.name),
             columns.RECORDING: name,
             columns.FRAME: frame,
             columns.HEAD: studio.head.name,
-            columns.SKIN_TONE: person.looks.skin_tone,
+            columns.NEUTRAL_IMAGE: neutral.relative_to(out).as_posix(),
         }
-        row |= label_cells(sampled)
-        if sampled.expression is not None:
-            row[columns.EXPRESSION] = sampled.expression
-        row |= zip(columns.LANDMARKS_X, face.landmarks[:, 0].tolist(), strict=True)
-        row |= zip(columns.LANDMARKS_Y, face.landmarks[:, 1].tolist(), strict=True)
-        row |= zip(columns.POSE, face.pose.tolist(), strict=True)
-        row |= {f"nuisance_{key}": value for key, value in (person.nuisance() | scene.nuisance()).items()}
-        rows.append(row)
+        rows.append(place | picture_row(person, sampled, scene, face))
     _write_parquet(pl.DataFrame(rows), _part_file(out, subject, config))
     return len(rows)
 
 
-def label_cells(sampled: SampledAction) -> dict[str, int | float]:
-    """Return the manifest's cells for occurrence, intensity and level of each action unit."""
-    cells: dict[str, int | float] = {}
-    for row, unit in enumerate(RENDERED):
-        cells[columns.occurrence(unit)] = int(sampled.occurrences[row])
-        cells[columns.intensity(unit)] = round(float(sampled.intensities[row]), 4)
-        cells[columns.level(unit)] = int(sampled.levels[row])
-    return cells
+def _sample(config: SynthesisConfig, person: "Person", subject: int, frame: int) -> tuple[SampledAction, "Scene"]:
+    """Draw what a picture shows and how it's taken."""
+    from facskit.synthesis.studio import in_place, sample_picture  # noqa: PLC0415 (needs VTK)
+
+    sampled, scene = sample_picture(person, config.seed, subject, frame)
+    places_share = {"lamps": 0.0, "mixed": 0.5, "places": 1.0}[config.light]
+    return sampled, in_place(scene, config.seed, subject, frame, places_share)
+
+
+def _write_picture(image: UInt8[np.ndarray, "height width 3"], path: Path) -> None:
+    with atomic_path(path) as part:
+        part.write_bytes(encode_jpeg(image, _JPEG_QUALITY))
 
 
 def _render_all(
     config: SynthesisConfig, out: Path, heads: list[Path | None], skins: tuple[SkinPhotograph, ...]
 ) -> None:
     todo = [subject for subject in range(config.subjects) if not _part_file(out, subject, config).is_file()]
-    work, prepare = partial(_work, config, out), partial(_open_studios, heads, config.size, skins)
+    work, prepare = partial(_work, config, out), partial(_open_studios, config, heads, skins)
     with counting_bar() as progress:
         done = (config.subjects - len(todo)) * config.frames
         task = progress.add_task("rendering faces", total=config.subjects * config.frames, completed=done)
@@ -223,11 +222,11 @@ def _render_all(
 _worker_studios: Any = None
 
 
-def _open_studios(heads: list[Path | None], size: int, skins: tuple[SkinPhotograph, ...]) -> None:
+def _open_studios(config: SynthesisConfig, heads: list[Path | None], skins: tuple[SkinPhotograph, ...]) -> None:
     global _worker_studios  # noqa: PLW0603 (a process keeps its windows from subject to subject)
     from facskit.synthesis.studio import Studio  # noqa: PLC0415 (needs VTK)
 
-    _worker_studios = [Studio(load_head(head), size, skins) for head in heads]
+    _worker_studios = [Studio(load_head(head), config.size, skins, config.folds) for head in heads]
 
 
 def _work(config: SynthesisConfig, out: Path, subject: int) -> int:
@@ -246,7 +245,7 @@ def _home(config: SynthesisConfig, out: Path, heads: list[MorphableHead]) -> Dat
         "licence": " ".join(dict.fromkeys(HEAD_LICENCES[head.name] for head in heads)),
     }
     # Descriptions written before there was a choice of background, light or skin don't name it.
-    earlier = {"background": "picture", "light": "lamps", "skins": PAINTED}
+    earlier = {"background": "picture", "light": "lamps", "skins": PAINTED, "folds": "units"}
     return DatasetFolder(path=out, result=MANIFEST, description=description, earlier=earlier)
 
 

@@ -1,45 +1,21 @@
-"""Surroundings and flaws: what stands behind the rendered head, and what a camera makes of it."""
+"""Flaws: what lens, sensor, phone, screen and file make of a clean rendering, in the order in which they happen."""
 
+import cv2
 import numpy as np
 from jaxtyping import Float32, UInt8
 
-from facskit.faces.drawing import blur, convolve, polygon_mask, resize
+from facskit.faces.drawing import blur, convolve, resize
 from facskit.faces.filters import jpeg_artefacts
 from facskit.synthesis.scene import Degradation, Scene
+from facskit.synthesis.video_artefacts import h264_artefacts
 
-__all__ = ["background", "degrade"]
+__all__ = ["degrade"]
 
+_SKIN_DETAIL, _SKIN_CONTRAST = 0.01, 0.12
+"""Size, as a fraction of the width, and contrast, white being 1, of what phones smooth away."""
+_HALO = 0.006
+"""Width of the lines that sharpening adds, as a fraction of the picture's."""
 _LUMA = np.array((0.299, 0.587, 0.114), np.float32)
-
-
-def background(scene: Scene, size: int, rng: np.random.Generator) -> UInt8[np.ndarray, "size size 3"]:
-    """Paint what is behind the head.
-
-    Args:
-        scene: Gives kind, colours and softness.
-        size: Height and width in pixels.
-
-    Returns:
-        An RGB picture.
-    """
-    first, second, third = (np.array(colour, np.float32) for colour in scene.background.colours)
-    canvas = np.broadcast_to(first, (size, size, 3)).copy()
-    match scene.background.kind:
-        case "flat":
-            canvas += 0.15 * (_smooth_noise(size, rng, 2) - 0.5)[..., None]
-        case "gradient":
-            canvas += _ramp(size, rng)[..., None] * (second - first)
-        case "clutter":
-            for cells, colour in ((4, second), (10, third), (40, second)):
-                share = np.clip(3 * _smooth_noise(size, rng, cells) - 1.2, 0, 1)[..., None]
-                canvas += share * (colour - canvas)
-        case "shapes":
-            for colour in (second, third, second, first, third, second):
-                canvas += _blob(size, rng)[..., None] * (colour - canvas)
-        case "room":
-            canvas = _room(canvas, (second, third), rng)
-    softened = blur(canvas, scene.background.softness * size * 0.03)
-    return _to_bytes(softened + 0.02 * rng.standard_normal((size, size, 1), np.float32))
 
 
 def degrade(
@@ -60,7 +36,13 @@ def degrade(
     light = _defocus(light, settings)
     light = _develop(light, settings)
     light = light + _grain(light.shape, settings, rng)
-    return jpeg_artefacts(_to_bytes(light), settings.jpeg_quality)
+    light = _beautify(light, settings)
+    light = _sharpen(light, settings)
+    light = _film_screen(light, settings, rng)
+    picture = _to_bytes(light)
+    if settings.video_quantiser:
+        picture = h264_artefacts(picture, settings.video_quantiser)
+    return jpeg_artefacts(picture, settings.jpeg_quality)
 
 
 def _expose(
@@ -103,7 +85,9 @@ def _develop(
     light = light ** np.float32(settings.gamma)
     grey = (light @ _LUMA)[..., None]
     light = grey + np.float32(settings.saturation) * (light - grey)
-    return np.float32(0.5) + np.float32(settings.contrast) * (light - np.float32(0.5))
+    light = np.float32(0.5) + np.float32(settings.contrast) * (light - np.float32(0.5))
+    # A bright window behind somebody lies as a veil over the whole picture.
+    return light + np.float32(settings.veil) * (1 - light)
 
 
 def _grain(shape: tuple[int, ...], settings: Degradation, rng: np.random.Generator) -> Float32[np.ndarray, "..."]:
@@ -113,37 +97,39 @@ def _grain(shape: tuple[int, ...], settings: Degradation, rng: np.random.Generat
     return noise * np.float32(settings.noise / max(float(noise.std()), 1e-6))
 
 
-def _smooth_noise(size: int, rng: np.random.Generator, cells: int) -> Float32[np.ndarray, "size size"]:
-    return resize(rng.random((cells, cells), np.float32), (size, size))
+def _beautify(
+    light: Float32[np.ndarray, "height width 3"], settings: Degradation
+) -> Float32[np.ndarray, "height width 3"]:
+    """Smooth skin as phones do: small differences go, edges stay."""
+    if settings.beautification == 0:
+        return light
+    reach = max(light.shape[1] * _SKIN_DETAIL, 1.0)
+    smooth = cv2.bilateralFilter(light, 0, _SKIN_CONTRAST, reach)
+    return light + np.float32(settings.beautification) * (smooth - light)
 
 
-def _ramp(size: int, rng: np.random.Generator) -> Float32[np.ndarray, "size size"]:
-    angle = rng.uniform(0, 2 * np.pi)
-    rows, columns = np.mgrid[0:size, 0:size].astype(np.float32) / size - 0.5
-    return (0.5 + (np.cos(angle) * columns + np.sin(angle) * rows) / 1.4).astype(np.float32)
+def _sharpen(
+    light: Float32[np.ndarray, "height width 3"], settings: Degradation
+) -> Float32[np.ndarray, "height width 3"]:
+    """Sharpen as cameras do, with a dark and a light line along every edge."""
+    if settings.sharpening == 0:
+        return light
+    return light + np.float32(settings.sharpening) * (light - blur(light, _HALO * light.shape[1]))
 
 
-def _blob(size: int, rng: np.random.Generator) -> Float32[np.ndarray, "size size"]:
-    angles = np.sort(rng.uniform(0, 2 * np.pi, rng.integers(4, 12)))
-    radii = rng.uniform(0.08, 0.45) * size * rng.uniform(0.5, 1.2, len(angles))
-    centre = rng.uniform(0, size, 2)
-    return polygon_mask(centre + radii[:, None] * np.stack((np.cos(angles), np.sin(angles)), -1), (size, size))
-
-
-def _room(
-    canvas: Float32[np.ndarray, "size size 3"], colours: tuple[np.ndarray, np.ndarray], rng: np.random.Generator
-) -> Float32[np.ndarray, "size size 3"]:
-    """Build a wall with upright boxes: shelves, doors, windows, pictures."""
-    size = len(canvas)
-    for _ in range(int(rng.integers(3, 10))):
-        left, top = rng.integers(-size // 8, size, 2)
-        width, height = rng.integers(size // 16, size // 2, 2)
-        box = np.s_[max(top, 0) : max(top + height, 0), max(left, 0) : max(left + width, 0)]
-        canvas[box] = colours[int(rng.integers(2))] * np.float32(rng.uniform(0.4, 1.3))
-        if rng.random() < 0.5:
-            inner = np.s_[max(top + 3, 0) : max(top + height - 3, 0), max(left + 3, 0) : max(left + width - 3, 0)]
-            canvas[inner] = colours[int(rng.integers(2))] * np.float32(rng.uniform(0.4, 1.3))
-    return canvas + np.float32(0.25) * (_ramp(size, rng)[..., None] - np.float32(0.5))
+def _film_screen(
+    light: Float32[np.ndarray, "height width 3"], settings: Degradation, rng: np.random.Generator
+) -> Float32[np.ndarray, "height width 3"]:
+    """Film a monitor: its rows beat with the camera's in wide, faintly coloured stripes, and a band runs through."""
+    if settings.moire == 0:
+        return light
+    height, width = light.shape[:2]
+    rows, columns = np.mgrid[0:height, 0:width] / width
+    angle, waves = rng.uniform(0, np.pi), rng.uniform(6, 40)
+    along = 2 * np.pi * waves * (np.cos(angle) * columns + np.sin(angle) * rows)
+    stripes = np.sin(along[..., None] + rng.uniform(0, 0.8, 3))
+    band = np.sin(2 * np.pi * rows + rng.uniform(0, 2 * np.pi))[..., None]
+    return light * (1 + 0.5 * settings.moire * (stripes + band)).astype(np.float32)
 
 
 def _to_bytes(light: Float32[np.ndarray, "height width 3"]) -> UInt8[np.ndarray, "height width 3"]:

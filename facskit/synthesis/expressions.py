@@ -15,6 +15,7 @@ from facskit.errors import DatasetError
 from facskit.synthesis.au_shapes import AU_SHAPES
 from facskit.synthesis.eyes import Eyeball, find_eyeballs
 from facskit.synthesis.head import MorphableHead
+from facskit.synthesis.movement import FULL_MOVEMENT, millimetres
 from facskit.synthesis.muscle_shapes import BUMPS, GAP_PROFILE, add_muscle_shapes, lip_contacts
 from facskit.synthesis.rest import RestingFace
 
@@ -94,6 +95,7 @@ class Animator:
         self.head = add_muscle_shapes(head)
         self._row = self.head.shape_index
         self._sides = np.stack([self._shape_matrix("L"), self._shape_matrix("R")])
+        self._calibrate()
         self._at_ease = np.zeros(len(self.head.expression))
         for name, weight in self._table.rest.items():
             self._at_ease[[self._row[f"{name}_L"], self._row[f"{name}_R"]]] = weight
@@ -183,6 +185,15 @@ class Animator:
             for name, weight in shapes.items():
                 matrix[RENDERED.index(number), self._row[name]] += weight / 2
         return matrix
+
+    def _calibrate(self) -> None:
+        """Let each unit at full intensity move its landmarks as far as `FULL_MOVEMENT` says."""
+        for number, movement in FULL_MOVEMENT.items():
+            row = RENDERED.index(number)
+            # Both sides act: in the middle of the face each moves the other's landmarks too.
+            both = self.head.displacement(self._sides[:, row].sum(0))
+            for side, marks in enumerate((movement.left, movement.right)):
+                self._sides[side, row] *= movement.millimetres / millimetres(self.head, both, marks)
 
     def _drop_jaw(self, weights: Float[np.ndarray, " shapes"], action: "FacialAction") -> None:
         closed = 1 - min(1.0, action.mean(25) / PARTING_INTENSITY)

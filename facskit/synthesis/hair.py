@@ -1,24 +1,21 @@
-"""Hair, caps and headscarves as a shell around the head.
+"""Hair, caps and headscarves: cards with strands for some people, for others a shell around the head.
 
 The shell is a grid of meridians that start at the crown and run down all around the head: along the scalp as far as
 the hairline, then, for long styles, hanging down behind the temples. Colours vary from meridian to meridian like
 strands. No style covers the eyes, and hardly any hair the brows.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
-from jaxtyping import Bool, Float, Float32, Int, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 
 from facskit.faces.drawing import blur, resize
+from facskit.synthesis.hair_cards import build_cards
 from facskit.synthesis.looks import Hair, Looks
+from facskit.synthesis.skull import Skull, direction
 from facskit.synthesis.solids import SolidMesh
 
 __all__ = ["build_hair"]
 
-_CENTRE_ABOVE_BRIDGE = 1.3
-_CENTRE_BEHIND_BRIDGE = 10.2
-"""The middle of the skull seen from the bridge of the nose, centimetres."""
 _MERIDIANS = 193
 _SCALP_ROWS = 28
 _HANGING_ROWS = 16
@@ -40,17 +37,6 @@ _HANGS_FROM = {"bob": 57.0, "long": 57.0, "headscarf": 54.0}
 """Degrees from the front behind which the style hangs down."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Grid:
-    """Directions of the meridians and how far the scalp is in any direction."""
-
-    centre: Float[np.ndarray, "3"]
-    around: Float[np.ndarray, "meridians"]
-    """Degrees from the front, positive to the subject's left."""
-    scalp: Float32[np.ndarray, "rows columns"]
-    """Distance from the centre to the skin; rows from straight up to straight down, columns from -180 to 180."""
-
-
 def build_hair(
     looks: Looks, vertices: Float[np.ndarray, "points 3"], landmarks: Int[np.ndarray, "68"]
 ) -> list[SolidMesh]:
@@ -66,72 +52,52 @@ def build_hair(
     hair = looks.hair
     if hair.style == "bald":
         return []
+    if hair.cards:
+        return [build_cards(looks, vertices, landmarks)]
     rng = np.random.default_rng((looks.seed, 6))
-    bridge = vertices[landmarks[27]]
-    centre = bridge + np.array((0, _CENTRE_ABOVE_BRIDGE, -_CENTRE_BEHIND_BRIDGE))
+    skull = Skull.of(vertices, landmarks)
     around = np.linspace(-180, 180, _MERIDIANS)
-    grid = _Grid(centre=centre, around=around, scalp=_scalp_distance(vertices - centre))
-    shell = _scalp_rows(hair, grid, rng)
+    shell = _scalp_rows(hair, skull, around, rng)
     hangs = np.abs(around) >= _HANGS_FROM.get(hair.style, 999.0)
     if hangs.any():
-        shell = np.concatenate((shell, _hanging_rows(hair, shell[-1], centre, rng)))
+        shell = np.concatenate((shell, _hanging_rows(hair, shell[-1], skull.centre, rng)))
     elif hair.style == "cap":
         hangs = np.abs(around) <= 48
         shell = np.concatenate((shell, _visor(shell[-1], around)))
     meshes = [_mesh(shell, hangs, _colours(looks, shell.shape[:2], rng), hair)]
     if hair.style == "bun":
-        meshes.append(_bun(looks, grid, rng))
+        meshes.append(_bun(looks, skull, rng))
     return meshes
 
 
-def _scalp_distance(points: Float[np.ndarray, "points 3"]) -> Float32[np.ndarray, "61 121"]:
-    """Measures the head from its middle, 3 degrees a cell; cells that no vertex falls into take their neighbours'."""
-    rows, columns = 21, 41
-    distance = np.linalg.norm(points, axis=1)
-    above = np.degrees(np.arcsin(points[:, 1] / distance))
-    around = np.degrees(np.arctan2(points[:, 0], points[:, 2]))
-    row = np.rint((90 - above) / 180 * (rows - 1)).astype(int)
-    column = np.rint((around + 180) / 360 * (columns - 1)).astype(int)
-    near = (distance < 17) & ~((np.abs(points[:, 0]) > 7.2) & (points[:, 1] < 0))  # without the ears
-    farthest = np.zeros((rows, columns), np.float32)
-    np.maximum.at(farthest, (row[near], column[near]), distance[near].astype(np.float32))
-    farthest[0] = farthest[:2].max()
-    farthest[:, [0, -1]] = farthest[:, [0, -1]].max(1, keepdims=True)
-    known = (farthest > 0).astype(np.float32)
-    filled = farthest.copy()
-    for sigma in (0.7, 1.5, 3.0, 6.0):
-        weight = blur(known, sigma)
-        spread = blur(farthest * known, sigma) / np.maximum(weight, 1e-3)
-        filled = np.where((filled <= 0) & (weight > 0.02), spread, filled)
-    return resize(np.ascontiguousarray(np.maximum(filled, 6.0)), (121, 61))
-
-
-def _scalp_rows(hair: Hair, grid: _Grid, rng: np.random.Generator) -> Float[np.ndarray, "rows meridians 3"]:
-    ends = np.interp(np.abs(grid.around), _AROUND, _HAIRLINES[hair.style])
-    front = np.clip(1 - np.abs(grid.around) / 60, 0, 1)
+def _scalp_rows(
+    hair: Hair, skull: Skull, around: Float[np.ndarray, "meridians"], rng: np.random.Generator
+) -> Float[np.ndarray, "rows meridians 3"]:
+    ends = np.interp(np.abs(around), _AROUND, _HAIRLINES[hair.style])
+    front = np.clip(1 - np.abs(around) / 60, 0, 1)
     if hair.style not in ("cap", "headscarf"):
         ends = ends + front**0.5 * (12 * (hair.hairline - 0.75)) + (_waves(rng, 2.4) + _waves(rng, 0.5)) * front
         if hair.fringe > 0 and hair.style in ("short", "bob", "long"):
-            low = 27 - 10 * hair.fringe + 1.5 * _waves(rng, 0.8) + 4 * (grid.around / 45 + hair.parting) ** 2 / 4
-            ends = np.where(np.abs(grid.around) < 52, np.minimum(ends, low), ends)
-        ends = np.maximum(ends, np.where(np.abs(grid.around) < 45, 16, -90))
+            low = 27 - 10 * hair.fringe + 1.5 * _waves(rng, 0.8) + 4 * (around / 45 + hair.parting) ** 2 / 4
+            ends = np.where(np.abs(around) < 52, np.minimum(ends, low), ends)
+        ends = np.maximum(ends, np.where(np.abs(around) < 45, 16, -90))
     share = np.linspace(0, 1, _SCALP_ROWS)[:, None]
     above = 90 + (ends - 90)[None] * share
-    height = _height(hair, share, grid, rng)
-    distance = _look_up(grid.scalp, above, np.broadcast_to(grid.around, above.shape)) + height
-    return grid.centre + distance[..., None] * _direction(np.broadcast_to(grid.around, above.shape), above)
+    height = _height(hair, share, around, rng)
+    everywhere = np.broadcast_to(around, above.shape)
+    return skull.point(everywhere, above, height)
 
 
 def _height(
-    hair: Hair, share: Float[np.ndarray, "rows 1"], grid: _Grid, rng: np.random.Generator
+    hair: Hair, share: Float[np.ndarray, "rows 1"], around: Float[np.ndarray, "meridians"], rng: np.random.Generator
 ) -> Float[np.ndarray, "rows meridians"]:
     """Centimetres above the skin: full on top, thin at the edge where nothing hangs."""
-    side = np.clip((np.abs(grid.around) - 40) / 40, 0, 1)[None]
+    side = np.clip((np.abs(around) - 40) / 40, 0, 1)[None]
     if hair.style in ("cap", "headscarf"):
         return 0.7 + 0.5 * np.sin(np.pi * share) + 0.0 * side
     full = hair.thickness * (0.45 if hair.style == "bun" else 1.0)
     edge = np.clip((1 - share) / 0.22, 0, 1) ** 0.6
-    hanging = (np.abs(grid.around) >= _HANGS_FROM.get(hair.style, 999.0))[None]
+    hanging = (np.abs(around) >= _HANGS_FROM.get(hair.style, 999.0))[None]
     edge = np.where(hanging, np.maximum(edge, 0.9), edge)
     cut = 1 - (0.6 * side if hair.style in ("short", "receding") else 0.0)
     strands = 1 + (0.04 + 0.12 * hair.curl) * _waves(rng, 2.0)[None]
@@ -203,15 +169,14 @@ def _mesh(
     )
 
 
-def _bun(looks: Looks, grid: _Grid, rng: np.random.Generator) -> SolidMesh:
+def _bun(looks: Looks, skull: Skull, rng: np.random.Generator) -> SolidMesh:
     radius = 2.0 + 1.8 * looks.hair.length
     above = np.array(rng.uniform(35, 80))
-    distance = _look_up(grid.scalp, above[None], np.array([180.0]))[0]
-    middle = grid.centre + (distance + 0.7 * radius) * _direction(np.array(180.0), above)
+    middle = skull.point(np.array(180.0), above, np.array(0.7 * radius))
     up, across = np.meshgrid(np.linspace(-90, 90, 14), np.linspace(-180, 180, 29), indexing="ij")
     bumps = radius * (1 + 0.05 * rng.standard_normal(up.shape))
     bumps[:, -1] = bumps[:, 0]
-    points = middle + bumps[..., None] * _direction(across, up)
+    points = middle + bumps[..., None] * direction(across, up)
     first = (np.arange(13)[:, None] * 29 + np.arange(28)).ravel()
     triangles = np.stack((first, first + 1, first + 29, first + 1, first + 30, first + 29), -1).reshape(-1, 3)
     shade = 1 + 0.15 * rng.standard_normal(29)
@@ -229,16 +194,3 @@ def _waves(rng: np.random.Generator, width: float) -> Float[np.ndarray, "meridia
     noise = blur(rng.standard_normal((1, _MERIDIANS)).astype(np.float32), width)[0]
     noise[-1] = noise[0]
     return noise / max(float(noise.std()), 1e-6)
-
-
-def _look_up(
-    scalp: Float32[np.ndarray, "rows columns"], above: Float[np.ndarray, "*any"], around: Float[np.ndarray, "*any"]
-) -> Float[np.ndarray, "*any"]:
-    row = np.clip(np.rint((90 - above) / 180 * (scalp.shape[0] - 1)), 0, scalp.shape[0] - 1).astype(int)
-    column = np.clip(np.rint((around + 180) / 360 * (scalp.shape[1] - 1)), 0, scalp.shape[1] - 1).astype(int)
-    return scalp[row, column].astype(np.float64)
-
-
-def _direction(around: Float[np.ndarray, "*any"], above: Float[np.ndarray, "*any"]) -> Float[np.ndarray, "*any 3"]:
-    side, up = np.radians(around), np.radians(above)
-    return np.stack((np.sin(side) * np.cos(up), np.sin(up), np.cos(side) * np.cos(up)), axis=-1)

@@ -70,6 +70,8 @@ class Hair:
     """0 none, otherwise how far it comes down the forehead: 1 nearly to the brows."""
     curl: float
     """0 straight to 1 in curls."""
+    cards: str = ""
+    """Cards that the hair is made of, a name of `facskit.synthesis.hair_cards`; empty for a shell."""
 
 
 @dataclass(frozen=True, kw_only=True)

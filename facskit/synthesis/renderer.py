@@ -35,6 +35,8 @@ class RenderedFace:
     """Column and row of each of the 68 iBUG landmarks, pixels."""
     pose: Float32[np.ndarray, "3"]
     """Pitch, yaw and roll with OpenFace's signs, radians."""
+    gaze: tuple[float, float]
+    """Pitch (up) and yaw (to the subject's left) of the eyes in the head, radians."""
 
 
 class Renderer:
@@ -121,6 +123,7 @@ class Renderer:
             image=np.clip(colours + background * (1 - cover) + 0.5, 0, 255).astype(np.uint8),
             landmarks=view.project(vertices[self.head.landmarks68]),
             pose=openface_pose(yaw, pitch, roll),
+            gaze=scene.gaze,
         )
 
     def close(self) -> None:
@@ -172,6 +175,13 @@ def scene_view(scene: Scene, size: int) -> View:
 
 
 def _solid_surface(solid: SolidMesh) -> Surface:
+    if solid.strands is not None and solid.strands_uv is not None:
+        cards = Surface(solid.triangles, (solid.triangles, solid.strands_uv))
+        cards.set_vertices(solid.vertices)
+        cards.set_texture(solid.strands)
+        cards.cut_out()
+        cards.set_gloss(solid.specular, 20.0)
+        return cards
     surface = Surface(solid.triangles)
     surface.set_vertices(solid.vertices)
     opacity = np.full((len(solid.vertices), 1), 255 * solid.opacity)

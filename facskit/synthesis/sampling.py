@@ -17,7 +17,7 @@ from facskit.synthesis.expressions import LEVEL_EDGES, PRESENT_LEVEL, level_of
 from facskit.synthesis.habits import HabitsProfile, draw_habits
 from facskit.synthesis.prototypes import draw_expression
 
-__all__ = ["ExpressionSampler", "Profile", "SampledAction"]
+__all__ = ["ExpressionSampler", "Profile", "SampledAction", "at_rest"]
 
 Profile = Literal["disfa", "disfa-people", "bp4d", "balanced", "mixed", "expressions"]
 """`disfa`: the joint frequencies of a corpus of spontaneous expressions, half of them neutral; `disfa-people`: the same
@@ -111,6 +111,12 @@ class SampledAction:
     def occurrences(self) -> Bool[np.ndarray, " aus"]:
         """Which units are present: level 2 or more."""
         return self.levels >= PRESENT_LEVEL
+
+
+def at_rest() -> SampledAction:
+    """Return the labels of a face that does nothing."""
+    still = np.zeros(len(RENDERED))
+    return SampledAction(intensities=still, left=still, right=still)
 
 
 class ExpressionSampler:

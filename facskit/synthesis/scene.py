@@ -67,6 +67,16 @@ class Degradation:
     """Standard deviation of the sensor noise, 1 being white."""
     noise_grain: float
     """Size of a grain of the noise in pixels."""
+    veil: float
+    """How much a bright window or lamp behind the head washes out the picture: 0 none to 0.3."""
+    beautification: float
+    """How much a phone smooths skin: 0 none to 1."""
+    sharpening: float
+    """How much a camera sharpens edges: 0 none to about 2, with halos."""
+    moire: float
+    """Strength of a monitor's stripes, where one is filmed: 0 none to 0.1."""
+    video_quantiser: int
+    """H.264's quantiser where the picture is cut from a video: 24 good to 42 poor; 0 for photographs."""
     jpeg_quality: int
     """30 to 98."""
 
@@ -198,21 +208,29 @@ def _sample_background(rng: np.random.Generator) -> Background:
 
 
 def _sample_degradation(rng: np.random.Generator) -> Degradation:
-    poor = rng.random() < 0.25
-    balance = np.exp(rng.normal(0, (0.05, 0.015, 0.06)))
+    poor, dark = rng.random() < 0.25, rng.random() < 0.06
+    balance = np.exp(rng.normal(0, (0.07, 0.02, 0.09)))
+    gain = float(np.exp(rng.normal(0.02, 0.2)))
+    noise = float(rng.uniform(0.01, 0.04) if poor else min(rng.exponential(0.006), 0.02))
     return Degradation(
         blur=float(rng.uniform(0.002, 0.008) if poor and rng.random() < 0.5 else rng.uniform(0, 0.0025)),
         motion=float(rng.uniform(0.005, 0.025)) if poor and rng.random() < 0.4 else 0.0,
         motion_angle=float(rng.uniform(0, np.pi)),
-        resolution=float(rng.uniform(0.35, 0.9)) if poor and rng.random() < 0.7 else 1.0,
+        # 0.2 leaves some 40 pixels of a face on a picture of 256.
+        resolution=float(rng.uniform(0.2, 0.9)) if poor and rng.random() < 0.7 else 1.0,
         auto_exposure=float(rng.uniform(0.3, 0.95)),
-        gain=float(np.exp(rng.normal(0.02, 0.16))),
+        gain=gain * float(rng.uniform(0.5, 0.8)) if dark else gain,
         gamma=float(np.exp(rng.normal(0, 0.15))),
         contrast=float(rng.uniform(0.75, 1.2)),
         white_balance=_triple(balance / balance.mean()),
         saturation=0.0 if rng.random() < 0.08 else float(rng.uniform(0.5, 1.15)),
-        noise=float(rng.uniform(0.01, 0.04) if poor else min(rng.exponential(0.006), 0.02)),
+        noise=noise + float(rng.uniform(0.01, 0.04)) if dark else noise,
         noise_grain=float(rng.uniform(0.3, 1.2)),
+        veil=float(rng.uniform(0.05, 0.3)) if rng.random() < 0.1 else 0.0,
+        beautification=float(rng.uniform(0.3, 1.0)) if rng.random() < 0.12 else 0.0,
+        sharpening=float(rng.uniform(0.3, 1.8)) if rng.random() < 0.25 else 0.0,
+        moire=float(rng.uniform(0.02, 0.1)) if rng.random() < 0.03 else 0.0,
+        video_quantiser=int(rng.integers(24, 43)) if rng.random() < 0.2 else 0,
         jpeg_quality=int(rng.integers(30, 75) if poor else rng.integers(70, 99)),
     )
 

@@ -20,5 +20,9 @@ class SolidMesh:
     """RGB of each vertex."""
     opacity: float = 1.0
     """1 solid to 0 invisible, for lenses."""
+    strands: UInt8[np.ndarray, "side side 4"] | None = None
+    """RGB and how solid, wrapped around the surface; what is less than half solid is a hole. None without a picture."""
+    strands_uv: Float32[np.ndarray, "points 2"] | None = None
+    """Each vertex's place on `strands`, 0 to 1, v upwards."""
     specular: float = 0.1
     """Strength of highlights: 0 matt to 1 glossy."""

@@ -5,16 +5,18 @@ from dataclasses import dataclass, fields, replace
 from enum import IntEnum
 
 import numpy as np
-from jaxtyping import Float, Float32, UInt8
+from jaxtyping import Float, Float32
 
 from facskit.action_units import RENDERED
 from facskit.synthesis.atlas import UVAtlas
+from facskit.synthesis.backgrounds import background
 from facskit.synthesis.casting import sample_looks
-from facskit.synthesis.degradation import background, degrade
+from facskit.synthesis.degradation import degrade
 from facskit.synthesis.environments import environments
 from facskit.synthesis.expressions import Animator, FacialAction
 from facskit.synthesis.glasses import build_glasses
 from facskit.synthesis.hair import build_hair
+from facskit.synthesis.hair_cards import choose_cards
 from facskit.synthesis.head import MorphableHead
 from facskit.synthesis.looks import Brows, Lips, Looks
 from facskit.synthesis.people import draw_identity
@@ -24,6 +26,7 @@ from facskit.synthesis.sampling import ExpressionSampler, Profile, SampledAction
 from facskit.synthesis.scene import Scene, sample_scene
 from facskit.synthesis.skin import SkinPainter
 from facskit.synthesis.skin_textures import SkinPhotograph, choose_skin, find_skins
+from facskit.synthesis.tension import Folds, SkinTension, unit_intensities
 
 __all__ = ["Person", "Studio", "in_place", "in_room", "invent_person", "noise_stream", "room_stream", "stream"]
 
@@ -40,6 +43,7 @@ class _Stream(IntEnum):
     PLACE = 6
     SKIN = 7
     REST = 8
+    HAIR = 9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +66,11 @@ class Person:
         for name, part in (("brows", self.looks.brows), ("lips", self.looks.lips)):
             numbers |= {f"{name}_{key}": value for key, value in _numbers_of(part).items()}
         numbers |= {f"rest_{key}": value for key, value in self.rest.nuisance().items()}
-        has = {"glasses": self.looks.glasses is not None, "photographed_skin": self.looks.skin_photograph != ""}
+        has = {
+            "glasses": self.looks.glasses is not None,
+            "photographed_skin": self.looks.skin_photograph != "",
+            "hair_cards": self.looks.hair.cards != "",
+        }
         return numbers | {name: float(value) for name, value in has.items()} | {"male": self.male}
 
 
@@ -95,9 +103,10 @@ def invent_person(
     looks = sample_looks(rng)
     identity = draw_identity(head, looks, rng)
     known = find_skins() if skins is None else skins
+    cards = choose_cards(looks, stream(seed, subject, _Stream.HAIR))
     skin = choose_skin(looks, identity.male, known, stream(seed, subject, _Stream.SKIN))
     return Person(
-        looks=replace(looks, skin_photograph=skin),
+        looks=replace(looks, skin_photograph=skin, hair=replace(looks.hair, cards=cards)),
         identity=identity.coefficients,
         male=identity.male,
         rest=draw_rest(stream(seed, subject, _Stream.REST)),
@@ -118,20 +127,29 @@ def sample_picture(person: Person, seed: int, subject: int, frame: int) -> tuple
 class Studio:
     """Renders people: `seat` one, then `photograph` as often as wanted."""
 
-    def __init__(self, head: MorphableHead, size: int = 256, skins: Sequence[SkinPhotograph] | None = None) -> None:
+    def __init__(
+        self,
+        head: MorphableHead,
+        size: int = 256,
+        skins: Sequence[SkinPhotograph] | None = None,
+        folds: Folds = "tension",
+    ) -> None:
         """Set up head, texture and renderer.
 
         Args:
             size: Height and width of the pictures in pixels.
             skins: Photographs that people's skin may have; the packaged ones by default.
+            folds: What folds the skin.
         """
         self.size = size
         self.skins = tuple(find_skins() if skins is None else skins)
         self._animator = Animator(head)
         self.head = self._animator.head
         self._atlas = UVAtlas.from_head(head)
+        self._tension = SkinTension(self._animator) if folds == "tension" else None
         self._renderer = Renderer(self.head, self._atlas, size)
         self._neutral: Float32[np.ndarray, "points 3"] = head.vertices
+        self._rest: Float32[np.ndarray, "points 3"] = head.vertices
         self._lip_parting = 0.0
         self._painter: SkinPainter | None = None
 
@@ -140,6 +158,9 @@ class Studio:
         looks = person.looks
         self._neutral = self._animator.at_rest(self.head.neutral(person.identity), person.rest)
         self._lip_parting = person.rest.lip_parting
+        still = np.zeros(len(RENDERED))
+        at_rest = FacialAction(left=still, right=still, lip_parting=self._lip_parting)
+        self._rest = self._animator.animate(self._neutral, at_rest)
         photographs = [skin for skin in self.skins if skin.name == looks.skin_photograph]
         self._painter = SkinPainter(looks, self._atlas, photographs[0].detail() if photographs else None)
         landmarks = self.head.landmarks68
@@ -166,11 +187,10 @@ class Studio:
         action, scene = _rest_closed_eyes(action, scene)
         action = replace(action, lip_parting=self._lip_parting)
         vertices = self._animator.animate(self._neutral, action)
-        texture = self._painter.paint(crease_intensities(action))
+        texture = self._painter.paint(self._folds(vertices, action))
         behind = background(scene, self.size, rng if room is None else room)
         face = self._renderer.render(vertices, texture, scene, behind)
-        image: UInt8[np.ndarray, "height width 3"] = degrade(face.image, scene, rng)
-        return RenderedFace(image=image, landmarks=face.landmarks, pose=face.pose)
+        return replace(face, image=degrade(face.image, scene, rng))
 
     def shoot(
         self,
@@ -187,6 +207,12 @@ class Studio:
         """
         action = FacialAction(left=sampled.left, right=sampled.right, gaze=scene.gaze, lid_lowering=scene.lid_lowering)
         return self.photograph(action, scene, rng, room)
+
+    def _folds(self, vertices: Float32[np.ndarray, "points 3"], action: FacialAction) -> dict[str, float]:
+        """Return how deep the skin folds, by unit and side."""
+        if self._tension is None:
+            return unit_intensities(action)
+        return self._tension.creases(self._rest, vertices, action)
 
     def close(self) -> None:
         """Give the renderer's memory back."""
@@ -216,14 +242,17 @@ def in_room(scene: Scene, seed: int, subject: int) -> Scene:
     return replace(scene, background=sample_scene(stream(seed, subject, _Stream.ROOM, 1)).background)
 
 
-def in_place(scene: Scene, seed: int, subject: int, frame: int) -> Scene:
+def in_place(scene: Scene, seed: int, subject: int, frame: int, share: float = 1.0) -> Scene:
     """Light a picture by a real place, seen in any direction.
 
     Args:
         scene: How the picture would be lit in the studio.
         seed: Seed of the corpus.
+        share: How many pictures; the others stay as they are.
     """
     rng = stream(seed, subject, _Stream.PLACE, frame)
+    if share < 1 and rng.random() >= share:
+        return scene
     place = environments()[rng.integers(len(environments()))].turned(rng.uniform(0, 2 * np.pi))
     lights, ambient = place.lamps(brightness=rng.uniform(0.75, 1.15))
     return replace(scene, lights=lights, ambient=ambient)
@@ -237,12 +266,3 @@ def _rest_closed_eyes(action: FacialAction, scene: Scene) -> tuple[FacialAction,
         replace(action, gaze=(action.gaze[0] * open_share, action.gaze[1] * open_share)),
         replace(scene, gaze=(scene.gaze[0] * open_share, scene.gaze[1] * open_share)),
     )
-
-
-def crease_intensities(action: FacialAction) -> dict[str, float]:
-    """Return the intensities by unit and side, keyed like `AU04_L`, for painting creases."""
-    return {
-        f"{unit.code}_{side}": float(values[row])
-        for side, values in (("L", action.left), ("R", action.right))
-        for row, unit in enumerate(RENDERED)
-    }

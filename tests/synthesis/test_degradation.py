@@ -4,7 +4,8 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from facskit.synthesis.degradation import background, degrade
+from facskit.synthesis.backgrounds import background
+from facskit.synthesis.degradation import degrade
 from facskit.synthesis.scene import Background, BackgroundKind, Degradation, Scene, sample_scene
 
 CLEAN = Degradation(
@@ -20,6 +21,11 @@ CLEAN = Degradation(
     saturation=1.0,
     noise=0.0,
     noise_grain=0.5,
+    veil=0.0,
+    beautification=0.0,
+    sharpening=0.0,
+    moire=0.0,
+    video_quantiser=0,
     jpeg_quality=98,
 )
 
@@ -98,3 +104,46 @@ def test_backgrounds_have_the_size_and_repeat(scene: Scene, kind: BackgroundKind
     assert first.dtype == np.uint8
     np.testing.assert_array_equal(first, second)
     assert (background(behind, 64, np.random.default_rng(5)) != first).any()
+
+
+def test_a_veil_lifts_the_blacks(picture: np.ndarray, scene: Scene) -> None:
+    assert _degraded(picture, scene, veil=0.25)[:8, :8].mean() > 50
+
+
+def test_beautification_smooths_skin_and_keeps_edges(scene: Scene) -> None:
+    rng = np.random.default_rng(0)
+    picture = np.full((96, 96, 3), 120, np.float64) + rng.normal(0, 4, (96, 96, 1))
+    picture[:, 48:] += 100
+    picture = np.clip(picture, 0, 255).astype(np.uint8)
+    smooth = _degraded(picture, scene, beautification=1.0)
+    assert smooth[10:80, 5:40].std() < 0.6 * picture[10:80, 5:40].std()
+    assert smooth[:, 52:].mean() - smooth[:, :44].mean() > 95
+
+
+def test_sharpening_draws_halos_along_edges(scene: Scene) -> None:
+    picture = np.full((256, 256, 3), 100, np.uint8)
+    picture[:, 128:] = 150
+    sharp = _degraded(picture, scene, sharpening=1.5)
+    assert sharp[100, 127].mean() < 95
+    assert sharp[100, 128].mean() > 155
+    assert abs(sharp[100, 60].mean() - 100) < 3
+
+
+def test_filmed_monitors_have_stripes(scene: Scene) -> None:
+    flat = np.full((128, 128, 3), 128, np.uint8)
+    assert _degraded(flat, scene, moire=0.1).std() > 3
+    assert _degraded(flat, scene).std() < 1
+
+
+def test_video_frames_lose_detail_and_stay_in_place(scene: Scene) -> None:
+    rng = np.random.default_rng(0)
+    picture = np.clip(rng.normal(128, 20, (97, 95, 3)), 0, 255).astype(np.uint8)
+    picture[20:40, 30:60] = (250, 40, 40)
+    worst = _degraded(picture, scene, video_quantiser=42)
+    assert worst.shape == picture.shape
+    assert worst[60:, :].std() < 0.6 * picture[60:, :].astype(float).std()
+    red = worst[..., 0] - worst[..., 1] > 100
+    rows, columns = np.nonzero(red)
+    assert abs(rows.mean() - 29.5) < 1
+    assert abs(columns.mean() - 44.5) < 1
+    np.testing.assert_array_equal(worst, _degraded(picture, scene, video_quantiser=42))
