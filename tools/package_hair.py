@@ -40,7 +40,6 @@ from tools.package_head import (
 FOLDER = "package/public/data/proxies/hair/"
 SIDE = 256
 """Height and width of the packaged pictures of strands."""
-QUALITY = 80
 
 
 def main(wheel: Path | None = None, archive: Path | None = None) -> None:
@@ -102,16 +101,12 @@ def cards(data: dict[str, Any], body: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 
 def small_strands(content: bytes) -> np.ndarray:
-    """Return a picture of strands, as a file: brightness where others have red, and how solid it is as alpha."""
+    """Return a picture of strands, smaller: brightness and how solid it is, as bytes."""
     picture = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
     if picture is None:
         sys.exit("a picture of strands can't be read")
     small = cv2.resize(picture, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
-    grey = cv2.cvtColor(small[..., :3], cv2.COLOR_BGR2GRAY)
-    coded, buffer = cv2.imencode(".png", np.dstack([grey, grey, grey, small[..., 3]]))
-    if not coded:
-        sys.exit("OpenCV can't write PNG")
-    return np.asarray(buffer).ravel()
+    return np.dstack([cv2.cvtColor(small[..., :3], cv2.COLOR_BGR2GRAY), small[..., 3]])
 
 
 if __name__ == "__main__":

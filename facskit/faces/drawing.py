@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float, Float32, Shaped
 
-__all__ = ["blur", "convolve", "polygon_mask", "resize", "sample", "strokes_mask"]
+__all__ = ["blur", "convolve", "edge_preserving_blur", "polygon_mask", "resize", "sample", "strokes_mask"]
 
 _SUBPIXEL_BITS = 4
 
@@ -56,6 +56,18 @@ def blur(image: Image, sigma: float | int) -> Image:
         return image
     blurred = cv2.GaussianBlur(image, (0, 0), float(sigma), borderType=cv2.BORDER_REFLECT)
     return cast(Image, blurred)
+
+
+def edge_preserving_blur(
+    image: Float32[np.ndarray, "height width 3"], contrast: float, sigma: float
+) -> Float32[np.ndarray, "height width 3"]:
+    """Average each pixel with neighbours of about the same colour (bilateral filter).
+
+    Args:
+        contrast: Difference in colour at which a neighbour hardly counts any more, in the image's units.
+        sigma: Distance in pixels at which it does.
+    """
+    return np.asarray(cv2.bilateralFilter(image, 0, contrast, sigma), np.float32)
 
 
 def convolve(image: Image, kernel: Float[np.ndarray, "rows columns"]) -> Image:

@@ -1,13 +1,12 @@
 """Flaws: what lens, sensor, phone, screen and file make of a clean rendering, in the order in which they happen."""
 
-import cv2
 import numpy as np
 from jaxtyping import Float32, UInt8
 
-from facskit.faces.drawing import blur, convolve, resize
+from facskit.faces.drawing import blur, convolve, edge_preserving_blur, resize
 from facskit.faces.filters import jpeg_artefacts
+from facskit.faces.video_artefacts import h264_artefacts
 from facskit.synthesis.scene import Degradation, Scene
-from facskit.synthesis.video_artefacts import h264_artefacts
 
 __all__ = ["degrade"]
 
@@ -104,7 +103,7 @@ def _beautify(
     if settings.beautification == 0:
         return light
     reach = max(light.shape[1] * _SKIN_DETAIL, 1.0)
-    smooth = cv2.bilateralFilter(light, 0, _SKIN_CONTRAST, reach)
+    smooth = edge_preserving_blur(light, _SKIN_CONTRAST, reach)
     return light + np.float32(settings.beautification) * (smooth - light)
 
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-import cv2
 import numpy as np
 from jaxtyping import Float, Float32, Int, Int32, UInt8
 
@@ -111,12 +110,11 @@ def _cut_free(
 @cache
 def _load(name: str) -> _Cards:
     with np.load(ASSET, allow_pickle=False) as archive:
-        picture = cv2.imdecode(archive[f"{name}_strands"], cv2.IMREAD_UNCHANGED)
         return _Cards(
             points=archive[f"{name}_points"].astype(np.float32),
             triangles=archive[f"{name}_triangles"].astype(np.int32),
             uv=archive[f"{name}_uv"].astype(np.float32),
-            strands=np.asarray(picture)[..., [0, 3]].astype(np.uint8),
+            strands=archive[f"{name}_strands"],
         )
 
 
