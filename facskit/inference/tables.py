@@ -8,10 +8,11 @@ with `success` 0 and empty face, AU and expression cells; zeros would read as "n
 
 import csv
 import json
-from collections.abc import Iterable
+import shutil
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TextIO
+from typing import Any
 
 import polars
 
@@ -22,6 +23,7 @@ from facskit.errors import RecipeError
 from facskit.expressions import ExpressionSet
 from facskit.files import atomic_path
 from facskit.inference.recognition import Recognition, RecognizedFrame
+from facskit.inference.unfinished_table import UnfinishedTable
 
 __all__ = ["SUFFIXES", "TableWriter", "column_names", "rows_of", "to_dataframe"]
 
@@ -107,28 +109,38 @@ def to_dataframe(recognitions: Iterable[Recognition]) -> polars.DataFrame:
 class TableWriter:
     """Writes rows to a file that appears under its name only when it is complete; use it as a context manager.
 
+    A run that is interrupted leaves what it has finished beside the table, for the next one to go on with.
+
     Args:
         path: The table; its ending says the format: `.csv`, `.jsonl` or `.parquet`.
+        settings: What decides about the rows; a run with others isn't gone on with.
+        resume: Go on with what an interrupted run has left.
 
     Raises:
-        RecipeError: The ending is none of these, or the folder can't be written to.
+        RecipeError: The ending is none of these, the folder can't be written to, or what is left has other settings.
     """
 
-    def __init__(self, path: Path, action_units: ActionUnitSet, expressions: ExpressionSet | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        action_units: ActionUnitSet,
+        expressions: ExpressionSet | None = None,
+        *,
+        settings: Mapping[str, Any] | None = None,
+        resume: bool = False,
+    ) -> None:
         self.path = Path(path)
         self.rows = 0
         self._labels = action_units, expressions
         self._kind = self.path.suffix.lower()
         if self._kind not in SUFFIXES:
             raise RecipeError(f"{path}: found the ending {self.path.suffix!r}, expected {', '.join(SUFFIXES)}")
-        self._atomic = atomic_path(self.path)
-        try:
-            self._part = self._atomic.__enter__()
-            self._file: TextIO = self._part.open("w", encoding="utf-8", newline="")
-        except OSError as error:
-            raise RecipeError(f"{path}: can't write the table ({(error.strerror or 'failed').lower()})") from error
+        if self.path.is_dir():
+            raise RecipeError(f"{path}: found a folder, expected the name of a table to write")
+        self.unfinished = UnfinishedTable(self.path, settings or {}, resume=resume)
+        self._file = self.unfinished.file
         self._csv = csv.DictWriter(self._file, column_names(*self._labels), lineterminator="\n")
-        if self._kind != ".jsonl":
+        if self._kind != ".jsonl" and not self.unfinished.finished:
             self._csv.writeheader()
 
     def write(self, frame: RecognizedFrame) -> None:
@@ -147,14 +159,18 @@ class TableWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Move the finished table into place, or remove it after an error."""
+        """Move the finished table into place; after an interruption keep what there is, after an error nothing."""
+        interrupted = kind is not None and issubclass(kind, KeyboardInterrupt)
+        rows = self.unfinished.close(keep=interrupted)
+        if interrupted:
+            return
         try:
-            self._file.close()
-            if kind is None and self._kind == ".parquet":
-                # The rows, so far kept as CSV, are streamed: a Parquet file can't grow row by row.
-                with atomic_path(self._part) as columns:
-                    polars.scan_csv(self._part, schema=_schema(*self._labels)).sink_parquet(columns)
-        except BaseException as failure:
-            self._atomic.__exit__(type(failure), failure, failure.__traceback__)
-            raise
-        self._atomic.__exit__(kind, error, trace)
+            if kind is None:
+                with atomic_path(self.path) as table:
+                    if self._kind == ".parquet":
+                        # The rows, so far kept as CSV, are streamed: a Parquet file can't grow row by row.
+                        polars.scan_csv(rows, schema=_schema(*self._labels)).sink_parquet(table)
+                    else:
+                        shutil.copyfile(rows, table)
+        finally:
+            rows.unlink(missing_ok=True)

@@ -6,7 +6,9 @@ Exit codes: 0 done, 1 something a person can act on, 2 wrong usage, 130 interrup
 """
 
 import io
+import signal
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -182,6 +184,9 @@ def _print_anything() -> None:
 
 
 def _run(command: Command, words: list[str]) -> int:
+    # A job that is told to stop ends like one that is interrupted: nothing half-written stays.
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         run: Callable[[list[str]], int] = import_module(command.module).main
         return run(words)

@@ -53,6 +53,8 @@ class RecognizeConfig:
     """Which faces of a picture to recognise."""
     every: int = 1
     """Look at every n-th frame of a video."""
+    resume: bool = True
+    """Go on with the table of an interrupted run."""
 
     def __post_init__(self) -> None:
         """Check every limit."""
@@ -88,19 +90,26 @@ def recognize(config: RecognizeConfig, recognizer: Recognizer | None = None) -> 
     unchecked: list[Path] = []
     with ExitStack() as stack:
         sinks: list[Callable[[RecognizedFrame], None]] = [summary.add]
-        if config.output is not None:
-            sinks.append(stack.enter_context(TableWriter(config.output, *labels)).write)
+        table = _open_table(config, recognizer)
+        if table is not None:
+            sinks.append(stack.enter_context(table).write)
         if config.attention is not None:
             sinks.append(AttentionFolder(config.attention, recognizer.info.crop).write)
         overlays = OverlayFolder(config.overlay, *labels) if config.overlay is not None else None
         progress = stack.enter_context(counting_bar(fleeting=True))
-        for file in progress.track(files, description="files"):
+        todo, known = _left_to_do(files, table)
+        failures += known
+        for file in progress.track(todo, description="files"):
+            failure = None
             try:
                 if not _recognize_one(file, config.every, recognizer, sinks, overlays, progress):
                     unchecked.append(file)
             except MediaError as error:
-                failures.append(str(error))
-        if not summary.frames:  # raised in here, so that no table appears
+                failure = str(error)
+                failures.append(failure)
+            if table is not None:
+                table.unfinished.finish(file, failure)
+        if not summary.frames and len(failures) == len(files):  # raised in here, so that no table appears
             raise _nothing_read(failures)
     _report(config, summary, overlays)
     _complain(failures)
@@ -110,6 +119,29 @@ def recognize(config: RecognizeConfig, recognizer: Recognizer | None = None) -> 
         rest = "the others are done" if len(failures) < len(files) else "what could be read of them is done"
         _complain([f"{len(failures)} of {len(files)} files could not be read; {rest}"])
     return 1 if failures else 0
+
+
+def _open_table(config: RecognizeConfig, recognizer: Recognizer) -> TableWriter | None:
+    """Begin the table, or go on with that of an interrupted run."""
+    if config.output is None:
+        return None
+    settings = {"weights": config.weights, "faces": config.faces, "every": config.every}
+    labels = recognizer.info.action_units, recognizer.info.expressions
+    return TableWriter(config.output, *labels, settings=settings, resume=config.resume)
+
+
+def _left_to_do(files: Sequence[Path], table: TableWriter | None) -> tuple[list[Path], list[str]]:
+    """Return the files that no earlier run is done with, and what was wrong with the others."""
+    if table is None:
+        return list(files), []
+    done = [file for file in files if table.unfinished.is_finished(file)]
+    if done:
+        count = "1 file was" if len(done) == 1 else f"{len(done)} files were"
+        Console(highlight=False, soft_wrap=True).print(
+            f"Going on with an interrupted run: {count} finished before (--no-resume begins anew)."
+        )
+    failures = [table.unfinished.failure(file) for file in done]
+    return [file for file in files if file not in done], [failure for failure in failures if failure is not None]
 
 
 def _folders(config: RecognizeConfig) -> list[Path]:

@@ -1,6 +1,7 @@
 """Rows, and files that are complete or not there."""
 
 import json
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -124,3 +125,54 @@ def test_expressions_have_columns_of_their_own(tmp_path: Path, suffix: str, unit
 def test_a_table_holds_one_kind_of_answer() -> None:
     with pytest.raises(ValueError, match="must have the same action units and expressions"):
         to_dataframe([recognition(), moody_recognition()])
+
+
+def interrupted_after(number: int, inputs: list[Path], path: Path, settings: dict[str, int]) -> list[str]:
+    """Write a table of some inputs, stop after some of them in the middle of the next, and return what was done."""
+    done = []
+    with suppress(KeyboardInterrupt), TableWriter(path, DISFA_8, settings=settings, resume=True) as table:
+        for position, source in enumerate(inputs):
+            table.write(frame(position, 2))
+            if position == number:
+                raise KeyboardInterrupt
+            table.unfinished.finish(source, "cut short" if position == 0 else None)
+            done.append(source.name)
+    return done
+
+
+@pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
+def test_an_interrupted_table_is_gone_on_with(tmp_path: Path, suffix: str) -> None:
+    inputs = [tmp_path / f"{number}.mp4" for number in range(4)]
+    for source in inputs:
+        source.write_text(source.name)
+    whole, path = tmp_path / f"whole.{suffix}", tmp_path / f"table.{suffix}"
+    with TableWriter(whole, DISFA_8) as table:
+        for number in range(4):
+            table.write(frame(number, 2))
+    assert interrupted_after(2, inputs, path, {"every": 1}) == ["0.mp4", "1.mp4"]
+    assert not path.exists()
+    with TableWriter(path, DISFA_8, settings={"every": 1}, resume=True) as table:
+        assert [table.unfinished.is_finished(source) for source in inputs] == [True, True, False, False]
+        assert [table.unfinished.failure(source) for source in inputs[:2]] == ["cut short", None]
+        for number in (2, 3):
+            table.write(frame(number, 2))
+    assert path.read_bytes() == whole.read_bytes()
+    assert sorted(file.name for file in tmp_path.glob(".*")) == []
+
+
+def test_a_table_is_gone_on_with_by_the_same_settings_alone(tmp_path: Path) -> None:
+    source = tmp_path / "0.mp4"
+    source.touch()
+    path = tmp_path / "table.csv"
+    interrupted_after(1, [source, source], path, {"every": 1})
+    with pytest.raises(RecipeError, match="begun with every 1, this run has 5; add --no-resume to begin anew"):
+        TableWriter(path, DISFA_8, settings={"every": 5}, resume=True)
+    source.write_text("another video")
+    with TableWriter(path, DISFA_8, settings={"every": 1}, resume=True) as table:
+        assert not table.unfinished.is_finished(source)
+
+
+def test_a_folder_is_no_table(tmp_path: Path) -> None:
+    (tmp_path / "result.csv").mkdir()
+    with pytest.raises(RecipeError, match=r"result\.csv: found a folder, expected the name of a table to write"):
+        TableWriter(tmp_path / "result.csv", DISFA_8)

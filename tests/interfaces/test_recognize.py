@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -203,3 +204,26 @@ def test_a_terminal_without_the_letters_of_a_name_does_no_harm(folder: Path) -> 
     done = subprocess.run(words, check=False, capture_output=True, env=environment, timeout=100)
     assert b"Traceback" not in done.stderr
     assert b"Gr\\xf6" in done.stdout + done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are others there")
+def test_a_stopped_run_goes_on_and_ends_with_the_same_table(folder: Path) -> None:
+    table, whole = folder.parent / "result.csv", folder.parent / "whole.csv"
+    assert run(folder, output=whole) == 0
+    real = command._recognize_one
+    done: list[Path] = []
+
+    def stopping(file: Path, *rest: object) -> bool:
+        if len(done) == 2:
+            signal.raise_signal(signal.SIGINT)
+        done.append(file)
+        return real(file, *rest)  # type: ignore[arg-type]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(command, "_recognize_one", stopping)
+        with pytest.raises(KeyboardInterrupt):
+            run(folder, output=table)
+    assert not table.exists()
+    assert run(folder, output=table) == 0
+    assert table.read_bytes() == whole.read_bytes()
+    assert [file.name for file in folder.parent.glob(".*")] == []
