@@ -1,6 +1,6 @@
 """Videos, one frame at a time: memory use doesn't grow with length, and timestamps come from the file."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -15,6 +15,7 @@ from jaxtyping import UInt8
 
 from facskit.errors import MediaError
 from facskit.faces.upright import upright
+from facskit.faces.video_decoding import Decoding
 from facskit.faces.video_length import declared_seconds, frame_rate, missing_part
 from facskit.files import atomic_path
 
@@ -114,21 +115,37 @@ def frames(path: Path, every: int = 1) -> Iterator[Frame]:
         start: float | None = None
         time, fps = 0.0, frame_rate(stream)
         pixel_aspect = stream.sample_aspect_ratio
-        try:
-            for index, picture in enumerate(container.decode(stream)):
-                time = picture.time if picture.time is not None else index / fps
-                start = time if start is None else start
-                if index % every == 0:
-                    yield Frame(index, time - start, upright(picture, pixel_aspect))
-        except (av.FFmpegError, OSError) as error:
-            raise MediaError(
-                f"{path}: found damaged data after {index + 1} good frames, expected a complete video"
-            ) from error
-        if index < 0:
-            raise MediaError(f"{path}: found no picture in it (damaged or cut short?), {_EXPECTED}")
-        missing = missing_part(container, stream, index + 1, max(time, time - (start or 0.0)) + 1 / fps)
-        if missing is not None:
-            raise MediaError(f"{path}: found {missing}, the file is damaged or cut short; expected a complete video")
+        decoding = Decoding(container, stream)
+        for index, picture in decoding.pictures():
+            time = picture.time if picture.time is not None else index / fps
+            start = time if start is None else start
+            if index % every == 0:
+                yield Frame(index, time - start, upright(picture, pixel_aspect))
+        fault = _fault(decoding, index + 1, max(time, time - (start or 0.0)) + 1 / fps)
+        if fault is not None:
+            raise MediaError(f"{path}: {fault}")
+
+
+def _fault(decoding: Decoding, count: int, reached: float) -> str | None:
+    """Say what is wrong with a video that was decoded to its end; None for a good one."""
+    if count == 0 and not decoding.gaps:
+        return f"found no picture in it (damaged or cut short?), {_EXPECTED}"
+    missing = missing_part(decoding.container, decoding.stream, count, reached)
+    if missing is not None and count:
+        return f"found {missing}, the file is damaged or cut short; expected a complete video"
+    if decoding.gaps:
+        return f"found damaged data, {_gaps(decoding.gaps)}; expected a complete video"
+    if decoding.breaks_off:
+        return f"found damaged data after {count} good frames; expected a complete video"
+    return None
+
+
+def _gaps(gaps: Sequence[tuple[int, int]]) -> str:
+    """Say which frames are missing."""
+    missing = sum(end - first for first, end in gaps)
+    places = ", ".join(f"{first} to {end - 1}" if end - first > 1 else str(first) for first, end in gaps[:3])
+    more = " and more" if len(gaps) > 3 else ""
+    return f"{missing} {'frame is' if missing == 1 else 'frames are'} missing (number {places}{more})"
 
 
 class VideoWriter:

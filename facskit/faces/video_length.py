@@ -10,7 +10,7 @@ __all__ = ["declared_seconds", "frame_rate", "missing_part"]
 _WHOLE = 0.9
 """Share of the frames and of the time without which a video counts as cut short."""
 _SLACK = 0.5
-"""Seconds that may be missing in any case: sound is often a little longer than the picture."""
+"""Seconds that may be missing where only the time is declared: sound is often a little longer than the picture."""
 _UNDECLARED = frozenset({"mpeg", "mpegts", "ogg", "h264", "hevc", "m4v", "mpegvideo", "mjpeg"})
 """Kinds of file without a length in their header: FFmpeg then finds one by what is there."""
 _ASF_HEADER = 1 << 16
@@ -55,7 +55,7 @@ def missing_part(
     seconds, _ = declared_seconds(container, stream)
     if container.format.name == "asf":
         return _missing_bytes(Path(container.name))
-    if seconds is None or reached >= min(_WHOLE * seconds, seconds - _SLACK):
+    if seconds is None or reached >= _WHOLE * seconds or (not stream.frames and reached >= seconds - _SLACK):
         return None
     # A trimmed MP4 declares frames that it doesn't show, so its time must be short too; others know only the time.
     if not stream.frames:

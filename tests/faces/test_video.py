@@ -208,8 +208,29 @@ def test_damage_in_the_middle_is_reported_after_the_good_frames(video: Path, tmp
     data[start : start + 400] = b"\xff" * 400
     broken = tmp_path / "broken.mp4"
     broken.write_bytes(bytes(data))
-    with pytest.raises(MediaError, match=r"broken\.mp4: found (damaged data after \d+ good frames|no picture)"):
+    with pytest.raises(MediaError, match=r"broken\.mp4: found (damaged data, \d+ frames are missing|no picture)"):
         list(frames(broken))
+
+
+def test_decoding_goes_on_after_damage_at_the_next_key_frame(tmp_path: Path) -> None:
+    path = tmp_path / "clip.mp4"
+    encode(path, 60, "libx264", "mp4")
+    data = bytearray(path.read_bytes())
+    middle = len(data) // 2
+    data[middle : middle + 1500] = np.random.default_rng(0).integers(0, 256, 1500, np.uint8).tobytes()
+    path.write_bytes(data)
+    found: list[int] = []
+
+    def read() -> None:
+        found.extend(frame.index for frame in frames(path))
+
+    with pytest.raises(MediaError, match=r"found damaged data, \d+ frames are missing \(number \d+ to \d+\)"):
+        read()
+    assert found[0] == 0
+    assert found[-1] == 59
+    assert 40 <= len(found) < 60
+    gap = next(number for number in range(60) if number not in found)
+    assert 20 <= gap <= 40
 
 
 def test_nothing_half_written_remains(tmp_path: Path) -> None:
