@@ -17,6 +17,9 @@ _STRIDE = 4  # pixels of the network's input per output cell
 _MULTIPLE = 32  # the network halves its input five times
 _BEST_WIDTHS = (60, 200)  # pixels of a face in the network's input between which its landmarks are best
 _CLOSE_SIDE = 288  # pixels of the window in which it looks again; a face is then about 130 wide
+_TINY = 20.0  # width of a face there, pixels, below which others like it are missed
+_LARGEST_LOOK = 2560  # longer side of the network's input at which looking for smaller faces ends
+_SAME = 0.2  # overlap from which two looks have found the same face
 
 _OFFSETS = np.array([[-0.01, 0.03], [0.01, 0.03], [0.0, -0.05], [-0.02, 0.105], [0.02, 0.105]])
 """Where annotators have the five points (`Face.offsets`): CenterFace's mouth corners lie too high, so that a face looks
@@ -44,7 +47,7 @@ class CenterFaceConfig:
     """Faces with a smaller longer side are dropped, in pixels of the original picture."""
     second_look: bool = True
     """When nothing is found, look again at low resolution and with a wide border (a face that fills the picture), then
-    at twice the resolution (small faces in a large picture)."""
+    at twice the resolution (small faces in a large picture); when small faces are found, look for smaller ones too."""
     refine: bool = True
     """Look again at faces that the network saw much larger or smaller than it likes, to place their landmarks well."""
     threads: int = 0
@@ -104,6 +107,13 @@ class CenterFace:
         if not faces and config.second_look and longest > config.max_side:
             side = min(longest, 2 * config.max_side)
             faces = self._look(image, side)
+        while faces and config.second_look and side < longest and _smallest(faces) * side / longest < _TINY:
+            # Where some faces are hardly large enough to be found, others are too small.
+            side = min(longest, 2 * side)
+            finer = self._look(image, side)
+            faces = _merged(finer, faces)
+            if side >= _LARGEST_LOOK:
+                break
         if config.refine:
             faces = [self._look_closer(image, face, side / longest) for face in faces]
         return sorted(faces, key=lambda face: face.area, reverse=True)
@@ -163,6 +173,20 @@ class CenterFace:
             if max(box[2] - box[0], box[3] - box[1]) >= self.config.smallest_face:
                 faces.append(Face(box, points[index] * ratio - 0.5, float(scores[index]), _OFFSETS))
         return faces
+
+
+def _smallest(faces: list[Face]) -> float:
+    return min(float(face.box[2] - face.box[0]) for face in faces)
+
+
+def _merged(finer: list[Face], coarse: list[Face]) -> list[Face]:
+    """Add to the faces of a finer look those of a coarser one that it has missed, as it may miss large ones."""
+    merged = list(finer)
+    for face in coarse:
+        boxes = np.array([other.box for other in finer]).reshape(-1, 4)
+        if not len(boxes) or _overlaps(face.box, boxes, np.arange(len(boxes))).max() < _SAME:
+            merged.append(face)
+    return merged
 
 
 def _round_up(length: int) -> int:

@@ -1,5 +1,6 @@
 """The packaged detector on the packaged portraits, and its decoder on maps written by hand."""
 
+import cv2
 import numpy as np
 import pytest
 
@@ -109,3 +110,18 @@ def test_limits_are_named() -> None:
         Face(np.array([5.0, 5, 5, 9]), np.zeros((5, 2)), 0.5)
     with pytest.raises(ValueError, match="score must be from 0 to 1, got 2"):
         Face(np.array([5.0, 5, 7, 9]), np.zeros((5, 2)), 2.0)
+
+
+def test_small_faces_in_a_group_are_all_found() -> None:
+    """Faces of two sizes: beside those that are just large enough to be found lie others that aren't."""
+    whole = portrait("grace_hopper")
+    group = np.full((1600, 2600, 3), 110, np.uint8)
+    for row in range(4):
+        for column in range(8):
+            side = 160 if (row + column) % 2 else 300
+            small = cv2.resize(
+                whole, (side, round(side * whole.shape[0] / whole.shape[1])), interpolation=cv2.INTER_AREA
+            )
+            group[row * 390 + 5 :, column * 320 + 5 :][: small.shape[0], : small.shape[1]] = small
+    assert len(CenterFace().detect(group)) == 32
+    assert len(CenterFace(CenterFaceConfig(second_look=False)).detect(group)) < 32

@@ -9,8 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from jaxtyping import Shaped
+from jaxtyping import Float, Shaped
+from torch import Tensor, nn
 
+from facskit.action_units import DISFA_8
 from facskit.errors import CheckpointError, MediaError
 from facskit.faces.images import write_image
 from facskit.faces.video import VideoWriter
@@ -18,7 +20,7 @@ from facskit.inference.recognizer import Recognizer, RecognizerConfig
 from facskit.models.build import build_model
 from facskit.models.checkpoints import save_checkpoint
 from tests.faces.portraits import LANDMARKS, portrait
-from tests.inference.fakes import MOODS, THRESHOLDS, Ramp, info, moody, picture, recognizer
+from tests.inference.fakes import MOODS, THRESHOLDS, BrightSquares, Ramp, info, moody, picture, recognizer
 
 SIGMOIDS = 1 / (1 + np.exp(-np.linspace(-2, 2, 8)))
 
@@ -102,7 +104,7 @@ def test_a_video_is_read_as_it_is_needed(video: Path) -> None:
 def test_crops_are_batched() -> None:
     network = Ramp()
     blocks = [(left, 20, 20) for left in range(2, 190, 25)]
-    fake = recognizer(RecognizerConfig(batch_size=3))
+    fake = recognizer(RecognizerConfig(batch_size=3, mirror="never"))
     fake._model = network
     assert len(fake.recognize(picture(*blocks))) == 8
     assert network.batches == [3, 3, 2]
@@ -179,3 +181,30 @@ assert max(abs(value - here) for value in there) < 1e-4, (here, there)
 """
     done = subprocess.run([sys.executable, "-c", script], check=False, capture_output=True, text=True, timeout=110)
     assert done.returncode == 0, done.stderr
+
+
+class BrightLeft(nn.Module):
+    """Is as sure of everything as the left half of the crop is brighter than the right one."""
+
+    def forward(self, images: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch outputs"]:
+        half = images.shape[-1] // 2
+        difference = images[..., :half].mean((1, 2, 3)) - images[..., half:].mean((1, 2, 3))
+        return difference[:, None].expand(-1, len(DISFA_8))
+
+
+def test_the_mean_with_the_mirror_image_counts_where_it_is_asked_for(tmp_path: Path) -> None:
+    image = picture((40, 60, 60))
+    image[:, 70:] //= 2
+    video = tmp_path / "clip.mp4"
+    with VideoWriter(video, 10.0) as writer:
+        writer.write(image, 0.0)
+    answers = {}
+    for mirror in ("photographs", "always", "never"):
+        config = RecognizerConfig(mirror=mirror)
+        looking = Recognizer(BrightLeft(), info(), config, device="cpu", detector=BrightSquares())
+        (photo,), (frame,) = looking.recognize(image), looking.recognize_video(video)
+        answers[mirror] = (float(photo.probabilities[0]), float(frame.probabilities[0]))
+    # Averaged with its mirror image, no side is brighter.
+    assert answers["always"] == pytest.approx((0.5, 0.5), abs=1e-3)
+    assert answers["photographs"][0] == pytest.approx(0.5, abs=1e-3)
+    assert min(*answers["never"], answers["photographs"][1]) > 0.52
