@@ -10,7 +10,7 @@ from jaxtyping import Float, UInt8
 from rich.console import Console
 from rich.progress import track
 
-from facskit.columns import IMAGE_BYTES
+from facskit.columns import IMAGE_BYTES, NEUTRAL_IMAGE
 from facskit.datasets.landmark_columns import landmark_columns
 from facskit.datasets.manifest import Manifest, read_manifest, write_manifest
 from facskit.errors import DatasetError
@@ -61,7 +61,9 @@ def pack_manifest(manifest: Manifest, out: Path, *, recipe: CropRecipe = _PACKAG
         encoded.append(encode_jpeg(warp(image, matrix, recipe.size, border_level(recipe)), quality))
         if landmarks is not None:
             points[row] = transform_points(matrix, landmarks.astype(np.float64))
-    table = manifest.table.with_columns(pl.Series(IMAGE_BYTES, encoded, dtype=pl.Binary))
+    # Pictures of people at rest aren't packed, so their names would lead nowhere.
+    table = manifest.table.drop(NEUTRAL_IMAGE, strict=False)
+    table = table.with_columns(pl.Series(IMAGE_BYTES, encoded, dtype=pl.Binary))
     if manifest.all_landmarks is not None:
         # Hundredths of a pixel are finer than any annotation, and compress better.
         table = table.with_columns(**landmark_columns(points.round(2)))
