@@ -1,7 +1,7 @@
 """Contact sheets, to be judged by eye: pairs of pictures of one face without and with each action unit; expressions.
 
 ```
-python tools/contact_sheets.py docs/contact_sheets
+python tools/contact_sheets.py docs/contact_sheets packaged CLONE_OF_ICT_FACEKIT
 ```
 """
 
@@ -25,7 +25,7 @@ from facskit.synthesis.expressions import FacialAction
 from facskit.synthesis.head_import import PACKAGED, find_head
 from facskit.synthesis.renderer import RenderedFace
 from facskit.synthesis.sampling import SampledAction
-from facskit.synthesis.scene import Scene, sample_scene
+from facskit.synthesis.scene import FLAWLESS, Scene, sample_scene
 from facskit.synthesis.studio import Studio, invent_person, noise_stream, stream
 
 Picture = UInt8[np.ndarray, "height width 3"]
@@ -45,20 +45,19 @@ PORTRAIT = 192
 """Height and width of each of their pictures in pixels."""
 
 
-def render_sheets(folder: Path, source: str) -> list[Path]:
+def render_sheets(folder: Path, sources: Sequence[str]) -> list[Path]:
     """Render one sheet per action unit: 30 pairs, without on the left and with it at full intensity on the right.
 
     Args:
         folder: Where to write `AU01.jpg` and so on.
-        source: The head, as `facskit synthesize --head` takes it.
+        sources: The heads that people have in turn, as `facskit synthesize --head` takes them.
 
     Returns:
         The files.
     """
-    studio = Studio(find_head(source), size=192)
+    studios = [Studio(find_head(source), size=192) for source in sources]
     people = track(range(PAIRS), description="contact sheets", console=Console(stderr=True))
-    rows = [_portraits(studio, person) for person in people]
-    studio.close()
+    rows = [_portraits(studios[person % len(studios)], person) for person in people]
     written = []
     for column, unit in enumerate(RENDERED, start=1):
         path = folder / f"{unit.code}.jpg"
@@ -69,19 +68,20 @@ def render_sheets(folder: Path, source: str) -> list[Path]:
     return written
 
 
-def render_expressions(folder: Path, source: str) -> Path:
+def render_expressions(folder: Path, sources: Sequence[str]) -> Path:
     """Render one sheet of the profile `expressions`: a column per expression, a row per person, as a corpus has them.
 
     Args:
         folder: Where to write `expressions.jpg`.
-        source: The head.
+        sources: The heads that people have in turn.
 
     Returns:
         The file.
     """
-    studio = Studio(find_head(source), size=2 * PORTRAIT)
+    studios = [Studio(find_head(source), size=2 * PORTRAIT) for source in sources]
     rows = []
     for number in track(range(POSERS), description="expressions", console=Console(stderr=True)):
+        studio = studios[number % len(studios)]
         person = invent_person(SEED, number, "expressions", studio.head)
         studio.seat(person)
         scene = _calm(sample_scene(stream(SEED, number, _CAMERA)))
@@ -94,7 +94,6 @@ def render_expressions(folder: Path, source: str) -> Path:
             frame += 1
         noise = noise_stream(SEED, number, 0)
         rows.append([_crop(studio.shoot(drawn[name], scene, noise), PORTRAIT) for name in EXPRESSION_NAMES])
-    studio.close()
     canvas = Canvas(PORTRAIT * len(EXPRESSION_NAMES), HEADER)
     for column, name in enumerate(EXPRESSION_NAMES):
         canvas.text(column * PORTRAIT + 4, HEADER / 2, name, 14, (0, 0, 0))
@@ -124,9 +123,7 @@ def _actions(scene: Scene) -> Iterator[FacialAction]:
 
 def _calm(scene: Scene) -> Scene:
     """Take away the camera's flaws and half of the head's turn: the sheets show the expression."""
-    clean = replace(
-        scene.degradation, blur=0.0, motion=0.0, resolution=1.0, noise=0.004, saturation=1.0, jpeg_quality=95
-    )
+    clean = replace(FLAWLESS, auto_exposure=scene.degradation.auto_exposure, noise=0.004)
     pitch, yaw, roll = (angle / 2 for angle in scene.pose)
     return replace(scene, degradation=clean, pose=(pitch, yaw, roll), offset=(0.0, 0.0), fill=0.5)
 
@@ -156,8 +153,8 @@ def _sheet(unit: ActionUnit, pairs: Sequence[Picture]) -> Picture:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) not in (2, 3):
-        sys.exit("usage: python tools/contact_sheets.py FOLDER [HEAD]")
-    head = sys.argv[2] if len(sys.argv) == 3 else PACKAGED
-    render_sheets(Path(sys.argv[1]), head)
-    render_expressions(Path(sys.argv[1]), head)
+    if len(sys.argv) < 2:
+        sys.exit("usage: python tools/contact_sheets.py FOLDER [HEAD ...]")
+    heads = sys.argv[2:] or [PACKAGED]
+    render_sheets(Path(sys.argv[1]), heads)
+    render_expressions(Path(sys.argv[1]), heads)

@@ -18,7 +18,7 @@ from facskit.faces.images import write_image
 from facskit.synthesis.corpus import SynthesisConfig, synthesize
 from facskit.synthesis.head_import import PACKAGED, find_head
 from facskit.synthesis.sampling import at_rest
-from facskit.synthesis.scene import Degradation
+from facskit.synthesis.scene import FLAWLESS
 from facskit.synthesis.studio import Studio, in_place, invent_person, noise_stream, sample_picture
 
 CONFIG = SynthesisConfig(subjects=48, frames=30, seed=2026, profile="disfa", size=256)
@@ -29,26 +29,7 @@ QUALITY = 88
 ASSET = Path("facskit/assets/faces/faces.parquet")
 PICTURE = Path("docs/pictures/rendered_faces.jpg")
 PEOPLE_SEED, ROWS, COLUMNS, SIDE = 2026, 3, 8, 160
-GOOD_CAMERA = Degradation(
-    blur=0.0,
-    motion=0.0,
-    motion_angle=0.0,
-    resolution=1.0,
-    auto_exposure=0.9,
-    gain=1.0,
-    gamma=1.0,
-    contrast=1.0,
-    white_balance=(1.0, 1.0, 1.0),
-    saturation=1.0,
-    noise=0.004,
-    noise_grain=0.5,
-    veil=0.0,
-    beautification=0.0,
-    sharpening=0.0,
-    moire=0.0,
-    video_quantiser=0,
-    jpeg_quality=95,
-)
+GOOD_CAMERA = replace(FLAWLESS, auto_exposure=0.9, noise=0.004)
 
 
 def main(clone: str) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float, Float32, UInt8
 
-from facskit.faces.drawing import blur, strokes_mask
+from facskit.faces.drawing import blur, resize, strokes_mask
 from facskit.synthesis.crease_lines import BULGES, GROOVES, Bulge, Groove
 from facskit.synthesis.looks import Looks
 
@@ -178,11 +178,13 @@ def _bulge_relief(bulge: Bulge) -> Float32[np.ndarray, "512 512"]:
 
 def _pebbles(rng: np.random.Generator, depth: float) -> Float32[np.ndarray, "512 512"]:
     """The dimpled chin of AU17."""
-    noise = blur(rng.standard_normal((_TABLE_SIZE, _TABLE_SIZE), np.float32), 2.2)
+    # The chart is squeezed from top to bottom there: round pebbles are flat on it.
+    tall = blur(rng.standard_normal((3 * _TABLE_SIZE, _TABLE_SIZE), np.float32), 2.4)
+    noise = resize(tall, (_TABLE_SIZE, _TABLE_SIZE))
     chin = _bulge_relief(Bulge(action=17, centre=(244, 358), radii=(20, 10), strength=1.0))
     columns = np.arange(_TABLE_SIZE, dtype=np.float32)
     half = np.clip((np.float32(_MIDDLE) - columns) / 6 + np.float32(0.5), 0, 1)
-    return chin * half * noise * np.float32(0.14 * depth / float(noise.std()))
+    return chin * half * noise * np.float32(0.1 * depth / float(noise.std()))
 
 
 def _crop(canvas: Float32[np.ndarray, "512 512"], size: int) -> Relief:

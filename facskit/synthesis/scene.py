@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-__all__ = ["Background", "BackgroundKind", "Degradation", "Light", "Scene", "sample_scene"]
+__all__ = ["FLAWLESS", "Background", "BackgroundKind", "Degradation", "Light", "Scene", "sample_scene"]
 
 Triple = tuple[float, float, float]
 BackgroundKind = Literal["flat", "gradient", "clutter", "shapes", "room"]
@@ -79,6 +79,29 @@ class Degradation:
     """H.264's quantiser where the picture is cut from a video: 24 good to 42 poor; 0 for photographs."""
     jpeg_quality: int
     """30 to 98."""
+
+
+FLAWLESS = Degradation(
+    blur=0.0,
+    motion=0.0,
+    motion_angle=0.0,
+    resolution=1.0,
+    auto_exposure=0.0,
+    gain=1.0,
+    gamma=1.0,
+    contrast=1.0,
+    white_balance=(1.0, 1.0, 1.0),
+    saturation=1.0,
+    noise=0.0,
+    noise_grain=0.5,
+    veil=0.0,
+    beautification=0.0,
+    sharpening=0.0,
+    moire=0.0,
+    video_quantiser=0,
+    jpeg_quality=98,
+)
+"""A camera that changes nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)

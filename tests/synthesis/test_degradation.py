@@ -6,33 +6,12 @@ import pytest
 
 from facskit.synthesis.backgrounds import background
 from facskit.synthesis.degradation import degrade
-from facskit.synthesis.scene import Background, BackgroundKind, Degradation, Scene, sample_scene
-
-CLEAN = Degradation(
-    blur=0.0,
-    motion=0.0,
-    motion_angle=0.0,
-    resolution=1.0,
-    auto_exposure=0.0,
-    gain=1.0,
-    gamma=1.0,
-    contrast=1.0,
-    white_balance=(1.0, 1.0, 1.0),
-    saturation=1.0,
-    noise=0.0,
-    noise_grain=0.5,
-    veil=0.0,
-    beautification=0.0,
-    sharpening=0.0,
-    moire=0.0,
-    video_quantiser=0,
-    jpeg_quality=98,
-)
+from facskit.synthesis.scene import FLAWLESS, Background, BackgroundKind, Scene, sample_scene
 
 
 @pytest.fixture
 def scene() -> Scene:
-    return replace(sample_scene(np.random.default_rng(0)), degradation=CLEAN)
+    return replace(sample_scene(np.random.default_rng(0)), degradation=FLAWLESS)
 
 
 @pytest.fixture
@@ -42,7 +21,7 @@ def picture() -> np.ndarray:
 
 
 def _degraded(picture: np.ndarray, scene: Scene, **settings: object) -> np.ndarray:
-    changed = replace(scene, degradation=replace(CLEAN, **settings))  # type: ignore[arg-type]
+    changed = replace(scene, degradation=replace(FLAWLESS, **settings))  # type: ignore[arg-type]
     return degrade(picture, changed, np.random.default_rng(0)).astype(int)
 
 
