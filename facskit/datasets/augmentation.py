@@ -6,7 +6,7 @@ Mirroring swaps left and right; labels don't tell the sides apart, so they stay.
 """
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Float32, UInt8
 
 from facskit.datasets.augmentation_config import AugmentationConfig
 from facskit.datasets.random_operations import change_tones, draw_operations, operations_matrix
@@ -66,10 +66,28 @@ def augment_pixels(
     """
     crop = change_tones(draw_operations(config, rng), crop)
     crop = _camera(config, _light(config, crop, rng), rng)
-    for _ in range(config.erase_count):
-        if rng.random() < config.erase_chance:
-            crop = _erase(config, crop, rng)
+    if config.erase_fill != "normal":
+        for _ in range(config.erase_count):
+            if rng.random() < config.erase_chance:
+                crop = _erase(config, crop, rng)
     return crop
+
+
+def augment_normalised(
+    config: AugmentationConfig, image: Float32[np.ndarray, "3 height width"], rng: np.random.Generator
+) -> Float32[np.ndarray, "3 height width"]:
+    """Cover parts of a normalised crop with standard normal noise, where `erase_fill` asks for it; in place.
+
+    Args:
+        rng: Source of random numbers, after `augment_pixels` had it.
+    """
+    if config.erase_fill == "normal":
+        for _ in range(config.erase_count):
+            if rng.random() < config.erase_chance:
+                rows, columns = _rectangle(config, image.shape[1], image.shape[2], rng)
+                part = image[:, rows, columns]
+                part[:] = rng.standard_normal(part.shape, dtype=np.float32)
+    return image
 
 
 def _light(
@@ -141,11 +159,8 @@ def _erase(
     config: AugmentationConfig, crop: UInt8[np.ndarray, "height width 3"], rng: np.random.Generator
 ) -> UInt8[np.ndarray, "height width 3"]:
     height, width = crop.shape[:2]
-    area = rng.uniform(*config.erase_area) * height * width
-    aspect = np.exp(rng.uniform(np.log(0.3), np.log(1 / 0.3)))
-    tall = int(np.clip(round(np.sqrt(area * aspect)), 1, height - 1))
-    wide = int(np.clip(round(np.sqrt(area / aspect)), 1, width - 1))
-    top, left = int(rng.integers(0, height - tall + 1)), int(rng.integers(0, width - wide + 1))
+    rows, columns = _rectangle(config, height, width, rng)
+    tall, wide = rows.stop - rows.start, columns.stop - columns.start
     fill = 0 if config.erase_fill == "noise" else int(rng.integers(0, 3))
     patch: np.ndarray
     if fill == 0:
@@ -157,5 +172,15 @@ def _erase(
         from_top, from_left = int(rng.integers(0, height - tall + 1)), int(rng.integers(0, width - wide + 1))
         patch = crop[from_top : from_top + tall, from_left : from_left + wide].copy()
     covered = crop.copy()
-    covered[top : top + tall, left : left + wide] = patch
+    covered[rows, columns] = patch
     return covered
+
+
+def _rectangle(config: AugmentationConfig, height: int, width: int, rng: np.random.Generator) -> tuple[slice, slice]:
+    """Draw which rows and columns are covered."""
+    area = rng.uniform(*config.erase_area) * height * width
+    aspect = np.exp(rng.uniform(np.log(0.3), np.log(1 / 0.3)))
+    tall = int(np.clip(round(np.sqrt(area * aspect)), 1, height - 1))
+    wide = int(np.clip(round(np.sqrt(area / aspect)), 1, width - 1))
+    top, left = int(rng.integers(0, height - tall + 1)), int(rng.integers(0, width - wide + 1))
+    return slice(top, top + tall), slice(left, left + wide)

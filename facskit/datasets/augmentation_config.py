@@ -102,8 +102,9 @@ class AugmentationConfig:
     """How many rectangles may be covered."""
     erase_area: tuple[float, float] = (0.02, 0.2)
     """Range of a rectangle's area, as a fraction of the crop; its aspect lies between 0.3 and 3.3."""
-    erase_fill: Literal["noise", "blocks"] = "noise"
-    """What covers: noise with the crop's mean and spread, or one of that, a plain colour, or another part of the
+    erase_fill: Literal["noise", "normal", "blocks"] = "noise"
+    """What covers: `noise` with the crop's mean and spread; `normal`, standard normal noise after the crop is
+    normalised, as timm's RandomErasing has it; or `blocks`, one of the first, a plain colour, or another part of the
     crop."""
 
     def __post_init__(self) -> None:

@@ -9,7 +9,13 @@ import torch
 from jaxtyping import Float, Float32, Int8, Int64
 from torch import Tensor
 
-from facskit.datasets.augmentation import AugmentationConfig, augment_matrix, augment_pixels, sample_generator
+from facskit.datasets.augmentation import (
+    AugmentationConfig,
+    augment_matrix,
+    augment_normalised,
+    augment_pixels,
+    sample_generator,
+)
 from facskit.datasets.image_store import ImageStore
 from facskit.datasets.loaders import BatchKey, PreparedSamples
 from facskit.datasets.manifest import Manifest
@@ -160,15 +166,16 @@ class FaceDataset(PreparedSamples[Batch]):
     def _crop(self, epoch: int, position: int) -> tuple[Float[np.ndarray, "3 height width"], Float[np.ndarray, "2 3"]]:
         """Return the model's input, and how the picture's pixels became the crop's."""
         steps = self.preparation
-        image = self._images.image(position)
+        picture = self._images.image(position)
         landmarks = None
         if self._landmarks is not None and not isinstance(steps.recipe, WholeImage):
             landmarks = self._landmarks[position].astype(np.float64)
-        matrix = recipe_matrix(steps.recipe, image, landmarks, self._images.name(position))
+        matrix = recipe_matrix(steps.recipe, picture, landmarks, self._images.name(position))
         rng = sample_generator(steps.seed, epoch, int(self.rows[position]))
         matrix = augment_matrix(steps.augmentation, matrix, steps.recipe.size, rng)
-        crop = warp(image, matrix, steps.recipe.size, border_level(steps.recipe))
-        return normalize(augment_pixels(steps.augmentation, crop, rng), steps.normalization), matrix
+        crop = warp(picture, matrix, steps.recipe.size, border_level(steps.recipe))
+        image = normalize(augment_pixels(steps.augmentation, crop, rng), steps.normalization)
+        return augment_normalised(steps.augmentation, image, rng), matrix
 
 
 def needed_landmarks(

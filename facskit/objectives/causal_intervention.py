@@ -66,7 +66,8 @@ class CausalInterventionConfig(StagedConfig):
     form: Literal["mixed", "two-terms"] = "mixed"
     """One cross-entropy with a mixed target, or the two risks as printed; they are equal."""
     reduction: Literal["mean", "sum"] = "mean"
-    """How cross-entropies of an image's AUs are joined; `sum` is what is printed, as many times larger as AUs."""
+    """How cross-entropies of an image's AUs are joined; `sum` is what is printed, as many times larger as AUs. Where
+    labels are unknown, the known ones stand for all."""
     balanced_teacher: Literal["trained", "post-compensated"] = "trained"
     """A second network, or the imbalanced one's logits shifted by the log odds of absence, which needs no training."""
     attention: AttentionRegressionConfig = field(default_factory=lambda: AttentionRegressionConfig(weight=2.0))

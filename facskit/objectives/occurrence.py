@@ -43,7 +43,9 @@ class OccurrenceConfig(FaceObjectiveConfig):
     label_smoothing: float = 0.0
     """Pulls targets 0 and 1 towards a half: s / 2 and 1 - s / 2; in [0, 1)."""
     reduction: Literal["mean", "sum"] = "mean"
-    """How the cross-entropies of an image's AUs are joined; under `inverse-rate` it's always the weighted mean."""
+    """How the cross-entropies of an image's AUs are joined; under `inverse-rate` it's always the weighted mean. `sum`
+    is the mean over the labels that are known times the number of AUs: in an image with unknown labels the known ones
+    stand for all."""
     attention: AttentionRegressionConfig = field(default_factory=AttentionRegressionConfig)
     """Where an attentive network should look."""
 

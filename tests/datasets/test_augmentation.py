@@ -5,7 +5,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from facskit.datasets.augmentation import AugmentationConfig, augment_matrix, augment_pixels, sample_generator
+from facskit.datasets.augmentation import (
+    AugmentationConfig,
+    augment_matrix,
+    augment_normalised,
+    augment_pixels,
+    sample_generator,
+)
 from facskit.experiments.recipe import Recipe
 from facskit.experiments.recipe_files import find_recipes, read_recipe
 
@@ -231,3 +237,23 @@ def test_every_field_has_a_limit() -> None:
             wrong = -1000 if isinstance(default, int) else (-1000, -1000)
         with pytest.raises(ValueError, match=field.name):
             AugmentationConfig(**{field.name: wrong})
+
+
+def test_normal_noise_covers_the_normalised_crop() -> None:
+    """As timm's RandomErasing: a quarter of the crops, standard normal numbers, within the area's limits."""
+    config = AugmentationConfig(erase_chance=0.25, erase_area=(0.02, 1 / 3), erase_fill="normal")
+    covered, values = [], []
+    for row in range(2000):
+        image = np.full((3, 40, 40), 7.0, np.float32)
+        rng = sample_generator(0, 0, row)
+        assert augment_pixels(config, crop(), rng) is not None
+        erased = augment_normalised(config, image, rng) != 7.0
+        if erased.any():
+            covered.append(erased[0].mean())
+            values.append(image[erased])
+    assert 0.22 < len(covered) / 2000 < 0.28
+    assert min(covered) >= 0.01
+    assert max(covered) <= 0.37
+    noise = np.concatenate(values)
+    assert abs(noise.mean()) < 0.02
+    assert abs(noise.std() - 1) < 0.02
