@@ -22,10 +22,11 @@ from facskit.datasets.table_files import SUFFIXES
 from facskit.errors import RecipeError
 from facskit.expressions import ExpressionSet
 from facskit.files import atomic_path
+from facskit.inference.dialects import DIALECTS, Dialect, DialectName, Row
 from facskit.inference.recognition import Recognition, RecognizedFrame
 from facskit.inference.unfinished_table import UnfinishedTable
 
-__all__ = ["SUFFIXES", "TableWriter", "column_names", "rows_of", "to_dataframe"]
+__all__ = ["SUFFIXES", "TableWriter", "column_names", "layout", "rows_of", "to_dataframe"]
 
 _KEYS = {
     "input": polars.String,
@@ -39,8 +40,6 @@ _KEYS = {
     "FaceRectWidth": polars.Float64,
     "FaceRectHeight": polars.Float64,
 }
-
-Row = dict[str, str | int | float | None]
 
 
 def _schema(action_units: ActionUnitSet, expressions: ExpressionSet | None) -> dict[str, Any]:
@@ -84,11 +83,24 @@ def _row(face: Recognition) -> Row:
 
 def rows_of(frame: RecognizedFrame, action_units: ActionUnitSet, expressions: ExpressionSet | None = None) -> list[Row]:
     """Return a row per face of one photograph or video frame, and one row for a frame without faces."""
-    if frame.faces:
-        return [_row(face) for face in frame.faces]
-    empty: Row = dict.fromkeys(column_names(action_units, expressions))
-    known: Row = {"input": frame.source, "frame": frame.frame, "timestamp": round(frame.timestamp, 4), "success": 0}
-    return [empty | known]
+    return layout("facskit", action_units, expressions).rows(frame)
+
+
+def layout(dialect: DialectName, action_units: ActionUnitSet, expressions: ExpressionSet | None = None) -> Dialect:
+    """Return how a table is written.
+
+    Args:
+        dialect: Whose columns; facskit's own are those of the action units and expressions, others' are fixed.
+    """
+    if dialect != "facskit":
+        return DIALECTS[dialect]
+    return Dialect(schema=_schema(action_units, expressions), decimals={}, row=_own_row, names_inputs=True)
+
+
+def _own_row(frame: RecognizedFrame, face: Recognition | None) -> Row:
+    if face is not None:
+        return _row(face)
+    return {"input": frame.source, "frame": frame.frame, "timestamp": round(frame.timestamp, 4), "success": 0}
 
 
 def to_dataframe(recognitions: Iterable[Recognition]) -> polars.DataFrame:
@@ -113,6 +125,7 @@ class TableWriter:
 
     Args:
         path: The table; its ending says the format: `.csv`, `.jsonl` or `.parquet`.
+        dialect: Whose columns the table has.
         settings: What decides about the rows; a run with others isn't gone on with.
         resume: Go on with what an interrupted run has left.
 
@@ -126,12 +139,13 @@ class TableWriter:
         action_units: ActionUnitSet,
         expressions: ExpressionSet | None = None,
         *,
+        dialect: DialectName = "facskit",
         settings: Mapping[str, Any] | None = None,
         resume: bool = False,
     ) -> None:
         self.path = Path(path)
         self.rows = 0
-        self._labels = action_units, expressions
+        self._layout = layout(dialect, action_units, expressions)
         self._kind = self.path.suffix.lower()
         if self._kind not in SUFFIXES:
             raise RecipeError(f"{path}: found the ending {self.path.suffix!r}, expected {', '.join(SUFFIXES)}")
@@ -139,18 +153,23 @@ class TableWriter:
             raise RecipeError(f"{path}: found a folder, expected the name of a table to write")
         self.unfinished = UnfinishedTable(self.path, settings or {}, resume=resume)
         self._file = self.unfinished.file
-        self._csv = csv.DictWriter(self._file, column_names(*self._labels), lineterminator="\n")
+        self._csv = csv.DictWriter(self._file, list(self._layout.schema), lineterminator="\n")
         if self._kind != ".jsonl" and not self.unfinished.finished:
             self._csv.writeheader()
 
     def write(self, frame: RecognizedFrame) -> None:
         """Append the rows of one photograph or video frame."""
-        for row in rows_of(frame, *self._labels):
+        for row in self._layout.rows(frame):
             if self._kind == ".jsonl":
                 self._file.write(json.dumps(row, ensure_ascii=False) + "\n")
             else:
-                self._csv.writerow(row)
+                self._csv.writerow({name: self._text(name, value) for name, value in row.items()})
             self.rows += 1
+
+    def _text(self, name: str, value: str | int | float | None) -> str | int | float | None:
+        """Return a cell with the dialect's number of decimals."""
+        decimals = self._layout.decimals.get(name)
+        return value if decimals is None or value is None else f"{value:.{decimals}f}"
 
     def __enter__(self) -> "TableWriter":
         """Return the writer itself."""
@@ -169,7 +188,7 @@ class TableWriter:
                 with atomic_path(self.path) as table:
                     if self._kind == ".parquet":
                         # The rows, so far kept as CSV, are streamed: a Parquet file can't grow row by row.
-                        polars.scan_csv(rows, schema=_schema(*self._labels)).sink_parquet(table)
+                        polars.scan_csv(rows, schema=dict(self._layout.schema)).sink_parquet(table)
                     else:
                         shutil.copyfile(rows, table)
         finally:

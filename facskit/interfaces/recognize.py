@@ -7,7 +7,7 @@ folders of the overlays and attention maps, so that a second run doesn't read th
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -21,6 +21,7 @@ from facskit.faces.detectors import FOR_PHOTOGRAPHS
 from facskit.faces.media_files import find_media, is_video
 from facskit.faces.video import video_info
 from facskit.inference.attention_files import AttentionFolder
+from facskit.inference.dialects import DialectName
 from facskit.inference.overlay_files import OverlayFolder
 from facskit.inference.recognition import RecognizedFrame
 from facskit.inference.recognizer import Device, Recognizer, RecognizerConfig
@@ -41,6 +42,9 @@ class RecognizeConfig:
     """Table with one row per face and frame: .csv, .jsonl or .parquet. AU01 is a probability, AU01_c the decision;
     where the weights know expressions, expression is the most probable one and expression_happiness a probability;
     frames count from 0; a picture without a face has one row with success 0 and empty cells."""
+    dialect: DialectName = "facskit"
+    """Whose columns the table has, so that what reads their tables reads ours: `openface` (2.2, `-aus`; frames count
+    from 1), `pyfeat` or `libreface`. What isn't estimated, such as intensities, stays empty."""
     overlay: Path | None = None
     """Folder for pictures and videos with boxes and bars drawn in."""
     attention: Path | None = None
@@ -88,74 +92,106 @@ def recognize(config: RecognizeConfig, recognizer: Recognizer | None = None) -> 
     """
     _refuse_mixing(config)
     found = find_media(config.inputs, leave_out=_folders(config))
-    files = found.files
-    if recognizer is None:
-        wanted = RecognizerConfig(
-            faces=config.faces,
-            attention=config.attention is not None,
-            mirror=config.mirror,
-            photo_detection=replace(FOR_PHOTOGRAPHS, max_side=config.search_side),
-        )
-        recognizer = Recognizer.from_checkpoint(config.weights, config.device, wanted)
-    labels = recognizer.info.action_units, recognizer.info.expressions
-    summary = Summary()
-    failures = []
-    unchecked: list[Path] = []
+    _refuse_several(config, found.files)
+    recognizer = recognizer or _open_recognizer(config)
+    overlays = None
+    if config.overlay is not None:
+        overlays = OverlayFolder(config.overlay, recognizer.info.action_units, recognizer.info.expressions)
+    done = _recognize_all(config, found.files, recognizer, overlays)
+    _report(config, done.summary, overlays)
+    _complain(done.failures)
+    _say_unchecked(done.unchecked)
+    _say_skipped(found.skipped)
+    if done.failures:
+        rest = "the others are done" if len(done.failures) < len(found.files) else "what could be read of them is done"
+        _complain([f"{len(done.failures)} of {len(found.files)} files could not be read; {rest}"])
+    return 1 if done.failures else 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """What came of the inputs."""
+
+    summary: Summary = field(default_factory=Summary)
+    failures: list[str] = field(default_factory=list)
+    """A sentence for each file that can't be read, or not to its end."""
+    unchecked: list[Path] = field(default_factory=list)
+    """Videos of which nobody can tell whether they are complete."""
+
+
+def _recognize_all(
+    config: RecognizeConfig, files: Sequence[Path], recognizer: Recognizer, overlays: OverlayFolder | None
+) -> _Done:
+    """Send every file through the recogniser and write what was asked for."""
+    done = _Done()
     with ExitStack() as stack:
-        sinks: list[Callable[[RecognizedFrame], None]] = [summary.add]
+        sinks: list[Callable[[RecognizedFrame], None]] = [done.summary.add]
         table = _open_table(config, recognizer)
         if table is not None:
             sinks.append(stack.enter_context(table).write)
         if config.attention is not None:
             sinks.append(AttentionFolder(config.attention, recognizer.info.crop).write)
-        overlays = OverlayFolder(config.overlay, *labels) if config.overlay is not None else None
         progress = stack.enter_context(counting_bar(fleeting=True))
-        todo, known = _left_to_do(files, table)
-        failures += known
-        for file in progress.track(todo, description="files"):
+        for file in progress.track(_left_to_do(files, table, done.failures), description="files"):
             failure = None
             try:
                 if not _recognize_one(file, config.every, recognizer, sinks, overlays, progress):
-                    unchecked.append(file)
+                    done.unchecked.append(file)
             except MediaError as error:
                 failure = str(error)
-                failures.append(failure)
+                done.failures.append(failure)
             if table is not None:
                 table.unfinished.finish(file, failure)
-        if not summary.frames and len(failures) == len(files):  # raised in here, so that no table appears
-            raise _nothing_read(failures)
-    _report(config, summary, overlays)
-    _complain(failures)
-    _say_unchecked(unchecked)
-    _say_skipped(found.skipped)
-    if failures:
-        rest = "the others are done" if len(failures) < len(files) else "what could be read of them is done"
-        _complain([f"{len(failures)} of {len(files)} files could not be read; {rest}"])
-    return 1 if failures else 0
+        if not done.summary.frames and len(done.failures) == len(files):  # raised in here, so that no table appears
+            raise _nothing_read(done.failures)
+    return done
+
+
+def _open_recognizer(config: RecognizeConfig) -> Recognizer:
+    wanted = RecognizerConfig(
+        faces=config.faces,
+        attention=config.attention is not None,
+        mirror=config.mirror,
+        photo_detection=replace(FOR_PHOTOGRAPHS, max_side=config.search_side),
+    )
+    return Recognizer.from_checkpoint(config.weights, config.device, wanted)
+
+
+def _refuse_several(config: RecognizeConfig, files: Sequence[Path]) -> None:
+    if config.output is not None and len(files) > 1 and config.dialect in {"openface", "libreface"}:
+        raise RecipeError(
+            f"--dialect {config.dialect}: its tables don't say which file a row is about, so one holds one file; "
+            f"found {len(files)} inputs, expected 1"
+        )
 
 
 def _open_table(config: RecognizeConfig, recognizer: Recognizer) -> TableWriter | None:
     """Begin the table, or go on with that of an interrupted run."""
     if config.output is None:
         return None
-    names = ("weights", "faces", "every", "mirror", "search_side")
+    names = ("weights", "faces", "every", "mirror", "search_side", "dialect")
     settings = {name: getattr(config, name) for name in names}
     labels = recognizer.info.action_units, recognizer.info.expressions
-    return TableWriter(config.output, *labels, settings=settings, resume=config.resume)
+    return TableWriter(config.output, *labels, dialect=config.dialect, settings=settings, resume=config.resume)
 
 
-def _left_to_do(files: Sequence[Path], table: TableWriter | None) -> tuple[list[Path], list[str]]:
-    """Return the files that no earlier run is done with, and what was wrong with the others."""
+def _left_to_do(files: Sequence[Path], table: TableWriter | None, failures: list[str]) -> list[Path]:
+    """Return the files that no earlier run is done with; what was wrong with the others is added to the failures."""
     if table is None:
-        return list(files), []
-    done = [file for file in files if table.unfinished.is_finished(file)]
-    if done:
-        count = "1 file was" if len(done) == 1 else f"{len(done)} files were"
+        return list(files)
+    left = []
+    for file in files:
+        if not table.unfinished.is_finished(file):
+            left.append(file)
+        elif (failure := table.unfinished.failure(file)) is not None:
+            failures.append(failure)
+    if len(left) < len(files):
+        count = len(files) - len(left)
+        before = "1 file was" if count == 1 else f"{count} files were"
         Console(highlight=False, soft_wrap=True).print(
-            f"Going on with an interrupted run: {count} finished before (--no-resume begins anew)."
+            f"Going on with an interrupted run: {before} finished before (--no-resume begins anew)."
         )
-    failures = [table.unfinished.failure(file) for file in done]
-    return [file for file in files if file not in done], [failure for failure in failures if failure is not None]
+    return left
 
 
 def _folders(config: RecognizeConfig) -> list[Path]:

@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -227,3 +228,12 @@ def test_a_stopped_run_goes_on_and_ends_with_the_same_table(folder: Path) -> Non
     assert run(folder, output=table) == 0
     assert table.read_bytes() == whole.read_bytes()
     assert [file.name for file in folder.parent.glob(".*")] == []
+
+
+def test_a_table_of_openface_is_about_one_file(folder: Path, tmp_path: Path) -> None:
+    config = RecognizeConfig(inputs=(folder,), output=tmp_path / "table.csv", dialect="openface")
+    with pytest.raises(RecipeError, match="so one holds one file; found 3 inputs, expected 1"):
+        recognize(config, recognizer())
+    video = replace(config, inputs=(folder / "walk.mp4",))
+    assert recognize(video, recognizer()) == 0
+    assert polars.read_csv(tmp_path / "table.csv")["frame"].to_list() == [1, 2, 3, 4]

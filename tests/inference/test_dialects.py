@@ -1,0 +1,78 @@
+"""Tables in the columns of OpenFace, py-feat and LibreFace, written, read back, and held against their headers."""
+
+import json
+from pathlib import Path
+
+import polars
+import pytest
+
+from facskit.action_units import DISFA_8
+from facskit.datasets.corpora.lists.foreign_tables import TableKind, guess_table, read_foreign_table
+from facskit.inference.dialects import DialectName
+from facskit.inference.recognition import RecognizedFrame
+from facskit.inference.tables import TableWriter
+from tests.inference.fakes import picture, recognition
+
+OPENFACE_AUS = (
+    "frame,face_id,timestamp,confidence,success,AU01_r,AU02_r,AU04_r,AU05_r,AU06_r,AU07_r,AU09_r,AU10_r,AU12_r,AU14_r,"
+    "AU15_r,AU17_r,AU20_r,AU23_r,AU25_r,AU26_r,AU45_r,AU01_c,AU02_c,AU04_c,AU05_c,AU06_c,AU07_c,AU09_c,AU10_c,AU12_c,"
+    "AU14_c,AU15_c,AU17_c,AU20_c,AU23_c,AU25_c,AU26_c,AU28_c,AU45_c"
+)
+"""The first line of what OpenFace 2.2's `FeatureExtraction -aus` writes."""
+
+
+def frames() -> list[RecognizedFrame]:
+    """Two faces, then none."""
+    faces = tuple(recognition(face_id, frame=0, timestamp=0.0) for face_id in range(2))
+    shared = {"source": "clip.mp4", "image": picture()}
+    return [
+        RecognizedFrame(frame=0, timestamp=0.0, faces=faces, **shared),  # type: ignore[arg-type]
+        RecognizedFrame(frame=1, timestamp=0.04, faces=(), **shared),  # type: ignore[arg-type]
+    ]
+
+
+def write(path: Path, dialect: DialectName) -> Path:
+    with TableWriter(path, DISFA_8, dialect=dialect) as table:
+        for frame in frames():
+            table.write(frame)
+    return path
+
+
+def test_openface_tables_are_openfaces_to_the_letter(tmp_path: Path) -> None:
+    header, first, _, missing = write(tmp_path / "clip.csv", "openface").read_text().splitlines()
+    assert header == OPENFACE_AUS
+    # Decisions of the action units that the weights know, no probability anywhere.
+    assert first == "1,0,0.000,0.90,1,,,,,,,,,,,,,,,,,,0.0,0.0,0.0,,0.0,,1.0,,1.0,,,,,,1.0,1.0,,"
+    assert missing == "2,0,0.040,0.00,0,,,,,,,,,,,,,,,,,," + ",".join(["0.0"] * 18)
+
+
+@pytest.mark.parametrize(
+    ("dialect", "kind"),
+    [("openface", "openface"), ("pyfeat", "py-feat"), ("libreface", "libreface"), ("facskit", "facskit")],
+)
+def test_what_is_written_is_read_back(tmp_path: Path, dialect: DialectName, kind: TableKind) -> None:
+    path = write(tmp_path / "clip.csv", dialect)
+    assert guess_table(path) == kind
+    source = read_foreign_table(path, kind)
+    faces = 1 if dialect == "libreface" else 2
+    assert source.table["frame"].to_list() == [0] * faces + [1]
+    assert source.table["success"].to_list() == [1] * faces + [0]
+    assert source.table["AU12"].to_list() == [1] * faces + [None]
+    assert source.table["AU01"].to_list() == [0] * faces + [None]
+
+
+def test_pyfeat_tables_hold_probabilities_and_names(tmp_path: Path) -> None:
+    table = polars.read_csv(write(tmp_path / "clip.csv", "pyfeat"))
+    assert table.columns[:5] == ["FaceRectX", "FaceRectY", "FaceRectWidth", "FaceRectHeight", "FaceScore"]
+    assert table.columns[-4:] == ["input", "frame", "approx_time", "Identity"]
+    assert table["AU12"].to_list() == [pytest.approx(0.7143, abs=1e-4)] * 2 + [None]
+    assert table["Identity"].to_list() == ["Person_0", "Person_1", None]
+    assert table["AU11"].null_count() == 3
+
+
+@pytest.mark.parametrize("dialect", ["openface", "pyfeat", "libreface"])
+def test_every_format_has_the_same_columns(tmp_path: Path, dialect: DialectName) -> None:
+    names = polars.read_csv(write(tmp_path / "clip.csv", dialect)).columns
+    assert polars.read_parquet(write(tmp_path / "clip.parquet", dialect)).columns == names
+    lines = write(tmp_path / "clip.jsonl", dialect).read_text().splitlines()
+    assert list(json.loads(lines[0])) == names
