@@ -1,5 +1,6 @@
 """Videos, one frame at a time: memory use doesn't grow with length, and timestamps come from the file."""
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,10 +20,11 @@ from facskit.faces.video_decoding import Decoding
 from facskit.faces.video_length import declared_seconds, frame_rate, missing_part
 from facskit.files import atomic_path
 
-__all__ = ["Frame", "VideoInfo", "VideoWriter", "frames", "video_info"]
+__all__ = ["ALL_FRAMES", "Frame", "FrameChoice", "VideoInfo", "VideoWriter", "frames", "video_info"]
 
 _EXPECTED = "expected a video such as MP4, MOV, AVI, MKV or WebM"
 _CLOCK = 90_000
+_TICK = 1e-3  # seconds that the clocks of files are rounded to
 _TIME_BASE = Fraction(1, _CLOCK)  # fine enough for any frame rate
 
 
@@ -93,24 +95,63 @@ def video_info(path: Path) -> VideoInfo:
         )
 
 
-def frames(path: Path, every: int = 1) -> Iterator[Frame]:
+@dataclass(frozen=True, kw_only=True)
+class FrameChoice:
+    """Which frames of a video are wanted; all conditions count."""
+
+    every: int = 1
+    """Every n-th frame, starting with the first."""
+    per_second: float | None = None
+    """At most so many frames in a second of the file's own clock; None for no limit."""
+    start: float = 0.0
+    """Seconds from the video's start."""
+    end: float | None = None
+    """Seconds from the video's start before which frames are wanted; None for its end."""
+
+    def __post_init__(self) -> None:
+        """Refuse what no frame fulfils."""
+        if type(self.every) is not int or self.every < 1:
+            raise ValueError(f"every must be a whole number of at least 1, got {self.every}")
+        if self.per_second is not None and not self.per_second > 0:
+            raise ValueError(f"fps must be above 0, got {self.per_second:g}")
+        if self.start < 0 or (self.end is not None and self.end <= self.start):
+            raise ValueError(f"start must be at least 0 and before the end, got {self.start:g} to {self.end}")
+
+    def count(self, info: VideoInfo) -> int | None:
+        """Return about how many frames of a video are wanted; None where nothing says how long it is."""
+        if info.duration_s is None:
+            return None if info.frames is None else -(-info.frames // self.every)
+        seconds = max(0.0, min(info.duration_s, self.end or info.duration_s) - self.start)
+        return max(1, round(seconds * info.fps * self.share(info.fps)))
+
+    def share(self, fps: float) -> float:
+        """Return about which part of the frames between start and end is wanted.
+
+        Args:
+            fps: Mean number of frames a second of the video.
+        """
+        limited = 1.0 if self.per_second is None else min(1.0, self.per_second / fps)
+        return min(limited, 1 / self.every)
+
+
+ALL_FRAMES = FrameChoice()
+
+
+def frames(path: Path, choice: FrameChoice = ALL_FRAMES) -> Iterator[Frame]:
     """Decode a video frame by frame; only one frame is in memory at a time.
 
     Args:
-        every: Give every n-th frame, starting with the first.
+        choice: Which frames are given; those before are decoded too, so that numbers and times stay true.
 
     Yields:
         The frames in the order they are shown.
 
     Raises:
         MediaError: The file is missing, no video, damaged, or cut short; the last two may show only after
-            the last good frame.
-        ValueError: `every` is below 1.
+            the last good frame, and what comes after the end that is wanted isn't looked at.
     """
-    if every < 1:
-        raise ValueError(f"every must be at least 1, got {every}")
     path = Path(path)
-    index = -1
+    index, due = -1, choice.start
     with _open(path) as (container, stream):
         start: float | None = None
         time, fps = 0.0, frame_rate(stream)
@@ -119,8 +160,14 @@ def frames(path: Path, every: int = 1) -> Iterator[Frame]:
         for index, picture in decoding.pictures():
             time = picture.time if picture.time is not None else index / fps
             start = time if start is None else start
-            if index % every == 0:
-                yield Frame(index, time - start, upright(picture, pixel_aspect))
+            shown = time - start
+            if choice.end is not None and shown >= choice.end:
+                return
+            if index % choice.every == 0 and shown >= due - _TICK:
+                if choice.per_second is not None:
+                    steps = (shown - choice.start + _TICK) * choice.per_second
+                    due = choice.start + (math.floor(steps) + 1) / choice.per_second
+                yield Frame(index, shown, upright(picture, pixel_aspect))
         fault = _fault(decoding, index + 1, max(time, time - (start or 0.0)) + 1 / fps)
         if fault is not None:
             raise MediaError(f"{path}: {fault}")

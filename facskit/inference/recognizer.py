@@ -20,7 +20,7 @@ from facskit.faces.images import read_image, warp
 from facskit.faces.media_files import is_video
 from facskit.faces.normalization import normalize
 from facskit.faces.tracking import FaceTracker, TrackerConfig
-from facskit.faces.video import Frame, frames
+from facskit.faces.video import Frame, FrameChoice, frames
 from facskit.files import path_text
 from facskit.inference.attention_maps import attentive
 from facskit.inference.recognition import Recognition, RecognizedFrame
@@ -142,8 +142,21 @@ class Recognizer:
             raise ValueError(f"image must be uint8 RGB with shape (height, width, 3), got {found}")
         return list(self._recognize_photo(image, "").faces)
 
-    def recognize_video(self, path: str | Path, every: int = 1) -> Iterator[Recognition]:
+    def recognize_video(
+        self,
+        path: str | Path,
+        every: int = 1,
+        *,
+        fps: float | None = None,
+        start: float = 0.0,
+        end: float | None = None,
+    ) -> Iterator[Recognition]:
         """Recognise the faces of every n-th frame of a video, in memory that doesn't grow with its length.
+
+        Args:
+            fps: Look at no more than so many frames a second.
+            start: Seconds before which nothing is looked at.
+            end: Seconds at which looking ends.
 
         Yields:
             One recognition per face and frame, with frame number, timestamp and an id that stays with the face. Frames
@@ -151,22 +164,39 @@ class Recognizer:
 
         Raises:
             MediaError: The file can't be read as a video, or is damaged further on.
+            ValueError: No frame can fulfil what is wanted.
         """
-        for frame in self._recognize_frames(Path(path), every):
+        choice = FrameChoice(every=every, per_second=fps, start=start, end=end)
+        for frame in self._recognize_frames(Path(path), choice):
             yield from frame.faces
 
-    def recognize_file(self, path: str | Path, every: int = 1) -> Iterator[RecognizedFrame]:
-        """Recognise a photograph or every n-th frame of a video, told apart by the file's ending; keep the pictures.
+    def recognize_file(
+        self,
+        path: str | Path,
+        every: int = 1,
+        *,
+        fps: float | None = None,
+        start: float = 0.0,
+        end: float | None = None,
+    ) -> Iterator[RecognizedFrame]:
+        """Recognise a photograph or every n-th frame of a video, told apart by their content; keep the pictures.
+
+        Args:
+            fps: Look at no more than so many frames a second.
+            start: Seconds before which nothing is looked at.
+            end: Seconds at which looking ends.
 
         Yields:
             One result for a photograph, one per frame for a video, those without faces included.
 
         Raises:
             MediaError: The file can't be read.
+            ValueError: No frame can fulfil what is wanted.
         """
+        choice = FrameChoice(every=every, per_second=fps, start=start, end=end)
         path = Path(path)
         if is_video(path):
-            yield from self._recognize_frames(path, every)
+            yield from self._recognize_frames(path, choice)
         else:
             yield self._recognize_photo(read_image(path), path_text(path))
 
@@ -175,9 +205,9 @@ class Recognizer:
         found = self._place(Frame(0, 0.0, image), faces, list(range(len(faces))))
         return self._answer(source, found, self._look(self._crops(found), mirror=self.config.mirror != "never"))
 
-    def _recognize_frames(self, path: Path, every: int) -> Iterator[RecognizedFrame]:
+    def _recognize_frames(self, path: Path, choice: FrameChoice) -> Iterator[RecognizedFrame]:
         tracker = FaceTracker(self.config.tracking)
-        stream = frames(path, every)
+        stream = frames(path, choice)
         for batch in _batches(stream, self.config.batch_size):
             found = []
             for frame in batch:

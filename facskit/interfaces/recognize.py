@@ -19,7 +19,7 @@ from rich.progress import Progress
 from facskit.errors import MediaError, RecipeError
 from facskit.faces.detectors import FOR_PHOTOGRAPHS
 from facskit.faces.media_files import find_media, is_video
-from facskit.faces.video import video_info
+from facskit.faces.video import FrameChoice, video_info
 from facskit.inference.attention_files import AttentionFolder
 from facskit.inference.dialects import DialectName
 from facskit.inference.overlay_files import OverlayFolder
@@ -58,6 +58,12 @@ class RecognizeConfig:
     """Which faces of a picture to recognise."""
     every: int = 1
     """Look at every n-th frame of a video."""
+    fps: float | None = None
+    """Look at no more than so many frames a second of a video."""
+    start: float = 0.0
+    """Seconds of a video before which nothing is looked at."""
+    end: float | None = None
+    """Seconds of a video at which looking ends."""
     mirror: Literal["photographs", "always", "never"] = "photographs"
     """Where the mean with each face's mirror image counts, steadier and twice the network's time."""
     search_side: int = 640
@@ -72,8 +78,10 @@ class RecognizeConfig:
             raise RecipeError("found no input, expected at least one photograph, video or folder")
         if self.search_side < FOR_PHOTOGRAPHS.min_side:
             raise RecipeError(f"--search-side must be at least {FOR_PHOTOGRAPHS.min_side}, got {self.search_side}")
-        if self.every < 1:
-            raise RecipeError(f"--every must be at least 1, got {self.every}")
+        try:
+            FrameChoice(every=self.every, per_second=self.fps, start=self.start, end=self.end)
+        except ValueError as error:
+            raise RecipeError(f"--{error}") from error
         if self.output is not None and self.output.suffix.lower() not in SUFFIXES:
             raise RecipeError(f"{self.output}: found the ending {self.output.suffix!r}, expected {', '.join(SUFFIXES)}")
 
@@ -135,7 +143,7 @@ def _recognize_all(
         for file in progress.track(_left_to_do(files, table, done.failures), description="files"):
             failure = None
             try:
-                if not _recognize_one(file, config.every, recognizer, sinks, overlays, progress):
+                if not _recognize_one(file, config, recognizer, sinks, overlays, progress):
                     done.unchecked.append(file)
             except MediaError as error:
                 failure = str(error)
@@ -169,7 +177,7 @@ def _open_table(config: RecognizeConfig, recognizer: Recognizer) -> TableWriter 
     """Begin the table, or go on with that of an interrupted run."""
     if config.output is None:
         return None
-    names = ("weights", "faces", "every", "mirror", "search_side", "dialect")
+    names = ("weights", "faces", "every", "fps", "start", "end", "mirror", "search_side", "dialect")
     settings = {name: getattr(config, name) for name in names}
     labels = recognizer.info.action_units, recognizer.info.expressions
     return TableWriter(config.output, *labels, dialect=config.dialect, settings=settings, resume=config.resume)
@@ -216,7 +224,7 @@ def _nothing_read(failures: Sequence[str]) -> MediaError:
 
 def _recognize_one(
     file: Path,
-    every: int,
+    config: RecognizeConfig,
     recognizer: Recognizer,
     sinks: Sequence[Callable[[RecognizedFrame], None]],
     overlays: OverlayFolder | None,
@@ -231,10 +239,10 @@ def _recognize_one(
                 overlays.write_photo(file, frame)
         return True
     info = video_info(file)
-    total = None if info.frames is None else -(-info.frames // every)
-    task = progress.add_task(escape(file.name), total=total)
-    with nullcontext() if overlays is None else overlays.video(file, info.fps / every) as video:
-        for frame in recognizer.recognize_file(file, every):
+    choice = FrameChoice(every=config.every, per_second=config.fps, start=config.start, end=config.end)
+    task = progress.add_task(escape(file.name), total=choice.count(info))
+    with nullcontext() if overlays is None else overlays.video(file, info.fps * choice.share(info.fps)) as video:
+        for frame in recognizer.recognize_file(file, config.every, fps=config.fps, start=config.start, end=config.end):
             for sink in sinks:
                 sink(frame)
             if video is not None:

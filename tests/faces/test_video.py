@@ -1,5 +1,6 @@
 """Small videos written here, then read back."""
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from jaxtyping import UInt8
 
 from facskit.errors import MediaError
-from facskit.faces.video import VideoWriter, frames, video_info
+from facskit.faces.video import FrameChoice, VideoWriter, frames, video_info
 
 TIMES = [0.0, 0.04, 0.08, 0.12, 0.3, 0.34, 0.5, 0.54, 0.58, 0.9]  # a variable frame rate
 
@@ -41,11 +42,24 @@ def test_frames_come_back_in_order_with_their_times(video: Path) -> None:
 
 
 def test_every_third_frame_keeps_number_and_time(video: Path) -> None:
-    found = list(frames(video, every=3))
+    found = list(frames(video, FrameChoice(every=3)))
     assert [frame.index for frame in found] == [0, 3, 6, 9]
     np.testing.assert_allclose([frame.timestamp for frame in found], [0, 0.12, 0.5, 0.9], atol=1e-3)
-    with pytest.raises(ValueError, match="every must be at least 1, got 0"):
-        next(frames(video, every=0))
+    with pytest.raises(ValueError, match="every must be a whole number of at least 1, got 0"):
+        FrameChoice(every=0)
+
+
+def test_a_stretch_of_a_video_at_a_lower_rate(video: Path) -> None:
+    """The clock decides, not the number of frames: this video's rate varies."""
+    found = list(frames(video, FrameChoice(start=0.05, end=0.6)))
+    assert [frame.index for frame in found] == [2, 3, 4, 5, 6, 7, 8]
+    assert found[0].timestamp == pytest.approx(0.08, abs=1e-3)
+    assert [frame.index for frame in frames(video, FrameChoice(per_second=10.0))] == [0, 3, 4, 6, 9]
+    assert [frame.index for frame in frames(video, FrameChoice(per_second=1000.0))] == list(range(10))
+    assert FrameChoice(per_second=5.0, end=2.0).count(replace(video_info(video), duration_s=60.0, fps=25.0)) == 10
+    for wrong in ({"start": -1.0}, {"start": 2.0, "end": 1.0}, {"per_second": 0.0}):
+        with pytest.raises(ValueError, match="must be"):
+            FrameChoice(**wrong)  # type: ignore[arg-type]
 
 
 def test_frames_are_decoded_one_by_one(video: Path) -> None:

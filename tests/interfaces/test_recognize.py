@@ -153,7 +153,7 @@ def test_wrong_inputs_are_one_sentence(tmp_path: Path) -> None:
         run(tmp_path / "gone.jpg")
     with pytest.raises(RecipeError, match="found no input, expected at least one photograph, video or folder"):
         RecognizeConfig(inputs=())
-    with pytest.raises(RecipeError, match="--every must be at least 1, got 0"):
+    with pytest.raises(RecipeError, match="--every must be a whole number of at least 1, got 0"):
         RecognizeConfig(inputs=(tmp_path,), every=0)
     with pytest.raises(RecipeError, match=r"table\.xlsx: found the ending '\.xlsx', expected \.parquet, \.csv"):
         RecognizeConfig(inputs=(tmp_path,), output=Path("table.xlsx"))
