@@ -18,6 +18,7 @@ from facskit.datasets.table_files import SUFFIXES
 from facskit.doctor.checkup import Checkup, quoted
 from facskit.doctor.corpora import check_corpus, find_corpora
 from facskit.doctor.folders import check_made_folder, made_by
+from facskit.doctor.installation import describe_installation
 from facskit.doctor.lists import check_list, check_lists_in, check_table
 from facskit.doctor.manifests import check_manifest
 from facskit.doctor.runs import check_run, check_weights, is_run
@@ -31,6 +32,7 @@ _DESCRIPTION = """Say what a file or folder is, what is wrong with it, and what 
 Exit codes: 0 nothing is wrong (there may be warnings), 1 there are errors.
 
 Examples:
+  facskit doctor
   facskit doctor /data/BP4D
   facskit doctor data/bp4d/manifest.parquet --all --every-picture
   facskit doctor runs/mine --json
@@ -52,8 +54,9 @@ _EXPECTED = (
 class DoctorCommand:
     """Say what a file or folder is, what is wrong with it, and what to type next."""
 
-    path: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="PATH")]
-    """A corpus, a manifest, a folder that facskit made, a run, a weight file or a label list."""
+    path: Annotated[Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="[PATH]")] = None
+    """A corpus, a manifest, a folder that facskit made, a run, a weight file or a label list; without it, what this
+    installation is made of."""
     all: bool = False
     """Print every finding, not only a few of each kind."""
     every_picture: bool = False
@@ -66,6 +69,8 @@ def main(words: Sequence[str]) -> int:
     """Parse the words after `facskit doctor`, look, and print; return the exit code."""
     flags = (tyro.conf.FlagCreatePairsOff,)
     command = tyro.cli(DoctorCommand, prog="facskit doctor", description=_DESCRIPTION, args=list(words), config=flags)
+    if command.path is None:
+        return _print_installation(as_json=command.json)
     checkups = look_at(command.path, every_picture=command.every_picture)
     if command.json:
         sys.stdout.write(json.dumps(_as_json(command.path, checkups), indent=1) + "\n")
@@ -76,6 +81,17 @@ def main(words: Sequence[str]) -> int:
                 console.print()
             _print(console, checkup, everything=command.all)
     return int(any(checkup.only("error") for checkup in checkups))
+
+
+def _print_installation(*, as_json: bool) -> int:
+    known = describe_installation()
+    if as_json:
+        sys.stdout.write(json.dumps(known, indent=1) + "\n")
+        return 0
+    console = Console(highlight=False, soft_wrap=True)
+    for name, text in known.items():
+        console.print(f"[bold]{name:<18}[/]{escape(text)}")
+    return 0
 
 
 def look_at(path: Path, *, every_picture: bool = False) -> list[Checkup]:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+import torch
 
 from facskit.datasets.corpora.example_trees.expression_trees import write_expression_tree
 from facskit.faces.images import write_image
@@ -179,3 +180,15 @@ def test_lists_of_papers_are_known(tmp_path: Path, capsys: pytest.CaptureFixture
     (tmp_path / "train1.json").write_text('{"img_path": "F001_T1/1.jpg", "AUs": [1, 999, 5000]}\n')
     assert main([str(tmp_path / "train1.json")]) == 1
     assert "a label list of FMAE-IAT" in capsys.readouterr().out
+
+
+def test_without_a_path_it_says_what_the_installation_is_made_of(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 0
+    shown = capsys.readouterr().out
+    assert f"torch {torch.__version__}" in shown
+    assert "rendered-compact" in shown
+    assert "decodes h264" in shown
+    assert main(["--json"]) == 0
+    known = json.loads(capsys.readouterr().out)
+    assert known["devices"].startswith("cpu")
+    assert "AVIF" in known["photographs"]
