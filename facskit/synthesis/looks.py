@@ -25,6 +25,8 @@ class Brows:
     density: float
     """0 for hardly a hair to 1 for a closed band."""
     colour: Colour
+    drawn: int = 0
+    """Which of the brows of `facskit.synthesis.drawn_details` gives the hairs, 1 to 12; 0 for strokes of its own."""
 
 
 @dataclass(frozen=True, kw_only=True)
