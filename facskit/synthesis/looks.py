@@ -129,6 +129,8 @@ class Looks:
     lash_rgb: Colour
     lash_opacity: float
     """Of the rendered lashes: 0 to 1."""
+    drawn_lashes: int = 0
+    """Which of the lashes of `facskit.synthesis.drawn_details` they are, 1 to 4; 0 for a shade."""
     stubble: float
     """Beard on cheeks, chin and upper lip: 0 shaved, 1 dark shadow."""
     moustache: float

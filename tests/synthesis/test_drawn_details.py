@@ -1,4 +1,3 @@
-from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -6,7 +5,16 @@ import pytest
 
 from facskit.synthesis.atlas import UVAtlas
 from facskit.synthesis.casting import sample_looks
-from facskit.synthesis.drawn_details import ASSET, BROW_REACH, BROWS, choose_details, drawn_brow
+from facskit.synthesis.drawn_details import (
+    ASSET,
+    BROW_REACH,
+    BROWS,
+    LASHES,
+    WITH_DRAWN_BROWS,
+    WITH_DRAWN_LASHES,
+    choose_details,
+    drawn_brow,
+)
 from facskit.synthesis.facial_hair import brow_mask
 from facskit.synthesis.head import MorphableHead
 from facskit.synthesis.looks import Looks
@@ -82,17 +90,23 @@ def test_a_persons_own_shape_goes_for_drawn_brows_too(looks: Looks, atlas: UVAtl
     assert painted(looks, atlas, drawn=1, density=0.2).sum() < 0.8 * plain.sum()
 
 
-def test_half_of_the_people_have_drawn_brows_and_are_otherwise_the_same() -> None:
+def undrawn(looks: Looks) -> Looks:
+    return replace(looks, brows=replace(looks.brows, drawn=0), drawn_lashes=0)
+
+
+def test_about_half_of_the_people_have_each_detail_and_are_otherwise_the_same() -> None:
     people = [sample_looks(np.random.default_rng(seed)) for seed in range(600)]
     detailed = [choose_details(person, np.random.default_rng((1, seed))) for seed, person in enumerate(people)]
-    counts = Counter(person.brows.drawn for person in detailed)
-    assert 0.42 < 1 - counts[0] / 600 < 0.58
-    assert set(counts) == {0, *NUMBERS}
-    for person, before in zip(detailed, people, strict=True):
-        assert replace(person, brows=replace(person.brows, drawn=0)) == before
+    brows, lashes = zip(*((person.brows.drawn, person.drawn_lashes) for person in detailed), strict=True)
+    for numbers, count, share in ((brows, BROWS, WITH_DRAWN_BROWS), (lashes, LASHES, WITH_DRAWN_LASHES)):
+        assert np.mean(np.array(numbers) > 0) == pytest.approx(share, abs=0.07)
+        assert set(numbers) == set(range(count + 1))
+    assert abs(np.corrcoef(brows, lashes)[0, 1]) < 0.12
+    assert [undrawn(person) for person in detailed] == people
 
 
 def test_what_is_drawn_is_a_nuisance_and_repeatable(packaged_head: MorphableHead) -> None:
     first, again = (invent_person(2, 7, "balanced", packaged_head) for _ in range(2))
     assert first.looks == again.looks
     assert first.nuisance()["brows_drawn"] == first.looks.brows.drawn
+    assert first.nuisance()["drawn_lashes"] == first.looks.drawn_lashes
