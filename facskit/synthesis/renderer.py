@@ -8,7 +8,7 @@ from jaxtyping import Float32, UInt8
 
 from facskit.synthesis.atlas import UVAtlas
 from facskit.synthesis.camera import FACE_HEIGHT, View, head_matrix, head_rotation, openface_pose
-from facskit.synthesis.eyes import EYE_TEXTURE_DEGREES, axis_degrees, find_eyeballs, paint_eyeball
+from facskit.synthesis.eyes import EYE_TEXTURE_DEGREES, find_eyeballs, paint_eyeball
 from facskit.synthesis.head import MorphableHead
 from facskit.synthesis.lashes import count_layers, lash_coordinates, paint_lashes
 from facskit.synthesis.looks import Looks
@@ -75,9 +75,9 @@ class Renderer:
             looks: Colours of eyes, lashes, teeth and mouth, and the skin's gloss.
             solids: Hair and glasses, in the coordinates of the vertices that `render` gets.
         """
-        iris = paint_eyeball(looks, axis_degrees(EYE_TEXELS).ravel()).reshape(EYE_TEXELS, EYE_TEXELS, 3)
+        eyeball = paint_eyeball(looks, EYE_TEXELS)
         for eye in self._eyes:
-            eye.set_texture((iris * _lid_shade(EYE_TEXELS)).astype(np.uint8))
+            eye.set_texture((eyeball * _lid_shade(EYE_TEXELS)).astype(np.uint8))
             eye.set_gloss(0.6, 100.0)
             eye.ambient_share = 0.7
         self._mouth.set_colours(self._mouth_colours(looks))

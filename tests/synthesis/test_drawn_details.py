@@ -9,8 +9,10 @@ from facskit.synthesis.drawn_details import (
     ASSET,
     BROW_REACH,
     BROWS,
+    IRISES,
     LASHES,
     WITH_DRAWN_BROWS,
+    WITH_DRAWN_IRIS,
     WITH_DRAWN_LASHES,
     choose_details,
     drawn_brow,
@@ -91,17 +93,17 @@ def test_a_persons_own_shape_goes_for_drawn_brows_too(looks: Looks, atlas: UVAtl
 
 
 def undrawn(looks: Looks) -> Looks:
-    return replace(looks, brows=replace(looks.brows, drawn=0), drawn_lashes=0)
+    return replace(looks, brows=replace(looks.brows, drawn=0), drawn_lashes=0, drawn_iris=0)
 
 
 def test_about_half_of_the_people_have_each_detail_and_are_otherwise_the_same() -> None:
     people = [sample_looks(np.random.default_rng(seed)) for seed in range(600)]
     detailed = [choose_details(person, np.random.default_rng((1, seed))) for seed, person in enumerate(people)]
-    brows, lashes = zip(*((person.brows.drawn, person.drawn_lashes) for person in detailed), strict=True)
-    for numbers, count, share in ((brows, BROWS, WITH_DRAWN_BROWS), (lashes, LASHES, WITH_DRAWN_LASHES)):
-        assert np.mean(np.array(numbers) > 0) == pytest.approx(share, abs=0.07)
+    drawn = np.array([(person.brows.drawn, person.drawn_lashes, person.drawn_iris) for person in detailed])
+    np.testing.assert_allclose((drawn > 0).mean(0), (WITH_DRAWN_BROWS, WITH_DRAWN_LASHES, WITH_DRAWN_IRIS), atol=0.07)
+    for numbers, count in zip(drawn.T, (BROWS, LASHES, IRISES), strict=True):
         assert set(numbers) == set(range(count + 1))
-    assert abs(np.corrcoef(brows, lashes)[0, 1]) < 0.12
+    assert np.abs(np.corrcoef(drawn.T) - np.eye(3)).max() < 0.12
     assert [undrawn(person) for person in detailed] == people
 
 
@@ -110,3 +112,4 @@ def test_what_is_drawn_is_a_nuisance_and_repeatable(packaged_head: MorphableHead
     assert first.looks == again.looks
     assert first.nuisance()["brows_drawn"] == first.looks.brows.drawn
     assert first.nuisance()["drawn_lashes"] == first.looks.drawn_lashes
+    assert first.nuisance()["drawn_iris"] == first.looks.drawn_iris
