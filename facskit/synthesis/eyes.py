@@ -5,13 +5,18 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Float32, UInt8
 
+from facskit.faces.drawing import sample
+from facskit.synthesis.drawn_details import drawn_iris
 from facskit.synthesis.head import MorphableHead
+from facskit.synthesis.linear_light import toned
 from facskit.synthesis.looks import Looks
 
-__all__ = ["EYE_TEXTURE_DEGREES", "Eyeball", "axis_degrees", "find_eyeballs", "paint_eyeball"]
+__all__ = ["EYE_TEXTURE_DEGREES", "Eyeball", "find_eyeballs", "paint_eyeball"]
 
 EYE_TEXTURE_DEGREES = 80.0
 """Angle from the eye's axis at the edge of its square texture."""
+_SCLERA_DEGREES = 56.0
+"""As far as drawn veins of the sclera reach."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,33 +89,44 @@ def _measure(head: MorphableHead, part: str) -> Eyeball:
     )
 
 
-def axis_degrees(size: int) -> Float[np.ndarray, "size size"]:
-    """Return the angle from the eye's axis at each texel of its texture, degrees.
+def paint_eyeball(looks: Looks, size: int) -> UInt8[np.ndarray, "size size 3"]:
+    """Colour an eyeball: pupil, iris with a dark rim or drawn fibres, and sclera.
 
     Args:
-        size: Height and width of the eye's texture in texels.
-    """
-    line = (np.arange(size) + 0.5) / size * 2 - 1
-    return np.hypot(line[:, None], line[None, :]) * EYE_TEXTURE_DEGREES
-
-
-def paint_eyeball(looks: Looks, angles: Float[np.ndarray, "points"]) -> UInt8[np.ndarray, "points 3"]:
-    """Colour an eyeball.
-
-    Args:
-        angles: Degrees between each point and the direction of gaze, seen from the eyeball's centre.
+        size: Height and width of the texture in texels; its middle is on the eye's axis.
 
     Returns:
-        Pupil, iris with a dark rim, and sclera, as RGB.
+        RGB.
     """
-    iris, sclera = 255 * np.array(looks.iris_rgb), 255 * np.array(looks.sclera_rgb)
+    across = (np.arange(size, dtype=np.float32) + 0.5) / size * 2 - 1
+    degrees = np.hypot(across[:, None], across) * EYE_TEXTURE_DEGREES
     wanders = np.random.default_rng(looks.seed)
     pupil_edge, iris_edge = wanders.uniform(8, 13), wanders.uniform(24, 27)
-    ring = np.clip((angles - pupil_edge) / (iris_edge - pupil_edge), 0, 1)[:, None]
-    colours = iris * (1.25 - 0.75 * ring**3)
-    colours = _mix(np.array((10, 8, 8.0)), colours, _ramp(angles, pupil_edge, 2.0))
-    colours = _mix(colours, sclera - np.array((0, 8, 10)) * _ramp(angles, 55.0, 30.0), _ramp(angles, iris_edge, 2.5))
-    return np.clip(colours, 0, 255).astype(np.uint8)
+    from_pupil = np.clip((degrees - pupil_edge) / (iris_edge - pupil_edge), 0, 1)
+    from_iris = np.clip((degrees - iris_edge) / (_SCLERA_DEGREES - iris_edge), 0, 1)
+    iris, sclera = (np.full((size, size, 3), rgb, np.float32) for rgb in (looks.iris_rgb, looks.sclera_rgb))
+    if looks.drawn_iris:
+        turn = np.arctan2(across[:, None], across) / (2 * np.pi) + wanders.uniform(0, 1)
+        fibres, veins = drawn_iris(looks.drawn_iris)
+        iris = toned(iris, _around(fibres, from_pupil, turn))
+        sclera = toned(sclera, _around(veins, from_iris, turn))
+    else:
+        iris *= (1.25 - 0.75 * from_pupil[..., None] ** 3).astype(np.float32)
+    yellowed = sclera - np.array((0, 8, 10)) / 255 * _ramp(degrees, 55.0, 30.0)
+    colours = _mix(np.array((10, 8, 8)) / 255, iris, _ramp(degrees, pupil_edge, 2.0))
+    return np.clip(255 * _mix(colours, yellowed, _ramp(degrees, iris_edge, 2.5)), 0, 255).astype(np.uint8)
+
+
+def _around(
+    factors: Float32[np.ndarray, "rows columns 3"],
+    outwards: Float[np.ndarray, "size size"],
+    turn: Float[np.ndarray, "size size"],
+) -> Float32[np.ndarray, "size size 3"]:
+    """Look up factors on colour by distance, 0 to 1, and direction, in turns."""
+    rows, columns = factors.shape[:2]
+    wrapped = np.concatenate([factors[:, -2:], factors, factors[:, :3]], axis=1)
+    places = (turn % 1) * columns + 2
+    return sample(wrapped, places.astype(np.float32), (outwards * (rows - 1)).astype(np.float32))
 
 
 def _sphere_centre(points: Float[np.ndarray, "points 3"]) -> Float[np.ndarray, "3"]:
@@ -131,5 +147,5 @@ def _mix(
     return first * (1 - share) + second * share
 
 
-def _ramp(angles: Float[np.ndarray, "points"], edge: float, width: float) -> Float[np.ndarray, "points 1"]:
-    return np.clip((angles - edge) / width + 0.5, 0, 1)[:, None]
+def _ramp(degrees: Float[np.ndarray, "size size"], edge: float, width: float) -> Float[np.ndarray, "size size 1"]:
+    return np.clip((degrees - edge) / width + 0.5, 0, 1)[..., None]

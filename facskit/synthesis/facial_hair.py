@@ -1,22 +1,25 @@
-"""Hair painted on the skin: brows, lashes, stubble, moustache and goatee."""
+"""Hair painted on the skin: brows, the rims of the lids, stubble, moustache and goatee."""
 
 import numpy as np
 from jaxtyping import Float, Float32
 
-from facskit.faces.drawing import blur, strokes_mask
+from facskit.faces.drawing import blur, sample, strokes_mask
 from facskit.synthesis.atlas import TEXTURE_SIZE, UVAtlas
+from facskit.synthesis.drawn_details import BROW_REACH, drawn_brow
 from facskit.synthesis.looks import Looks
 
 __all__ = ["beard_mask", "brow_mask", "lash_line_mask"]
 
 _SIZE = (TEXTURE_SIZE, TEXTURE_SIZE)
 _BROWS = (tuple(range(17, 22)), tuple(range(26, 21, -1)))
+_DRAWN_THICKNESS = 0.145
+"""Thickness of brows at which a drawn one is as thick as drawn; from there it changes by the square root."""
 _UPPER_LIDS = ((36, 37, 38, 39), (45, 44, 43, 42))
 _LOWER_LIDS = ((36, 41, 40, 39), (45, 46, 47, 42))
 
 
 def brow_mask(looks: Looks, atlas: UVAtlas, rng: np.random.Generator) -> Float[np.ndarray, "512 512"]:
-    """Draw both brows as short strokes along the landmarks, over a faint band.
+    """Draw both brows along the landmarks: as short strokes over a faint band, or as an artist drew them.
 
     Args:
         looks: Shape and density of the brows.
@@ -25,20 +28,24 @@ def brow_mask(looks: Looks, atlas: UVAtlas, rng: np.random.Generator) -> Float[n
         How much of each texel is hair.
     """
     brows = looks.brows
+    spines = [_brow_spine(looks, atlas.landmarks[list(indices)].astype(np.float64)) for indices in _BROWS]
+    if brows.drawn:
+        fine = np.maximum(*(_drawn_hairs(looks, spine) for spine, _ in spines))
+        band = blur(fine, 1.8) * np.float32(0.1 + 0.4 * brows.density**2)
+        return np.clip(band + fine * np.float32(0.5 + 0.5 * brows.density), 0, 1)
     strokes: list[np.ndarray] = []
     strengths: list[float] = []
     pieces: list[np.ndarray] = []
     heights: list[int] = []
-    for indices in _BROWS:
-        spine, thickness = _brow_spine(looks, atlas.landmarks[list(indices)].astype(np.float64))
+    for spine, thickness in spines:
         pieces += [spine[step : step + 2] for step in range(len(spine) - 1)]
         heights += [max(1, round(0.8 * height)) for height in thickness[:-1]]
         hairs = _brow_hairs(spine, thickness, round(60 + 260 * brows.density), rng)
         strokes += hairs
         strengths += list(rng.uniform(0.35, 0.95, len(hairs)))
     fine = strokes_mask(strokes, [1] * len(strokes), _SIZE, strengths)
-    soft = blur(strokes_mask(pieces, heights, _SIZE), 1.8) * np.float32(0.1 + 0.6 * brows.density**2)
-    return np.clip(soft + blur(fine, 0.6) * np.float32(0.4 + 0.5 * brows.density), 0, 1)
+    band = blur(strokes_mask(pieces, heights, _SIZE), 1.8) * np.float32(0.1 + 0.6 * brows.density**2)
+    return np.clip(band + blur(fine, 0.6) * np.float32(0.4 + 0.5 * brows.density), 0, 1)
 
 
 def lash_line_mask(looks: Looks, atlas: UVAtlas) -> Float[np.ndarray, "512 512"]:
@@ -89,6 +96,21 @@ def _brow_spine(
     smooth[:, 1] -= length * (brows.lift - 0.03 + brows.arch * np.exp(-(((along - 0.35) / 0.25) ** 2)))
     heavy = np.interp(along, (0, 0.12, 0.5, 0.9, 1), (0.15, 0.45, 0.9, 1.0, 0.7))
     return smooth, heavy * brows.thickness * length
+
+
+def _drawn_hairs(looks: Looks, spine: Float[np.ndarray, "steps 2"]) -> Float32[np.ndarray, "512 512"]:
+    """Bend a drawn brow along a middle line, plus its own curve."""
+    brow = drawn_brow(looks.brows.drawn)
+    length = abs(spine[-1, 0] - spine[0, 0])
+    outwards = np.argsort(spine[:, 0])
+    columns = np.arange(TEXTURE_SIZE)
+    along = np.interp(columns, spine[outwards, 0], np.linspace(0, 1, len(spine))[outwards])
+    middle = np.interp(columns, spine[outwards, 0], (spine[:, 1] - length * brow.bends)[outwards])
+    reach = BROW_REACH * length * np.sqrt(looks.brows.thickness / _DRAWN_THICKNESS)
+    below = (columns[:, None] - middle) / reach
+    rows, steps = brow.hairs.shape
+    places = np.broadcast_to(along * (steps - 1), below.shape).astype(np.float32)
+    return np.clip(sample(brow.hairs, places, ((below + 1) / 2 * (rows - 1)).astype(np.float32)), 0, 1)
 
 
 def _brow_hairs(

@@ -25,6 +25,8 @@ class Brows:
     density: float
     """0 for hardly a hair to 1 for a closed band."""
     colour: Colour
+    drawn: int = 0
+    """Which of the brows of `facskit.synthesis.drawn_details` gives the hairs, 1 to 12; 0 for strokes of its own."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,6 +129,8 @@ class Looks:
     lash_rgb: Colour
     lash_opacity: float
     """Of the rendered lashes: 0 to 1."""
+    drawn_lashes: int = 0
+    """Which of the lashes of `facskit.synthesis.drawn_details` they are, 1 to 4; 0 for a shade."""
     stubble: float
     """Beard on cheeks, chin and upper lip: 0 shaved, 1 dark shadow."""
     moustache: float
@@ -136,6 +140,8 @@ class Looks:
     beard_colour: Colour
     brows: Brows
     iris_rgb: Colour
+    drawn_iris: int = 0
+    """Which iris of `facskit.synthesis.drawn_details` gives the fibres, 1 to 9; 0 for none."""
     sclera_rgb: Colour
     hair: Hair
     glasses: Glasses | None

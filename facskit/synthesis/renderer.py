@@ -8,8 +8,9 @@ from jaxtyping import Float32, UInt8
 
 from facskit.synthesis.atlas import UVAtlas
 from facskit.synthesis.camera import FACE_HEIGHT, View, head_matrix, head_rotation, openface_pose
-from facskit.synthesis.eyes import EYE_TEXTURE_DEGREES, axis_degrees, find_eyeballs, paint_eyeball
+from facskit.synthesis.eyes import EYE_TEXTURE_DEGREES, find_eyeballs, paint_eyeball
 from facskit.synthesis.head import MorphableHead
+from facskit.synthesis.lashes import count_layers, lash_coordinates, paint_lashes
 from facskit.synthesis.looks import Looks
 from facskit.synthesis.scene import Scene
 from facskit.synthesis.solids import SolidMesh
@@ -62,8 +63,7 @@ class Renderer:
             triangles = head.triangles[faces_of(head, [eyeball.part])] - start
             self._eyes.append(Surface(triangles, (triangles, eyeball.texture_coordinates), closed=True))
         self._mouth = Surface(head.triangles[faces_of(head, MOUTH_PARTS)], closed=True)
-        self._lashes = Surface(head.triangles[faces_of(head, ["eyelash_left", "eyelash_right"])])
-        self._lashes.actor.ForceTranslucentOn()
+        self._lashes, self._lash_layers = self._lash_surface()
         self._solids: list[Surface] = []
         for surface in (self._skin, *self._eyes, self._mouth, self._lashes):
             self._stage.add(surface)
@@ -75,15 +75,15 @@ class Renderer:
             looks: Colours of eyes, lashes, teeth and mouth, and the skin's gloss.
             solids: Hair and glasses, in the coordinates of the vertices that `render` gets.
         """
-        iris = paint_eyeball(looks, axis_degrees(EYE_TEXELS).ravel()).reshape(EYE_TEXELS, EYE_TEXELS, 3)
+        eyeball = paint_eyeball(looks, EYE_TEXELS)
         for eye in self._eyes:
-            eye.set_texture((iris * _lid_shade(EYE_TEXELS)).astype(np.uint8))
+            eye.set_texture((eyeball * _lid_shade(EYE_TEXELS)).astype(np.uint8))
             eye.set_gloss(0.6, 100.0)
             eye.ambient_share = 0.7
         self._mouth.set_colours(self._mouth_colours(looks))
         self._mouth.set_gloss(0.15, 30.0)
         self._mouth.ambient_share = 0.6
-        self._lashes.set_colours(self._lash_colours(looks))
+        self._lashes.set_texture(paint_lashes(looks, self._lash_layers))
         self._skin.set_gloss(0.4 * looks.skin_specular, 12.0)
         for surface in self._solids:
             self._stage.remove(surface)
@@ -130,6 +130,20 @@ class Renderer:
         """Give the window's memory back."""
         self._stage.close()
 
+    def _lash_surface(self) -> tuple[Surface, int]:
+        """Lay out the strips of lashes of both eyes, through which one sees, and count those over each other."""
+        faces = faces_of(self.head, ["eyelash_left", "eyelash_right"])
+        coordinates = np.zeros((len(self.head.vertices), 2), dtype=np.float32)
+        for eyeball in self._eyeballs:
+            part = eyeball.part.replace("sclera", "eyelash")
+            eye = self.head.vertices[slice(*self.head.parts[eyeball.part])].mean(0) + eyeball.centre_offset
+            lashes = slice(*self.head.parts[part])
+            triangles = self.head.triangles[faces_of(self.head, [part])] - lashes.start
+            coordinates[lashes] = lash_coordinates(self.head.vertices[lashes], triangles, eye)
+        surface = Surface(self.head.triangles[faces], (self.head.triangles[faces], coordinates))
+        surface.actor.ForceTranslucentOn()
+        return surface, count_layers(triangles)
+
     def _mouth_colours(self, looks: Looks) -> UInt8[np.ndarray, "points 3"]:
         """Colour teeth and gums, darker towards the throat where no light reaches."""
         colours = np.empty((len(self.head.vertices), 3), dtype=np.float32)
@@ -137,17 +151,6 @@ class Renderer:
         colours[slice(*self.head.parts["teeth"])] = looks.teeth_rgb
         lit = np.clip((self.head.vertices[:, 2:] - 7.9) / 2.4, 0, 1)
         return (255 * colours * (0.1 + 0.77 * lit)).astype(np.uint8)
-
-    def _lash_colours(self, looks: Looks) -> UInt8[np.ndarray, "points 4"]:
-        """Colour lashes, thinner towards their tips: there the modelled strips are farthest in front of the eye."""
-        colours = np.zeros((len(self.head.vertices), 4), dtype=np.float32)
-        colours[:, :3] = looks.lash_rgb
-        for eyeball in self._eyeballs:
-            lashes = slice(*self.head.parts[eyeball.part.replace("sclera", "eyelash")])
-            eye = self.head.vertices[slice(*self.head.parts[eyeball.part])].mean(0) + eyeball.centre_offset
-            reach = np.linalg.norm(self.head.vertices[lashes] - eye, axis=1)
-            colours[lashes, 3] = 0.7 * looks.lash_opacity * np.clip((2.4 - reach) / 0.8, 0, 1)
-        return (255 * colours).astype(np.uint8)
 
 
 def _lid_shade(size: int) -> Float32[np.ndarray, "size 1 1"]:

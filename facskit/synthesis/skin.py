@@ -9,9 +9,10 @@ from facskit.faces.drawing import blur, polygon_mask, resize, strokes_mask
 from facskit.synthesis.atlas import NECK_BLOCK, PATCHES, TEXTURE_SIZE, UVAtlas, neck_block_heights, neck_height
 from facskit.synthesis.creases import add_creases, resting_intensities, subject_creases
 from facskit.synthesis.facial_hair import beard_mask, brow_mask, lash_line_mask
+from facskit.synthesis.linear_light import toned
 from facskit.synthesis.lips import lip_mask, paint_lips, paint_seam
 from facskit.synthesis.looks import Looks
-from facskit.synthesis.skin_textures import SkinDetail, toned
+from facskit.synthesis.skin_textures import SkinDetail
 
 __all__ = ["SkinPainter"]
 

@@ -18,9 +18,10 @@ from facskit.errors import DatasetError
 from facskit.faces.drawing import blur, resize, sample
 from facskit.faces.images import read_image
 from facskit.synthesis.atlas import TEXTURE_SIZE
+from facskit.synthesis.linear_light import to_linear
 from facskit.synthesis.looks import Looks
 
-__all__ = ["PACKAGED_SKINS", "SkinDetail", "SkinPhotograph", "choose_skin", "find_skins", "on_chart", "toned"]
+__all__ = ["PACKAGED_SKINS", "SkinDetail", "SkinPhotograph", "choose_skin", "find_skins", "on_chart"]
 
 PACKAGED_SKINS = Path(__file__).parent.parent / "assets" / "skins"
 LAYOUT = PACKAGED_SKINS / "layout.npz"
@@ -78,7 +79,7 @@ class SkinPhotograph:
         if not self.charted:
             picture = on_chart(picture, TEXTURE_SIZE)
         layout = _layout()
-        light = _linear(resize(picture.astype(np.float32), (TEXTURE_SIZE, TEXTURE_SIZE)) / np.float32(255))
+        light = to_linear(resize(picture.astype(np.float32), (TEXTURE_SIZE, TEXTURE_SIZE)) / np.float32(255))
         light = _filled(light, layout.openings, 5.0) + np.float32(_FLOOR)
         weight = layout.weight[..., None]
         lipless = _filled(light, layout.lips, 14.0)
@@ -187,27 +188,8 @@ def on_chart(picture: UInt8[np.ndarray, "height width 3"], side: int) -> UInt8[n
     return sample(picture, place[..., 0] * width - np.float32(0.5), (1 - place[..., 1]) * height - np.float32(0.5))
 
 
-def toned(skin: Detail, factors: Detail) -> Detail:
-    """Multiply colours in linear light.
-
-    Args:
-        skin: sRGB, 0 to 1.
-        factors: As `SkinDetail` has them.
-
-    Returns:
-        sRGB, 0 to 1.
-    """
-    light = np.clip(_linear(np.maximum(skin, 0)) * factors, 0, 1)
-    return np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** np.float32(1 / 2.4) - 0.055).astype(np.float32)
-
-
 def _filled(light: Detail, hole: Float32[np.ndarray, "512 512"], reach: float) -> Detail:
     """Let what surrounds a hole flow into it."""
     keep = 1 - hole
     spread = blur(light * keep[..., None], reach) / np.maximum(blur(keep, reach), np.float32(1e-3))[..., None]
     return light + hole[..., None] * (spread - light)
-
-
-def _linear(colours: Detail) -> Detail:
-    """Turn sRGB values, 0 to 1, into linear light."""
-    return np.where(colours <= 0.04045, colours / 12.92, ((colours + 0.055) / 1.055) ** 2.4).astype(np.float32)

@@ -12,6 +12,7 @@ from facskit.synthesis.atlas import UVAtlas
 from facskit.synthesis.backgrounds import background
 from facskit.synthesis.casting import sample_looks
 from facskit.synthesis.degradation import degrade
+from facskit.synthesis.drawn_details import choose_details
 from facskit.synthesis.environments import environments
 from facskit.synthesis.expressions import Animator, FacialAction
 from facskit.synthesis.glasses import build_glasses
@@ -44,6 +45,7 @@ class _Stream(IntEnum):
     SKIN = 7
     REST = 8
     HAIR = 9
+    DETAILS = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,7 +102,7 @@ def invent_person(
         skins: Photographs that their skin may have; the packaged ones by default.
     """
     rng = stream(seed, subject, _Stream.LOOKS)
-    looks = sample_looks(rng)
+    looks = choose_details(sample_looks(rng), stream(seed, subject, _Stream.DETAILS))
     identity = draw_identity(head, looks, rng)
     known = find_skins() if skins is None else skins
     cards = choose_cards(looks, stream(seed, subject, _Stream.HAIR))
