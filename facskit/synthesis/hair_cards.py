@@ -37,7 +37,7 @@ WITH_CARDS = 0.6
 """Share of people whose hair is made of cards, where their style allows it."""
 _LEAST_ABOVE = -10.0
 """Degrees above the horizon below which hair hangs, and no longer follows the shape of what is under it."""
-_FACE_AROUND, _FACE_ABOVE = 48.0, 17.0
+_FACE_AROUND, _FACE_ABOVE = 56.0, 19.0
 """Where the face is free of hair: degrees from the front, and degrees above the horizon as far as the brows."""
 _LIFT = 0.15
 """How much farther from the skin than modelled, centimetres: coarse maps of the skull must not let it through."""
