@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Literal
 
 import tyro
 from rich.console import Console
@@ -21,69 +20,16 @@ from facskit.faces.detectors import FOR_PHOTOGRAPHS
 from facskit.faces.media_files import find_media, is_video
 from facskit.faces.video import FrameChoice, video_info
 from facskit.inference.attention_files import AttentionFolder
-from facskit.inference.dialects import DialectName
 from facskit.inference.overlay_files import OverlayFolder
+from facskit.inference.people import write_people
 from facskit.inference.recognition import RecognizedFrame
-from facskit.inference.recognizer import Device, Recognizer, RecognizerConfig
-from facskit.inference.tables import SUFFIXES, TableWriter
+from facskit.inference.recognizer import Recognizer, RecognizerConfig
+from facskit.inference.tables import TableWriter
 from facskit.interfaces.recognition_summary import Summary
+from facskit.interfaces.recognize_config import RecognizeConfig
 from facskit.processes import counting_bar
 
 __all__ = ["RecognizeConfig", "main", "recognize"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class RecognizeConfig:
-    """Action units, and expressions where the weights know them, of every face in photographs, folders and videos."""
-
-    inputs: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="INPUT ...")]
-    """Photographs, videos, and folders to search for them."""
-    output: Annotated[Path | None, tyro.conf.arg(aliases=("-o",))] = None
-    """Table with one row per face and frame: .csv, .jsonl or .parquet. AU01 is a probability, AU01_c the decision;
-    where the weights know expressions, expression is the most probable one and expression_happiness a probability;
-    frames count from 0; a picture without a face has one row with success 0 and empty cells."""
-    dialect: DialectName = "facskit"
-    """Whose columns the table has, so that what reads their tables reads ours: `openface` (2.2, `-aus`; frames count
-    from 1), `pyfeat` or `libreface`. What isn't estimated, such as intensities, stays empty."""
-    overlay: Path | None = None
-    """Folder for pictures and videos with boxes and bars drawn in."""
-    attention: Path | None = None
-    """Folder for pictures of where the network looks, one per face (of a video one per face and frame); for weights
-    with attention maps only."""
-    weights: str = "packaged"
-    """Name of installed weights, or path of a weight file or of a finished run's folder."""
-    device: Device = "auto"
-    """Where the network runs."""
-    faces: Literal["all", "largest"] = "all"
-    """Which faces of a picture to recognise."""
-    every: int = 1
-    """Look at every n-th frame of a video."""
-    fps: float | None = None
-    """Look at no more than so many frames a second of a video."""
-    start: float = 0.0
-    """Seconds of a video before which nothing is looked at."""
-    end: float | None = None
-    """Seconds of a video at which looking ends."""
-    mirror: Literal["photographs", "always", "never"] = "photographs"
-    """Where the mean with each face's mirror image counts, steadier and twice the network's time."""
-    search_side: int = 640
-    """Longer side in pixels to which photographs are brought to look for faces: more finds smaller faces, as in groups,
-    and takes longer."""
-    resume: bool = True
-    """Go on with the table of an interrupted run."""
-
-    def __post_init__(self) -> None:
-        """Check every limit."""
-        if not self.inputs:
-            raise RecipeError("found no input, expected at least one photograph, video or folder")
-        if self.search_side < FOR_PHOTOGRAPHS.min_side:
-            raise RecipeError(f"--search-side must be at least {FOR_PHOTOGRAPHS.min_side}, got {self.search_side}")
-        try:
-            FrameChoice(every=self.every, per_second=self.fps, start=self.start, end=self.end)
-        except ValueError as error:
-            raise RecipeError(f"--{error}") from error
-        if self.output is not None and self.output.suffix.lower() not in SUFFIXES:
-            raise RecipeError(f"{self.output}: found the ending {self.output.suffix!r}, expected {', '.join(SUFFIXES)}")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -106,6 +52,8 @@ def recognize(config: RecognizeConfig, recognizer: Recognizer | None = None) -> 
     if config.overlay is not None:
         overlays = OverlayFolder(config.overlay, recognizer.info.action_units, recognizer.info.expressions)
     done = _recognize_all(config, found.files, recognizer, overlays)
+    if config.output is not None and config.summary is not None:
+        write_people(config.output, config.summary, recognizer.info.action_units)
     _report(config, done.summary, overlays)
     _complain(done.failures)
     _say_unchecked(done.unchecked)
@@ -257,6 +205,8 @@ def _report(config: RecognizeConfig, summary: Summary, overlays: OverlayFolder |
     summary.print(out)
     if config.output is not None:
         out.print(f"Table: {escape(str(config.output))}")
+        if config.summary is not None:
+            out.print(f"People and their episodes: {escape(str(config.summary))}")
     else:
         out.print("[dim]Every probability as a table: add --output result.csv[/]")
     if overlays is not None and overlays.written:

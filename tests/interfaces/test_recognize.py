@@ -237,3 +237,19 @@ def test_a_table_of_openface_is_about_one_file(folder: Path, tmp_path: Path) -> 
     video = replace(config, inputs=(folder / "walk.mp4",))
     assert recognize(video, recognizer()) == 0
     assert polars.read_csv(tmp_path / "table.csv")["frame"].to_list() == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
+def test_people_are_summarised(folder: Path, tmp_path: Path, suffix: str) -> None:
+    people = tmp_path / "people.csv"
+    config = RecognizeConfig(inputs=(folder / "walk.mp4",), output=tmp_path / f"table.{suffix}", summary=people)
+    assert recognize(config, recognizer()) == 0
+    rows = polars.read_csv(people)
+    assert rows.height == 8
+    lips = rows.filter(polars.col("action_unit") == "AU25").row(0, named=True)
+    assert (lips["frames"], lips["episodes"], lips["present_share"]) == (3, 1, 1.0)
+    assert lips["seconds"] == pytest.approx(0.3)
+    episodes = polars.read_csv(tmp_path / "people_episodes.csv")
+    assert episodes.filter(polars.col("action_unit") == "AU25").row(0, named=True)["end"] == pytest.approx(0.3)
+    with pytest.raises(RecipeError, match="--summary is made of the table: give --output too"):
+        RecognizeConfig(inputs=(folder,), summary=people)

@@ -1,0 +1,117 @@
+"""What each person of a recognition table does: shares, peaks and episodes of every action unit.
+
+An episode is an unbroken run of frames in which an action unit is present; where a face is missing for longer than
+`GAP`, it ends. Frames are `timestamp` apart, so a lower rate or a varying one does no harm.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from facskit.action_units import ActionUnitSet
+from facskit.files import atomic_path
+
+__all__ = ["PeopleTables", "summarise_people", "write_people"]
+
+GAP = 1.0
+"""Seconds without a face after which an episode has ended."""
+_PERSON = ["input", "face_id"]
+
+
+@dataclass(frozen=True, slots=True)
+class PeopleTables:
+    """Two views of a recognition table."""
+
+    people: pl.DataFrame
+    """A row per input, person and action unit: `frames` and `seconds` with a face, `present_share` of them,
+    `mean_probability`, `peak_probability` and `peak_at` (seconds), `episodes`, `episodes_per_minute` and
+    `longest_episode` (seconds)."""
+    episodes: pl.DataFrame
+    """A row per episode: `start`, `end` and `length` in seconds, and `peak_probability`."""
+
+
+def summarise_people(table: pl.DataFrame, action_units: ActionUnitSet) -> PeopleTables:
+    """Summarise a table of `facskit recognize`.
+
+    Args:
+        table: Rows as recognition writes them; those without a face are passed over.
+        action_units: Which columns to look at.
+    """
+    faces = table.filter(pl.col("success") == 1).sort(*_PERSON, "timestamp")
+    step = pl.col("timestamp").diff().over(_PERSON)
+    # A frame lasts until the next one; the last one, and one before a gap, as long as the person's frames usually do.
+    faces = faces.with_columns(step.median().over(_PERSON).fill_null(0.0).alias("usual"), step.alias("since"))
+    until = pl.col("timestamp").shift(-1).over(_PERSON) - pl.col("timestamp")
+    lasts = pl.when(until <= GAP).then(until).otherwise(pl.col("usual"))
+    faces = faces.with_columns(lasts.fill_null(pl.col("usual")).alias("lasts"))
+    people, episodes = [], []
+    for unit in action_units:
+        own = _episodes(faces, unit.code)
+        people.append(_people(faces, own, unit.code, unit.name))
+        episodes.append(own.with_columns(pl.lit(unit.code).alias("action_unit")))
+    order = [*_PERSON, "action_unit", "start", "end", "length", "peak_probability"]
+    return PeopleTables(
+        people=pl.concat(people).sort(*_PERSON, "action_unit"),
+        episodes=pl.concat(episodes).select(order).sort(*_PERSON, "action_unit", "start"),
+    )
+
+
+def write_people(table: Path, path: Path, action_units: ActionUnitSet) -> Path:
+    """Summarise a written table, and write people and, beside them, episodes.
+
+    Args:
+        table: What `facskit recognize` wrote, in its own columns.
+        path: CSV for the people; the episodes' has `_episodes` before the ending.
+
+    Returns:
+        The file with the episodes.
+    """
+    match table.suffix.lower():
+        case ".parquet":
+            rows = pl.read_parquet(table)
+        case ".jsonl":
+            rows = pl.read_ndjson(table)
+        case _:
+            rows = pl.read_csv(table)
+    found = summarise_people(rows, action_units)
+    episodes = path.with_name(f"{path.stem}_episodes.csv")
+    for view, target in ((found.people, path), (found.episodes, episodes)):
+        with atomic_path(target) as part:
+            view.write_csv(part, float_precision=4)
+    return episodes
+
+
+def _episodes(faces: pl.DataFrame, code: str) -> pl.DataFrame:
+    """Return start, end, length and peak of each episode of one action unit."""
+    present = pl.col(f"{code}_c") == 1
+    begins = present & (~present.shift(1, fill_value=False).over(_PERSON) | (pl.col("since") > GAP))
+    numbered = faces.with_columns(begins.cum_sum().over(_PERSON).alias("episode")).filter(present)
+    found = numbered.group_by(*_PERSON, "episode").agg(
+        pl.col("timestamp").min().alias("start"),
+        (pl.col("timestamp") + pl.col("lasts")).max().alias("end"),
+        pl.col(code).max().alias("peak_probability"),
+    )
+    return found.drop("episode").with_columns((pl.col("end") - pl.col("start")).alias("length"))
+
+
+def _people(faces: pl.DataFrame, episodes: pl.DataFrame, code: str, name: str) -> pl.DataFrame:
+    people = faces.group_by(_PERSON).agg(
+        pl.lit(code).alias("action_unit"),
+        pl.lit(name).alias("name"),
+        pl.len().alias("frames"),
+        pl.col("lasts").sum().alias("seconds"),
+        (pl.col(f"{code}_c") == 1).mean().alias("present_share"),
+        pl.col(code).mean().alias("mean_probability"),
+        pl.col(code).max().alias("peak_probability"),
+        pl.col("timestamp").get(pl.col(code).arg_max()).alias("peak_at"),
+    )
+    counted = episodes.group_by(_PERSON).agg(
+        pl.len().alias("episodes"), pl.col("length").max().alias("longest_episode")
+    )
+    joined = people.join(counted, on=_PERSON, how="left").with_columns(
+        pl.col("episodes").fill_null(0), pl.col("longest_episode").fill_null(0.0)
+    )
+    rate = pl.when(pl.col("seconds") > 0).then(60 * pl.col("episodes") / pl.col("seconds"))
+    ordered = joined.with_columns(rate.alias("episodes_per_minute"))
+    return ordered.select(*people.columns, "episodes", "episodes_per_minute", "longest_episode")

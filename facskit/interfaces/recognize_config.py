@@ -1,0 +1,77 @@
+"""The options of `facskit recognize`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from facskit.errors import RecipeError
+from facskit.faces.detectors import FOR_PHOTOGRAPHS
+from facskit.faces.video import FrameChoice
+from facskit.inference.dialects import DialectName
+from facskit.inference.recognizer import Device
+from facskit.inference.tables import SUFFIXES
+
+__all__ = ["RecognizeConfig"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecognizeConfig:
+    """Action units, and expressions where the weights know them, of every face in photographs, folders and videos."""
+
+    inputs: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="INPUT ...")]
+    """Photographs, videos, and folders to search for them."""
+    output: Annotated[Path | None, tyro.conf.arg(aliases=("-o",))] = None
+    """Table with one row per face and frame: .csv, .jsonl or .parquet. AU01 is a probability, AU01_c the decision;
+    where the weights know expressions, expression is the most probable one and expression_happiness a probability;
+    frames count from 0; a picture without a face has one row with success 0 and empty cells."""
+    dialect: DialectName = "facskit"
+    """Whose columns the table has, so that what reads their tables reads ours: `openface` (2.2, `-aus`; frames count
+    from 1), `pyfeat` or `libreface`. What isn't estimated, such as intensities, stays empty."""
+    summary: Path | None = None
+    """Table (.csv) with a row per person and AU: share of time present, mean and peak probability, episodes a minute;
+    and beside it every episode's start, end and length. Needs --output."""
+    overlay: Path | None = None
+    """Folder for pictures and videos with boxes and bars drawn in."""
+    attention: Path | None = None
+    """Folder for pictures of where the network looks, one per face (of a video one per face and frame); for weights
+    with attention maps only."""
+    weights: str = "packaged"
+    """Name of installed weights, or path of a weight file or of a finished run's folder."""
+    device: Device = "auto"
+    """Where the network runs."""
+    faces: Literal["all", "largest"] = "all"
+    """Which faces of a picture to recognise."""
+    every: int = 1
+    """Look at every n-th frame of a video."""
+    fps: float | None = None
+    """Look at no more than so many frames a second of a video."""
+    start: float = 0.0
+    """Seconds of a video before which nothing is looked at."""
+    end: float | None = None
+    """Seconds of a video at which looking ends."""
+    mirror: Literal["photographs", "always", "never"] = "photographs"
+    """Where the mean with each face's mirror image counts, steadier and twice the network's time."""
+    search_side: int = 640
+    """Longer side in pixels to which photographs are brought to look for faces: more finds smaller faces, as in groups,
+    and takes longer."""
+    resume: bool = True
+    """Go on with the table of an interrupted run."""
+
+    def __post_init__(self) -> None:
+        """Check every limit."""
+        if not self.inputs:
+            raise RecipeError("found no input, expected at least one photograph, video or folder")
+        if self.search_side < FOR_PHOTOGRAPHS.min_side:
+            raise RecipeError(f"--search-side must be at least {FOR_PHOTOGRAPHS.min_side}, got {self.search_side}")
+        if self.summary is not None and (self.output is None or self.dialect != "facskit"):
+            raise RecipeError("--summary is made of the table: give --output too, in facskit's own dialect")
+        if self.summary is not None and self.summary.suffix.lower() != ".csv":
+            raise RecipeError(f"{self.summary}: found the ending {self.summary.suffix!r}, expected .csv")
+        try:
+            FrameChoice(every=self.every, per_second=self.fps, start=self.start, end=self.end)
+        except ValueError as error:
+            raise RecipeError(f"--{error}") from error
+        if self.output is not None and self.output.suffix.lower() not in SUFFIXES:
+            raise RecipeError(f"{self.output}: found the ending {self.output.suffix!r}, expected {', '.join(SUFFIXES)}")

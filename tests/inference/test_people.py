@@ -1,0 +1,47 @@
+"""Episodes, shares and peaks of a table whose answers are counted by hand."""
+
+import polars as pl
+import pytest
+
+from facskit.action_units import ActionUnitSet
+from facskit.inference.people import summarise_people
+
+SMILE = ActionUnitSet.parse("AU12")
+#               0    0.1  0.2  0.3  0.4  0.5   3.0  3.1
+TIMES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 3.0, 3.1)
+PROBABILITIES = (0.1, 0.7, 0.9, 0.2, 0.1, 0.8, 0.6, 0.1)
+
+
+def table() -> pl.DataFrame:
+    """One person who is out of sight from 0.6 to 3 seconds, another on one frame, and a frame without a face."""
+    rows = [("a.mp4", 0, time, 1, value, int(value >= 0.5)) for time, value in zip(TIMES, PROBABILITIES, strict=True)]
+    rows += [("b.mp4", 0, 0.0, 1, 0.3, 0), ("a.mp4", None, 1.0, 0, None, None)]  # type: ignore[list-item]
+    return pl.DataFrame(rows, ["input", "face_id", "timestamp", "success", "AU12", "AU12_c"], orient="row")
+
+
+def test_episodes_end_where_the_unit_or_the_face_is_gone() -> None:
+    episodes = summarise_people(table(), SMILE).episodes
+    assert episodes["input"].to_list() == ["a.mp4"] * 3
+    assert episodes["start"].to_list() == pytest.approx([0.1, 0.5, 3.0])
+    assert episodes["end"].to_list() == pytest.approx([0.3, 0.6, 3.1])
+    assert episodes["length"].to_list() == pytest.approx([0.2, 0.1, 0.1])
+    assert episodes["peak_probability"].to_list() == [0.9, 0.8, 0.6]
+
+
+def test_people_have_shares_peaks_and_rates() -> None:
+    people = summarise_people(table(), SMILE).people
+    first, second = people.to_dicts()
+    assert (first["input"], first["face_id"], first["action_unit"], first["frames"]) == ("a.mp4", 0, "AU12", 8)
+    assert first["seconds"] == pytest.approx(0.8)
+    assert first["present_share"] == pytest.approx(0.5)
+    assert first["mean_probability"] == pytest.approx(sum(PROBABILITIES) / 8)
+    assert (first["peak_probability"], first["peak_at"], first["episodes"]) == (0.9, 0.2, 3)
+    assert first["episodes_per_minute"] == pytest.approx(3 / 0.8 * 60)
+    assert first["longest_episode"] == pytest.approx(0.2)
+    # A photograph has no duration, so no rate either.
+    assert (second["frames"], second["episodes"], second["seconds"], second["episodes_per_minute"]) == (1, 0, 0.0, None)
+
+
+def test_a_table_without_faces_has_no_people() -> None:
+    nobody = table().filter(pl.col("success") == 0)
+    assert summarise_people(nobody, SMILE).people.is_empty()
