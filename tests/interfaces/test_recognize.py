@@ -1,6 +1,7 @@
 """The recognize command, with a recogniser whose answers are known."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -253,3 +254,13 @@ def test_people_are_summarised(folder: Path, tmp_path: Path, suffix: str) -> Non
     assert episodes.filter(polars.col("action_unit") == "AU25").row(0, named=True)["end"] == pytest.approx(0.3)
     with pytest.raises(RecipeError, match="--summary is made of the table: give --output too"):
         RecognizeConfig(inputs=(folder,), summary=people)
+
+
+def test_the_page_on_reading_tables_speaks_of_columns_that_are_there(folder: Path, tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "reading_results.md").read_text()
+    config = RecognizeConfig(inputs=(folder,), output=tmp_path / "result.csv", summary=tmp_path / "people.csv")
+    assert recognize(config, recognizer()) == 0
+    columns = {*polars.read_csv(tmp_path / "result.csv").columns}
+    columns |= {*polars.read_csv(tmp_path / "people_episodes.csv").columns}
+    named = set(re.findall(r'"([a-z_]+|AU\d\d(?:_c)?)"', page)) | set(re.findall(r"AU\d\d(?:_c)?", page))
+    assert named - {"result", "interview"} <= columns
