@@ -1,4 +1,4 @@
-"""The weight files that the authors of FMAE-IAT released: what they are, where they lie, and what to know first.
+"""The weight files that FMAE-IAT's and MAE's authors released: what they are, where they lie, what to know first.
 
 facskit downloads none of them. The facts come from the authors' README and the threads of their repository; nobody
 published checksums, and BP4D+ weights were never released.
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 __all__ = ["CATALOGUE", "CataloguedFile"]
 
 _REPOSITORY = "https://github.com/forever208/FMAE-IAT"
+_MAE = "https://dl.fbaipublicfiles.com/mae"
 _HUGGING_FACE = "https://huggingface.co/forever208/FMAE-IAT"
 _PRETRAINING = (
     "Pre-trained on 9 million faces of celebrities and the web. Whether images of AffectNet or DISFA were among them "
@@ -48,6 +49,15 @@ def _pretrained(letter: str, size: str, file_id: str) -> CataloguedFile:
     )
 
 
+def _of_imagenet(letter: str, size: str) -> CataloguedFile:
+    return CataloguedFile(
+        name=f"mae-vit-{size}",
+        what=f"ViT-{letter} encoder of a masked autoencoder of ImageNet-1K, a start for training; recognises nothing",
+        where=f"{_MAE}/pretrain/mae_pretrain_vit_{size}.pth",
+        notes="By MAE's authors: what FMAE is compared with in the paper's figure 2.",
+    )
+
+
 def _bp4d(fold: int, file_id: str) -> CataloguedFile:
     return CataloguedFile(
         name=f"fmae-iat-bp4d-fold{fold}",
@@ -62,6 +72,8 @@ CATALOGUE: tuple[CataloguedFile, ...] = (
     _pretrained("L", "large", "1xccb4O5cXeq2zO5_Ec1Ybz-VLO4PAwRr"),
     _pretrained("B", "base", "1uCdJq4xQAbYQHTVpcflrnK8OPavJ8Fz7"),
     _pretrained("S", "small", "1p1hJd9ks3U6tg3N1rlEmDyuUNXoRbATJ"),
+    _of_imagenet("L", "large"),
+    _of_imagenet("B", "base"),
     _bp4d(1, "1w5Gad9YKBJMgdyQ4Ax49WatAzZ7vgrKy"),
     _bp4d(2, "1aIY73NFEW0fObVIE6dh06CIi6HfH6T9u"),
     _bp4d(3, "1DzP1HrIOOxSYPhrffrRaFrCKeYkWpiPx"),

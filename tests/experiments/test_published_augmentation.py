@@ -23,6 +23,7 @@ PUBLISHED = AugmentationConfig(
     erase_chance=0.25,
     erase_count=1,
     erase_area=(0.02, 1 / 3),
+    erase_fill="normal",
 )
 
 
@@ -40,5 +41,6 @@ def test_a_start_that_is_not_installed_says_how_to_get_it(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FACSKIT_HOME", str(tmp_path))
-    with pytest.raises(CheckpointError, match=r"not installed here; facskit weights info fmae-vit-large says where"):
-        describe_body(read_recipe(path).initial_weights)
+    start = read_recipe(path).initial_weights
+    with pytest.raises(CheckpointError, match=rf"not installed here; facskit weights info {start} says where"):
+        describe_body(start)

@@ -71,7 +71,7 @@ def test_similarity_49_is_the_published_one(row: int) -> None:
 def test_similarity_49_from_a_detector_is_nearly_that_from_landmarks() -> None:
     faces, detector = packaged_faces(), CenterFace()
     distances, zooms = [], []
-    for row in range(5, len(faces), 120):
+    for row in range(0, len(faces), 20):
         landmarks, found = faces.landmarks(row), detector.detect(faces.image(row))
         if landmarks is None or not found:
             continue
@@ -81,7 +81,7 @@ def test_similarity_49_from_a_detector_is_nearly_that_from_landmarks() -> None:
         corners = transform_points(invert(by_hand), np.array([[0.0, 0.0], [199.0, 0.0], [199.0, 199.0], [0.0, 199.0]]))
         back = transform_points(detected, corners)
         distances.append(np.abs(back - [[0.0, 0.0], [199.0, 0.0], [199.0, 199.0], [0.0, 199.0]]).mean())
-    assert len(distances) >= 8
+    assert len(distances) >= 60
     assert np.median(distances) < 10  # of 200 pixels: 5 %, within the 24 pixels that training windows move
     assert 0.96 < np.median(zooms) < 1.05  # the points as the detector has them enlarge by 8 %
 

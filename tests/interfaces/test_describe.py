@@ -46,5 +46,5 @@ def test_mistakes_have_a_sentence(tmp_path: Path) -> None:
         main([str(tmp_path)])
     with pytest.raises(RecipeError, match="--fps is -1; expected more than 0"):
         main(["packaged", "--fps", "-1"])
-    with pytest.raises(DatasetError, match="subject R2026-00001 is in none of the 3 published parts of bp4d"):
+    with pytest.raises(DatasetError, match="subject R2026-00001-makehuman is in none of the 3 published parts of bp4d"):
         main(["packaged", "--folds", "published:bp4d"])
