@@ -6,6 +6,7 @@ from pathlib import Path
 
 import tyro
 from rich.console import Console
+from rich.markdown import Markdown
 from rich.markup import escape
 from rich.table import Table
 
@@ -22,6 +23,10 @@ _USAGE = """usage: facskit weights [list | info NAME | import FILE]
   list         weights that come with facskit, that you installed, and that others published (also without a word)
   info NAME    what one of them holds, or where to get it; NAME may be a weight file or a run's folder
   import FILE  turn a published file into a weight file; facskit weights import --help shows its options"""
+
+
+_TRUST = "May I trust it?"
+"""Heading of the part of a card that `info` shows."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +86,17 @@ def _info(command: InfoCommand) -> int:
         _print_entry(console, entry)
         return 0
     console.print(_describe(read_weight_info(path), str(path), path.stat().st_size))
+    trust = _trust(path.with_suffix(".md"))
+    if trust:
+        console.print(Markdown(trust))
     return 0
+
+
+def _trust(card: Path) -> str:
+    """Return what the card beside a weight file says about trusting it; empty where there is none."""
+    text = card.read_text(encoding="utf-8") if card.is_file() else ""
+    _, heading, rest = text.partition(f"## {_TRUST}\n")
+    return f"## {_TRUST}\n{rest.partition(chr(10) + '## ')[0]}" if heading else ""
 
 
 def _table(title: str, weights: Mapping[str, Path]) -> Table:

@@ -98,3 +98,13 @@ def test_usage_names_the_three_commands(capsys: pytest.CaptureFixture[str]) -> N
     text = capsys.readouterr().out
     assert all(f"  {word} " in text for word in ("list", "info NAME", "import FILE"))
     assert cli.main(["weights", "list", "more"]) == 2
+
+
+def test_info_says_how_far_weights_can_be_trusted(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["weights", "info", "packaged"]) == 0
+    shown = capsys.readouterr().out
+    assert "May I trust it?" in shown
+    assert "18 of 18" in shown
+    assert "facskit synthesize data/train" not in shown  # the card goes on
+    assert cli.main(["weights", "info", "rendered-encoder"]) == 0
+    assert "May I trust it?" not in capsys.readouterr().out
