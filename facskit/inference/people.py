@@ -12,7 +12,7 @@ import polars as pl
 from facskit.action_units import ActionUnitSet
 from facskit.files import atomic_path
 
-__all__ = ["PeopleTables", "summarise_people", "write_people"]
+__all__ = ["PeopleTables", "finish_table", "keep_person", "summarise_people"]
 
 GAP = 1.0
 """Seconds without a face after which an episode has ended."""
@@ -57,29 +57,74 @@ def summarise_people(table: pl.DataFrame, action_units: ActionUnitSet) -> People
     )
 
 
-def write_people(table: Path, path: Path, action_units: ActionUnitSet) -> Path:
-    """Summarise a written table, and write people and, beside them, episodes.
+def keep_person(table: pl.DataFrame, which: str) -> pl.DataFrame:
+    """Leave one person of each input in a recognition table; frames without them are frames without a face.
+
+    Args:
+        which: `longest`, who is seen on most frames; `largest`, whose face is largest on average; or a `face_id`.
+
+    Returns:
+        A row per frame.
+    """
+    faces = table.filter(pl.col("success") == 1)
+    seen = faces.group_by(_PERSON).agg(
+        pl.len().alias("frames"), (pl.col("FaceRectWidth") * pl.col("FaceRectHeight")).mean().alias("size")
+    )
+    match which:
+        case "longest":
+            seen = seen.sort("frames", "size", "face_id", descending=[True, True, False])
+        case "largest":
+            seen = seen.sort("size", "frames", "face_id", descending=[True, True, False])
+        case _:
+            seen = seen.filter(pl.col("face_id") == int(which))
+    chosen = seen.unique("input", keep="first", maintain_order=True).select(_PERSON)
+    own = faces.join(chosen, on=_PERSON).drop("timestamp")
+    frames = table.select("input", "frame", "timestamp").unique(["input", "frame"], keep="first", maintain_order=True)
+    kept = frames.join(own, on=["input", "frame"], how="left", maintain_order="left")
+    return kept.with_columns(pl.col("success").fill_null(0)).select(table.columns)
+
+
+def finish_table(table: Path, action_units: ActionUnitSet, *, person: str = "all", summary: Path | None = None) -> None:
+    """Do what can only be done when a table is complete.
 
     Args:
         table: What `facskit recognize` wrote, in its own columns.
-        path: CSV for the people; the episodes' has `_episodes` before the ending.
-
-    Returns:
-        The file with the episodes.
+        person: Whom to leave in it, see `keep_person`; `all` for everybody.
+        summary: CSV for what each person does; the episodes' has `_episodes` before the ending.
     """
+    rows = _read(table)
+    if person != "all":
+        rows = keep_person(rows, person)
+        with atomic_path(table) as part:
+            _write(rows, part)
+    if summary is not None:
+        found = summarise_people(rows, action_units)
+        for view, target in (
+            (found.people, summary),
+            (found.episodes, summary.with_name(f"{summary.stem}_episodes.csv")),
+        ):
+            with atomic_path(target) as part:
+                view.write_csv(part, float_precision=4)
+
+
+def _read(table: Path) -> pl.DataFrame:
     match table.suffix.lower():
         case ".parquet":
-            rows = pl.read_parquet(table)
+            return pl.read_parquet(table)
         case ".jsonl":
-            rows = pl.read_ndjson(table)
+            return pl.read_ndjson(table)
         case _:
-            rows = pl.read_csv(table)
-    found = summarise_people(rows, action_units)
-    episodes = path.with_name(f"{path.stem}_episodes.csv")
-    for view, target in ((found.people, path), (found.episodes, episodes)):
-        with atomic_path(target) as part:
-            view.write_csv(part, float_precision=4)
-    return episodes
+            return pl.read_csv(table, infer_schema_length=None)
+
+
+def _write(rows: pl.DataFrame, path: Path) -> None:
+    match path.suffix.lower():
+        case ".parquet":
+            rows.write_parquet(path)
+        case ".jsonl":
+            rows.write_ndjson(path)
+        case _:
+            rows.write_csv(path)
 
 
 def _episodes(faces: pl.DataFrame, code: str) -> pl.DataFrame:

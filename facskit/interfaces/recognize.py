@@ -21,7 +21,7 @@ from facskit.faces.media_files import find_media, is_video
 from facskit.faces.video import FrameChoice, video_info
 from facskit.inference.attention_files import AttentionFolder
 from facskit.inference.overlay_files import OverlayFolder
-from facskit.inference.people import write_people
+from facskit.inference.people import finish_table
 from facskit.inference.recognition import RecognizedFrame
 from facskit.inference.recognizer import Recognizer, RecognizerConfig
 from facskit.inference.tables import TableWriter
@@ -52,8 +52,8 @@ def recognize(config: RecognizeConfig, recognizer: Recognizer | None = None) -> 
     if config.overlay is not None:
         overlays = OverlayFolder(config.overlay, recognizer.info.action_units, recognizer.info.expressions)
     done = _recognize_all(config, found.files, recognizer, overlays)
-    if config.output is not None and config.summary is not None:
-        write_people(config.output, config.summary, recognizer.info.action_units)
+    if config.output is not None and (config.summary is not None or config.person != "all"):
+        finish_table(config.output, recognizer.info.action_units, person=config.person, summary=config.summary)
     _report(config, done.summary, overlays)
     _complain(done.failures)
     _say_unchecked(done.unchecked)

@@ -43,6 +43,9 @@ class RecognizeConfig:
     """Where the network runs."""
     faces: Literal["all", "largest"] = "all"
     """Which faces of a picture to recognise."""
+    person: str = "all"
+    """Whom the table is about: `all`; `longest`, whoever is seen on most frames of a file; `largest`, whose face is
+    largest on average; or a `face_id`. Needs --output. (--faces largest chooses anew on every frame.)"""
     every: int = 1
     """Look at every n-th frame of a video."""
     fps: float | None = None
@@ -67,6 +70,10 @@ class RecognizeConfig:
             raise RecipeError(f"--search-side must be at least {FOR_PHOTOGRAPHS.min_side}, got {self.search_side}")
         if self.summary is not None and (self.output is None or self.dialect != "facskit"):
             raise RecipeError("--summary is made of the table: give --output too, in facskit's own dialect")
+        if self.person not in {"all", "longest", "largest"} and not self.person.isdecimal():
+            raise RecipeError(f"--person is {self.person!r}; expected all, longest, largest or a face_id such as 0")
+        if self.person != "all" and (self.output is None or self.dialect != "facskit"):
+            raise RecipeError("--person is chosen in the finished table: give --output too, in facskit's own dialect")
         if self.summary is not None and self.summary.suffix.lower() != ".csv":
             raise RecipeError(f"{self.summary}: found the ending {self.summary.suffix!r}, expected .csv")
         try:

@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from facskit.action_units import ActionUnitSet
-from facskit.inference.people import summarise_people
+from facskit.inference.people import keep_person, summarise_people
 
 SMILE = ActionUnitSet.parse("AU12")
 #               0    0.1  0.2  0.3  0.4  0.5   3.0  3.1
@@ -45,3 +45,31 @@ def test_people_have_shares_peaks_and_rates() -> None:
 def test_a_table_without_faces_has_no_people() -> None:
     nobody = table().filter(pl.col("success") == 0)
     assert summarise_people(nobody, SMILE).people.is_empty()
+
+
+def crowd() -> pl.DataFrame:
+    """Person 0 is near on two frames, person 1 far on three; on the last frame nobody is seen."""
+    rows = [("a.mp4", 0, 0, 0.0, 1, 50.0, 0.9), ("a.mp4", 0, 1, 0.0, 1, 10.0, 0.1)]
+    rows += [("a.mp4", 1, 0, 0.1, 1, 50.0, 0.8), ("a.mp4", 1, 1, 0.1, 1, 10.0, 0.2), ("a.mp4", 2, 1, 0.2, 1, 10.0, 0.3)]
+    rows += [("a.mp4", 3, None, 0.3, 0, None, None)]  # type: ignore[list-item]
+    names = ["input", "frame", "face_id", "timestamp", "success", "FaceRectWidth", "AU12"]
+    return pl.DataFrame(rows, names, orient="row").with_columns(pl.col("FaceRectWidth").alias("FaceRectHeight"))
+
+
+@pytest.mark.parametrize(
+    ("which", "ids", "smiles"),
+    [
+        ("longest", [1, 1, 1, None], [0.1, 0.2, 0.3, None]),
+        ("largest", [0, 0, None, None], [0.9, 0.8, None, None]),
+        ("0", [0, 0, None, None], [0.9, 0.8, None, None]),
+        ("7", [None] * 4, [None] * 4),
+    ],
+)
+def test_one_person_is_kept(which: str, ids: list[int | None], smiles: list[float | None]) -> None:
+    kept = keep_person(crowd(), which)
+    assert kept.columns == crowd().columns
+    assert kept["frame"].to_list() == [0, 1, 2, 3]
+    assert kept["face_id"].to_list() == ids
+    assert kept["AU12"].to_list() == smiles
+    assert kept["success"].to_list() == [int(number is not None) for number in ids]
+    assert kept["timestamp"].to_list() == [0.0, 0.1, 0.2, 0.3]

@@ -264,3 +264,22 @@ def test_the_page_on_reading_tables_speaks_of_columns_that_are_there(folder: Pat
     columns |= {*polars.read_csv(tmp_path / "people_episodes.csv").columns}
     named = set(re.findall(r'"([a-z_]+|AU\d\d(?:_c)?)"', page)) | set(re.findall(r"AU\d\d(?:_c)?", page))
     assert named - {"result", "interview"} <= columns
+
+
+def read_anything(path: Path) -> polars.DataFrame:
+    if path.suffix == ".parquet":
+        return polars.read_parquet(path)
+    return polars.read_ndjson(path) if path.suffix == ".jsonl" else polars.read_csv(path)
+
+
+@pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
+def test_a_table_of_one_person(folder: Path, tmp_path: Path, suffix: str) -> None:
+    table = tmp_path / f"table.{suffix}"
+    assert recognize(RecognizeConfig(inputs=(folder,), output=table, person="longest"), recognizer()) == 0
+    whole = tmp_path / f"whole.{suffix}"
+    assert recognize(RecognizeConfig(inputs=(folder,), output=whole), recognizer()) == 0
+    one, everybody = (read_anything(path) for path in (table, whole))
+    assert (one.height, everybody.height) == (6, 7)
+    assert one.columns == everybody.columns
+    with pytest.raises(RecipeError, match="--person is 'tallest'; expected all, longest, largest or a"):
+        RecognizeConfig(inputs=(folder,), output=table, person="tallest")
