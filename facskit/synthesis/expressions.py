@@ -41,6 +41,12 @@ PRESSING = (17, 23, 24, 28)
 """Units that close lips which are apart at rest."""
 FULLY_PRESSED = 0.3
 """Sum of their intensities at which the lips have met."""
+LIDS = (("L", (43, 44), (47, 46)), ("R", (37, 38), (41, 40)))
+"""Landmarks of upper and lower lid that meet when an eye closes, by side."""
+SHUT_INTENSITY = 0.9
+"""Intensity of AU43 from which eyes are closed."""
+LID_OVERLAP = 0.02
+"""How far closed lids overlap, centimetres."""
 LID_REACH = 2.2
 """Distance from an eye's centre within which the face's vertices are lids, centimetres."""
 GAZE_RANGE = np.radians(30)
@@ -140,6 +146,7 @@ class Animator:
             Vertex positions in centimetres.
         """
         weights = self.shape_weights(action)
+        self._close_eyes(weights, neutral, action)
         heights = neutral[self._contacts, 1] + np.tensordot(weights, self._contact_shapes, axes=1)
         opening = heights[0] - heights[1]
         parted = action.mean(25)
@@ -153,6 +160,22 @@ class Animator:
             weights[self._row[f"lipUpper{station}"]] = amount * share
             weights[self._row[f"lipLower{station}"]] = amount * (1 - share)
         return self._lids_on_eyes(neutral + self.head.displacement(weights))
+
+    def _close_eyes(
+        self, weights: Float[np.ndarray, " shapes"], neutral: Float32[np.ndarray, "points 3"], action: "FacialAction"
+    ) -> None:
+        """Let lids meet on every person where AU43 says that the eyes are closed: one blink doesn't fit all eyes."""
+        for side, upper, lower in LIDS:
+            shut = min(1.0, action.side(side, 43) / SHUT_INTENSITY)
+            if shut == 0:
+                continue
+            blink = self._row[f"eyeBlink_{side}"]
+            weights[blink] = 0
+            lids = self.head.landmarks68[[upper, lower]]
+            moved = np.tensordot(weights, self.head.expression[:, lids, 1], axes=1)
+            opening = np.subtract(*(neutral[lids, 1] + moved))
+            closing = -np.subtract(*self.head.expression[blink, lids, 1])
+            weights[blink] = shut * float(((opening + LID_OVERLAP) / closing).max())
 
     def _lids_on_eyes(self, points: Float32[np.ndarray, "points 3"]) -> Float32[np.ndarray, "points 3"]:
         """Push lids out of the eyeballs, which straight paths of a lid's vertices cut through."""

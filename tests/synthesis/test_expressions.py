@@ -253,3 +253,22 @@ def test_a_nuisance_that_tells_a_label_is_noticed(nuisances: tuple[np.ndarray, n
     found = deviations(PROBES[probe](leaking, y[:, [told, untold]]), y[:, [told, untold]])
     assert found[0] > 3.5
     assert abs(found[1]) < 3.5
+
+
+def test_closed_eyes_are_closed_on_every_person(animator: Animator) -> None:
+    upper, lower = (animator.head.landmarks68[marks] for marks in ([37, 38, 43, 44], [41, 40, 47, 46]))
+
+    def openings(number: int, intensity: float) -> np.ndarray:
+        found = []
+        for subject in range(12):
+            person = invent_person(9, subject, "mixed", animator.head)
+            own = animator.at_rest(animator.head.neutral(person.identity), person.rest)
+            points = animator.animate(own, acting(number, intensity=intensity))
+            found.append(points[upper, 1] - points[lower, 1])
+        return np.stack(found)
+
+    shut, half, wide = openings(43, 0.9), openings(43, 0.45), openings(43, 0.0)
+    assert shut.max() < 0.06
+    assert shut.min() > -0.35
+    assert wide.min() > 0.2
+    assert 0.3 < half.mean() / wide.mean() < 0.7
