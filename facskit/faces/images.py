@@ -1,4 +1,4 @@
-"""Photographs: decode, encode, warp. The only module that knows codecs, EXIF rotation and colour orders.
+"""Photographs: decode, encode, warp. The only module that knows EXIF rotation and colour orders.
 
 Everywhere else an image is `uint8` RGB with shape (height, width, 3). Pixel positions have their origin at the centre
 of the top-left pixel, x to the right and y downwards, so that a picture spans -0.5 to width - 0.5.
@@ -18,6 +18,7 @@ from jaxtyping import Float, UInt8
 from PIL import Image
 
 from facskit.errors import MediaError
+from facskit.faces.media_files import content_kind
 from facskit.files import atomic_path
 
 __all__ = [
@@ -34,7 +35,6 @@ MAX_PIXELS = 150_000_000
 
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM", "AVIF", "JPEG2000")
 _EXPECTED = "expected a JPEG, PNG, WebP, AVIF, BMP, TIFF or GIF photograph"
-_SIGNATURES = (b"\xff\xd8", b"\x89PNG\r\n\x1a\n", b"II*\0", b"MM\0*", b"GIF8")
 _ORIENTATION_TAG = 0x0112
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -106,11 +106,13 @@ def _formats() -> tuple[str, ...]:
 def _describe(data: bytes) -> str:
     if not data:
         return "an empty file"
-    if data[4:8] == b"ftyp":
-        heic = "a HEIC photograph (pip install 'facskit[heic]' reads those)"
-        return heic if data[8:11] in {b"hei", b"hev", b"mif", b"msf"} else "a video"
-    if data.startswith(_SIGNATURES) or (data[:4] == b"RIFF" and data[8:12] == b"WEBP"):
-        return "a photograph that is damaged or cut short"
+    kind = content_kind(data)
+    if kind == "video":
+        return "a video"
+    if kind == "photograph":
+        heic = data[8:11] in {b"hei", b"hev", b"mif", b"msf"}
+        readable = "a photograph that is damaged or cut short"
+        return "a HEIC photograph (pip install 'facskit[heic]' reads those)" if heic else readable
     head = data[:512]
     is_text = b"\0" not in head and sum(byte >= 32 or byte in b"\t\r\n" for byte in head) > 0.95 * len(head)
     return "text" if is_text else "data in an unknown format"

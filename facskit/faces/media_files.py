@@ -8,7 +8,16 @@ from typing import Literal
 
 from facskit.errors import MediaError
 
-__all__ = ["IMAGE_SUFFIXES", "VIDEO_SUFFIXES", "FoundMedia", "MediaKind", "find_media", "is_video", "media_kind"]
+__all__ = [
+    "IMAGE_SUFFIXES",
+    "VIDEO_SUFFIXES",
+    "FoundMedia",
+    "MediaKind",
+    "content_kind",
+    "find_media",
+    "is_video",
+    "media_kind",
+]
 
 MediaKind = Literal["photograph", "video"]
 
@@ -26,13 +35,13 @@ VIDEO_SUFFIXES = frozenset(
 _HEAD = 400
 """Bytes that are read to tell what a file is: two packets of a transport stream."""
 _PHOTOGRAPHS = (
-    b"\xff\xd8\xff",
+    b"\xff\xd8\xff",  # JPEG
     b"\x89PNG\r\n\x1a\n",
     b"GIF8",
-    b"II*\0",
-    b"MM\0*",
-    b"\0\0\0\x0cjP  ",
-    b"\xff\x4f\xff\x51",
+    b"II*\0",  # TIFF, Intel's byte order
+    b"MM\0*",  # TIFF, Motorola's
+    b"\0\0\0\x0cjP  ",  # JPEG 2000
+    b"\xff\x4f\xff\x51",  # its bare code stream
 )
 _VIDEOS = (
     b"\x1a\x45\xdf\xa3",  # Matroska, WebM
@@ -68,7 +77,7 @@ def media_kind(path: Path) -> MediaKind | None:
             head = file.read(_HEAD)
     except OSError:
         head = b""
-    found = _by_content(head)
+    found = content_kind(head)
     if found is not None:
         return found
     suffix = path.suffix.lower()
@@ -77,7 +86,8 @@ def media_kind(path: Path) -> MediaKind | None:
     return "photograph" if suffix in IMAGE_SUFFIXES else None
 
 
-def _by_content(head: bytes) -> MediaKind | None:
+def content_kind(head: bytes) -> MediaKind | None:
+    """Tell from the first 400 bytes of a file what it is; None for anything else."""
     if head[4:8] == b"ftyp":
         return "photograph" if head[8:12] in _STILL_BRANDS else "video"
     if head[:4] == b"RIFF":

@@ -18,6 +18,7 @@ DialectName = Literal["facskit", "openface", "pyfeat", "libreface"]
 Row = dict[str, str | int | float | None]
 
 _OPENFACE_UNITS = (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17, 20, 23, 25, 26, 45)
+_OPENFACE_DECIDED = (*_OPENFACE_UNITS[:-1], 28, 45)
 _PYFEAT_UNITS = (1, 2, 4, 5, 6, 7, 9, 10, 11, 12, 14, 15, 17, 20, 23, 24, 25, 26, 28, 43)
 _LIBREFACE_UNITS = (1, 2, 4, 6, 7, 10, 12, 14, 15, 17, 23, 24)
 _LIBREFACE_GRADED = (1, 2, 4, 5, 6, 9, 12, 15, 17, 20, 25, 26)
@@ -62,7 +63,7 @@ def _decision(face: Recognition, number: int) -> float | None:
 
 def _openface_row(frame: RecognizedFrame, face: Recognition | None) -> Row:
     row: Row = {"frame": frame.frame + 1, "face_id": 0, "timestamp": frame.timestamp}
-    decided = {f"AU{number:02d}_c": number for number in (*_OPENFACE_UNITS[:-1], 28, 45)}
+    decided = {f"AU{number:02d}_c": number for number in _OPENFACE_DECIDED}
     if face is None:
         # As OpenFace has it: a failure is 0 in all cells, and `success` says so.
         return row | {"confidence": 0.0, "success": 0} | dict.fromkeys(decided, 0.0)
@@ -96,7 +97,7 @@ def _numbers(*names: str) -> dict[str, Any]:
 
 
 _OPENFACE_R = [f"AU{number:02d}_r" for number in _OPENFACE_UNITS]
-_OPENFACE_C = [f"AU{number:02d}_c" for number in (*_OPENFACE_UNITS[:-1], 28, 45)]
+_OPENFACE_C = [f"AU{number:02d}_c" for number in _OPENFACE_DECIDED]
 _POINTS = [f"{axis}_{point}" for axis in "xy" for point in range(68)]
 
 DIALECTS: Mapping[str, Dialect] = {

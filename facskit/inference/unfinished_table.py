@@ -36,7 +36,6 @@ class UnfinishedTable:
         """
         self._rows = table.with_name(f".{table.name}.unfinished")
         self._journal = table.with_name(f".{table.name}.finished")
-        self._table = table
         self.finished: dict[str, str | None] = {}
         end = 0
         if resume and self._rows.is_file() and self._journal.is_file():

@@ -20,6 +20,7 @@ from facskit.faces.detectors import FOR_PHOTOGRAPHS
 from facskit.faces.media_files import find_media, is_video
 from facskit.faces.video import FrameChoice, video_info
 from facskit.inference.attention_files import AttentionFolder
+from facskit.inference.dialects import DIALECTS
 from facskit.inference.overlay_files import OverlayFolder
 from facskit.inference.people import finish_table
 from facskit.inference.recognition import RecognizedFrame
@@ -114,7 +115,8 @@ def _open_recognizer(config: RecognizeConfig) -> Recognizer:
 
 
 def _refuse_several(config: RecognizeConfig, files: Sequence[Path]) -> None:
-    if config.output is not None and len(files) > 1 and config.dialect in {"openface", "libreface"}:
+    dialect = DIALECTS.get(config.dialect)
+    if config.output is not None and len(files) > 1 and dialect is not None and not dialect.names_inputs:
         raise RecipeError(
             f"--dialect {config.dialect}: its tables don't say which file a row is about, so one holds one file; "
             f"found {len(files)} inputs, expected 1"

@@ -244,7 +244,7 @@ def _home(config: SynthesisConfig, out: Path, heads: list[MorphableHead]) -> Dat
         "occurrence": "1 where the FACS level is 2 (B) or more",
         "licence": " ".join(dict.fromkeys(HEAD_LICENCES[head.name] for head in heads)),
     }
-    # Descriptions written before there was a choice of background, light or skin don't name it.
+    # Descriptions written before there was a choice of background, light, skin or folds don't name it.
     earlier = {"background": "picture", "light": "lamps", "skins": PAINTED, "folds": "units"}
     return DatasetFolder(path=out, result=MANIFEST, description=description, earlier=earlier)
 

@@ -87,7 +87,7 @@ def _lip_coordinates(atlas: UVAtlas) -> tuple[Float32[np.ndarray, "1 512"], Mask
 
 
 def _round_outline(points: Float[np.ndarray, "corners 2"]) -> Float[np.ndarray, "points 2"]:
-    """Round a closed outline off by cutting its corners twice, without rounding the mouth's corners away."""
+    """Round a closed outline off by cutting its corners three times, without rounding the mouth's corners away."""
     for _ in range(3):
         following = np.roll(points, -1, axis=0)
         points = np.stack((0.75 * points + 0.25 * following, 0.25 * points + 0.75 * following), axis=1).reshape(-1, 2)
