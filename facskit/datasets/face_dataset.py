@@ -23,12 +23,15 @@ from facskit.datasets.packed import recipe_matrix
 from facskit.datasets.samples import Batch, Sample, unknown_landmarks
 from facskit.errors import DatasetError, FacskitError
 from facskit.expressions import ExpressionSet
-from facskit.faces.alignment import BoxCrop, CropRecipe, EyeSimilarityCrop, WholeImage, border_level
+from facskit.faces.alignment import BoxCrop, CropRecipe, EyeSimilarityCrop, WholeImage, border_level, in_plane_turn
 from facskit.faces.images import warp
 from facskit.faces.landmarks import JAW, MIRRORED_68, POINTS_49
 from facskit.faces.normalization import Normalization, normalize
 
 __all__ = ["FaceDataset", "Preparation", "PreparedArrays", "needed_landmarks"]
+
+_MIRRORED_ANGLES = (1, -1, -1, 1, -1)
+"""What a mirror does to pitch, yaw and roll of the head and to pitch and yaw of the gaze."""
 
 
 class PreparedArrays(NamedTuple):
@@ -40,6 +43,8 @@ class PreparedArrays(NamedTuple):
     indices: Tensor
     expressions: Tensor
     landmarks: Tensor
+    levels: Tensor
+    angles: Tensor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +103,8 @@ class FaceDataset(PreparedSamples[Batch]):
             self._landmarks = needed_landmarks(manifest, self.rows, preparation.recipe)
         elif manifest.all_landmarks is not None:
             self._landmarks = manifest.all_landmarks[self.rows]
+        self._levels = np.full_like(self.labels, -1) if manifest.levels is None else manifest.levels[self.rows]
+        self._angles = None if manifest.angles is None else manifest.angles[self.rows]
         self._images = ImageStore(manifest, self.rows, cache_gib)
 
     def batch(self, prepared: PreparedArrays) -> Batch:
@@ -148,6 +155,8 @@ class FaceDataset(PreparedSamples[Batch]):
             indices=torch.from_numpy(self.rows[positions]),
             expressions=torch.from_numpy(self.expressions[positions]),
             landmarks=self._landmarks_in_crops(positions, matrices),
+            levels=torch.from_numpy(self._levels[positions]),
+            angles=self._angles_in_crops(positions, matrices),
         )
 
     def _landmarks_in_crops(
@@ -162,6 +171,18 @@ class FaceDataset(PreparedSamples[Batch]):
         mirrored = np.linalg.det(linear) < 0
         points[mirrored] = points[mirrored][:, MIRRORED_68]
         return torch.from_numpy(points.astype(np.float32))
+
+    def _angles_in_crops(
+        self, positions: Int64[np.ndarray, "batch"], matrices: Float[np.ndarray, "batch 2 3"]
+    ) -> Float32[Tensor, "batch 5"]:
+        """Turn pose and gaze with their pictures; in a mirror image the head turns and rolls the other way."""
+        if self._angles is None:
+            return torch.full((len(positions), 5), torch.nan)
+        angles = self._angles[positions].astype(np.float64)
+        mirrored = np.linalg.det(matrices[:, :, :2]) < 0
+        angles[mirrored] *= _MIRRORED_ANGLES
+        angles[:, 2] += in_plane_turn(matrices)
+        return torch.from_numpy(angles.astype(np.float32))
 
     def _crop(self, epoch: int, position: int) -> tuple[Float[np.ndarray, "3 height width"], Float[np.ndarray, "2 3"]]:
         """Return the model's input, and how the picture's pixels became the crop's."""

@@ -16,7 +16,8 @@ import polars as pl
 from jaxtyping import Bool, Float, Int, Int8, Int64, UInt8
 
 from facskit.action_units import NO_ACTION_UNITS, ActionUnitSet
-from facskit.columns import EXPRESSION, IMAGE, IMAGE_BYTES, SUBJECT
+from facskit.columns import EXPRESSION, GAZE, IMAGE, IMAGE_BYTES, POSE, SUBJECT
+from facskit.columns import level as column_of_level
 from facskit.datasets.landmark_columns import read_landmarks
 from facskit.datasets.manifest_checks import check_images_exist, check_table, find_layout, infer_extra_types
 from facskit.datasets.origin import ORIGIN_KEY, DataOrigin, read_origin
@@ -62,6 +63,29 @@ class Manifest:
         for column, code in enumerate(self.action_units.codes):
             labels[:, column] = self.table[code].cast(pl.Int8).fill_null(-1).to_numpy()
         return labels
+
+    @cached_property
+    def levels(self) -> Int8[np.ndarray, "samples aus"] | None:
+        """FACS level of each action unit, 0 to 5, -1 where a cell is empty; None if no action unit has levels."""
+        names = [column_of_level(unit) for unit in self.action_units]
+        if not any(name in self.table.columns for name in names):
+            return None
+        levels = np.full((len(self), len(names)), -1, np.int8)
+        for column, name in enumerate(names):
+            if name in self.table.columns:
+                levels[:, column] = self.table[name].cast(pl.Int8).fill_null(-1).to_numpy()
+        return levels
+
+    @cached_property
+    def angles(self) -> Float[np.ndarray, "samples 5"] | None:
+        """Head pose (OpenFace's pitch, yaw, roll) and gaze (up, subject's left) in degrees; NaN where a cell is empty.
+
+        None if the manifest lacks one of the columns.
+        """
+        if not {*POSE, *GAZE} <= set(self.table.columns):
+            return None
+        pose, gaze = (self.table.select(pl.col(names).cast(pl.Float32)).to_numpy() for names in (POSE, GAZE))
+        return np.concatenate([np.degrees(pose), gaze], axis=1)
 
     @property
     def has_expressions(self) -> bool:

@@ -15,7 +15,7 @@ from facskit.action_units import ActionUnitSet
 
 __all__ = ["Batch", "LabelState", "Sample", "unknown_landmarks"]
 
-_TENSORS = ("images", "labels", "subjects", "indices", "expressions", "landmarks")
+_TENSORS = ("images", "labels", "subjects", "indices", "expressions", "landmarks", "levels", "angles")
 """The parts of a batch that have one entry per sample."""
 
 
@@ -80,6 +80,11 @@ class Batch:
     """The iBUG points (x, y) in pixels of the crops as they are, random changes included; in a mirrored crop left and
     right are exchanged, so that point 36 is always in the eye on the image's left. NaN where unknown, and so are all if
     left out."""
+    levels: Int8[Tensor, "batch aus"] = field(default_factory=lambda: torch.empty(0, 0, dtype=torch.int8))
+    """FACS level of each action unit: 0 for absent, 1 to 5 for A to E, -1 for unknown, as all are if left out."""
+    angles: Float32[Tensor, "batch 5"] = field(default_factory=lambda: torch.empty(0, 5))
+    """Pose of the head and gaze in degrees, as `facskit.models.answers.ANGLES` names them, as they are in the crops;
+    NaN where unknown, and so are all if left out."""
 
     def __post_init__(self) -> None:
         """Refuse parts of different lengths, labels that don't belong to `action_units`, and impossible expressions."""
@@ -87,6 +92,11 @@ class Batch:
             object.__setattr__(self, "expressions", torch.full_like(self.subjects, -1))
         if not len(self.landmarks):
             object.__setattr__(self, "landmarks", unknown_landmarks(len(self.labels), self.images.device))
+        if not len(self.levels):
+            object.__setattr__(self, "levels", torch.full_like(self.labels, -1))
+        if not len(self.angles):
+            unknown = torch.full((len(self.labels), 5), torch.nan, device=self.images.device)
+            object.__setattr__(self, "angles", unknown)
         lengths = {name: len(getattr(self, name)) for name in _TENSORS}
         if len(set(lengths.values())) != 1:
             found = ", ".join(f"{name} {length}" for name, length in lengths.items())

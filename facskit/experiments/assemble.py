@@ -92,7 +92,7 @@ def assemble_model(recipe: Recipe) -> FaceNetwork:
     Raises:
         CheckpointError: The initial weights are missing or belong to another network.
     """
-    model = build_model(recipe.model, recipe.data.num_outputs)
+    model = build_model(recipe.model, recipe.data.num_outputs, recipe.objective.answers)
     if recipe.initial_weights:
         load_body(model, recipe.initial_weights, recipe.data.unit_set)
     return model

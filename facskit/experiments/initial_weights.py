@@ -31,13 +31,13 @@ from facskit.models.weight_files import find_weights
 
 __all__ = ["Body", "describe_body", "describe_start", "load_body", "provenance_of_start"]
 
-_HEAD = "head."
-"""A head never fits another set of action units, so it is never taken over and may be missing."""
+_ANSWERS = ("head.", "intensity_scale.", "geometry.")
+"""A head never fits another set of action units, so it is never taken over and may be missing; so are other answers."""
 _FRESH = "fc_norm."
 """The norm before the head, which a pre-trained autoencoder doesn't have."""
 _AUTOENCODER = ("norm.", "decoder_")
 """Parameters that tell a pre-trained autoencoder from a network that already recognises."""
-_LEFT_BEHIND = ("decoder_", "mask_token", "norm.", "head.")
+_LEFT_BEHIND = ("decoder_", "mask_token", "norm.", *_ANSWERS)
 """Parameters of a pre-trained autoencoder that recognition has no use for."""
 _POSITIONS = "pos_embed"
 
@@ -74,7 +74,7 @@ def load_body(model: FaceNetwork, weights: str | Path, units: ActionUnitSet = NO
     _check(path, own, stored)
     _check_heads(path, model)
     for name, value in own.items():
-        if name in stored and not name.startswith(_HEAD):
+        if name in stored and not name.startswith(_ANSWERS):
             value.copy_(stored[name])
 
 
@@ -183,7 +183,7 @@ def _fit_positions(path: Path, stored: Tensor, own: Tensor) -> Tensor:
 
 def _check(path: Path, own: Mapping[str, Tensor], stored: Mapping[str, Tensor]) -> None:
     encoder = any(name.startswith(_AUTOENCODER) for name in stored)
-    may_miss = (_HEAD, _FRESH) if encoder else (_HEAD,)
+    may_miss = (*_ANSWERS, _FRESH) if encoder else _ANSWERS
     missing = [name for name in own if name not in stored and not name.startswith(may_miss)]
     if missing:
         raise CheckpointError(f"{path}: {missing[0]} is missing, and {len(missing) - 1} more; it is another network.")
@@ -191,7 +191,7 @@ def _check(path: Path, own: Mapping[str, Tensor], stored: Mapping[str, Tensor]) 
     if unknown:
         raise CheckpointError(f"{path}: the network has no {unknown[0]}, nor {len(unknown) - 1} more in the file.")
     for name, value in own.items():
-        if name in stored and not name.startswith(_HEAD) and stored[name].shape != value.shape:
+        if name in stored and not name.startswith(_ANSWERS) and stored[name].shape != value.shape:
             raise CheckpointError(
                 f"{path}: {name} has the shape {tuple(stored[name].shape)}, the network needs {tuple(value.shape)}."
             )

@@ -202,6 +202,7 @@ def _describe_weights(
         crop=recipe.data.crop,
         normalization=recipe.data.normalization,
         thresholds=thresholds,
+        answers=recipe.objective.answers,
         licence=recipe.licence,
         provenance={**provenance, "epoch": "last" if epoch is None else epoch},
     )

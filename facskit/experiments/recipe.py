@@ -24,10 +24,13 @@ from facskit.objectives.causal_intervention import CausalInterventionConfig
 from facskit.objectives.expression import ExpressionConfig
 from facskit.objectives.identity_adversarial import IdentityAdversarialConfig
 from facskit.objectives.occurrence import OccurrenceConfig
+from facskit.objectives.several_answers import SeveralAnswersConfig
 
 __all__ = ["About", "DataConfig", "EvaluationConfig", "ObjectiveConfig", "Recipe"]
 
-ObjectiveConfig = OccurrenceConfig | IdentityAdversarialConfig | CausalInterventionConfig | ExpressionConfig
+ObjectiveConfig = (
+    OccurrenceConfig | SeveralAnswersConfig | IdentityAdversarialConfig | CausalInterventionConfig | ExpressionConfig
+)
 """Every objective on labelled faces; the `kind` field tells which. This is the only place that lists them."""
 
 

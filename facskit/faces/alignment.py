@@ -23,6 +23,7 @@ __all__ = [
     "crop_matrix",
     "detection_matrix",
     "five_points",
+    "in_plane_turn",
     "invert",
     "transform_points",
 ]
@@ -154,6 +155,12 @@ def invert(matrix: Float[np.ndarray, "2 3"]) -> Float[np.ndarray, "2 3"]:
     """Return the way back: the map from crop pixels to picture pixels."""
     back = np.linalg.inv(matrix[:, :2])
     return np.column_stack([back, -back @ matrix[:, 2]])
+
+
+def in_plane_turn(matrices: Float[np.ndarray, "*batch 2 3"]) -> Float[np.ndarray, "*batch"]:
+    """Return by how many degrees a map from picture to crop turns what is upright clockwise, mirrors set aside."""
+    turn: Float[np.ndarray, "*batch"] = np.degrees(np.arctan2(-matrices[..., 0, 1], matrices[..., 1, 1]))
+    return turn
 
 
 def transform_points(matrix: Float[np.ndarray, "2 3"], points: Float[np.ndarray, "n 2"]) -> Float[np.ndarray, "n 2"]:

@@ -151,7 +151,7 @@ def _blank_model(path: Path, info: CheckpointInfo | EncoderInfo) -> FaceNetwork 
         with torch.device("meta"):
             if isinstance(info, EncoderInfo):
                 return MaskedAutoencoder(info.model)
-            return build_model(info.model, info.num_outputs)
+            return build_model(info.model, info.num_outputs, info.answers)
     except (RuntimeError, ValueError, MemoryError) as error:
         raise CheckpointError(f"{path} describes a model that can't be built: {error}") from error
 

@@ -9,6 +9,8 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 from torch.nn import functional
 
+from facskit.models.answers import GeometryHead, IntensityScale
+
 __all__ = [
     "LAYER_NORM_EPSILON",
     "MLP",
@@ -63,6 +65,13 @@ class FaceNetwork(Network):
     """Answers, one per action unit or expression."""
     head: nn.Module
     """Linear classifier on the features, one output per answer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.intensity_scale: IntensityScale | None = None
+        """Reads intensities from the logits, where the network was built to answer them."""
+        self.geometry: GeometryHead | None = None
+        """Reads landmarks, pose and gaze from the features, where the network was built to answer them."""
 
     @abstractmethod
     def features(self, images: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch dim"]:

@@ -1,7 +1,8 @@
 """The description in a weight file: model, outputs, crop, licence and provenance, as one JSON text.
 
 Two kinds of file share it: a recogniser, whose head gives action units and expressions, and a masked autoencoder, which
-has no head and is where a training starts. Files of version 1 know recognisers of action units alone.
+has no head and is where a training starts. Files of version 1 know recognisers of action units alone, those of
+version 2 none that answer more than presence.
 """
 
 from collections.abc import Mapping
@@ -15,13 +16,14 @@ from facskit.errors import CheckpointError
 from facskit.expressions import ExpressionSet
 from facskit.faces.alignment import CropRecipe
 from facskit.faces.normalization import Normalization
+from facskit.models.answers import PRESENCE_ALONE, Answers
 from facskit.models.build import ModelConfig
 from facskit.models.masked_autoencoder import AutoencoderConfig
 
 __all__ = ["FORMAT_VERSION", "CheckpointInfo", "EncoderInfo", "header_from_dict", "header_to_dict", "some_names"]
 
-FORMAT_VERSION = 2
-"""Version of the file's layout; a reader takes this one and 1, and refuses every other."""
+FORMAT_VERSION = 3
+"""Version of the file's layout; a reader takes this one and those before, and refuses every other."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +42,8 @@ class CheckpointInfo:
     """How a crop's pixels become numbers."""
     thresholds: tuple[float, ...]
     """Probability from which an AU counts as present, one per AU, each in (0, 1)."""
+    answers: Answers = PRESENCE_ALONE
+    """What the network answers beside them."""
     licence: str
     """SPDX expression or name of the weights' licence."""
     provenance: Mapping[str, Any] = field(default_factory=dict)
@@ -53,6 +57,8 @@ class CheckpointInfo:
             raise ValueError(f"thresholds must number {len(self.action_units)}, one per AU, got {len(self.thresholds)}")
         if not all(0.0 < threshold < 1.0 for threshold in self.thresholds):
             raise ValueError(f"thresholds must lie strictly between 0 and 1, got {self.thresholds}")
+        if self.answers.intensities and self.expressions is not None:
+            raise ValueError("intensities are answered for action units alone, but there are expressions too")
         _check_licence(self.licence)
 
     @property
@@ -97,6 +103,7 @@ class _RecognizerHeader(_Header):
     expressions: tuple[str, ...]
     crop: Annotated[CropRecipe, BY_KIND]
     thresholds: tuple[float, ...]
+    answers: Answers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,6 +130,7 @@ def header_to_dict(info: CheckpointInfo | EncoderInfo) -> dict[str, Any]:
         "expressions": list(info.expressions or ()),
         "crop": plain_values(info.crop),
         "thresholds": list(info.thresholds),
+        "answers": plain_values(info.answers),
     }
 
 
@@ -136,13 +144,12 @@ def header_from_dict(path: Path, values: object) -> CheckpointInfo | EncoderInfo
         raise CheckpointError(f"{path} is damaged: its description must be a JSON object, got {type(values).__name__}")
     version = values.get("format_version")
     if type(version) is not int or not 1 <= version <= FORMAT_VERSION:
-        known = " and ".join(str(number) for number in range(1, FORMAT_VERSION + 1))
+        known = f"1 to {FORMAT_VERSION}"
         raise CheckpointError(f"{path} has the format version {version!r}, but this facskit reads {known}")
-    if version == 1:  # recognisers of action units, before there was anything else
-        later: dict[str, Any] = {"kind": "recognizer", "expressions": []}
-        if early := sorted(later.keys() & values.keys()):
-            raise CheckpointError(f"{path} has a wrong description: unknown key {early[0]!r} in format version 1")
-        values = later | values
+    later = _later_keys(version, values)
+    if early := sorted(later.keys() & values.keys()):
+        raise CheckpointError(f"{path} has a wrong description: unknown key {early[0]!r} in format version {version}")
+    values = later | values
     try:
         header: _RecognizerHeader | _AutoencoderHeader = read_configuration(
             _RecognizerHeader | _AutoencoderHeader, values
@@ -159,9 +166,20 @@ def header_from_dict(path: Path, values: object) -> CheckpointInfo | EncoderInfo
             expressions=ExpressionSet.parse(header.expressions) if header.expressions else None,
             crop=header.crop,
             thresholds=header.thresholds,
+            answers=header.answers,
         )
     except ValueError as error:
         raise CheckpointError(f"{path} has a wrong description: {error}") from error
+
+
+def _later_keys(version: int, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what an older version of the description means without saying it."""
+    later: dict[str, Any] = {}
+    if version == 1:  # recognisers of action units, before there was anything else
+        later = {"kind": "recognizer", "expressions": []}
+    if version < 3 and (version == 1 or values.get("kind") == "recognizer"):
+        later["answers"] = plain_values(PRESENCE_ALONE)
+    return later
 
 
 def _check_licence(licence: str) -> None:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from facskit.action_units import NO_ACTION_UNITS, ActionUnitSet
 from facskit.datasets.samples import Batch
+from facskit.models.answers import PRESENCE_ALONE, Answers
 from facskit.models.layers import FaceNetwork
 from facskit.objectives.objective import Objective
 
@@ -41,6 +42,8 @@ class FaceObjectiveConfig(ABC):
     kind: str
     learns: ClassVar[Literal["action_units", "expressions"]] = "action_units"
     """Which labels it needs; the network has an output for each."""
+    answers: ClassVar[Answers] = PRESENCE_ALONE
+    """What else the network must answer."""
 
     @property
     def stage_names(self) -> tuple[str, ...]:

@@ -27,6 +27,7 @@ from facskit.faces.alignment import (
 from facskit.faces.images import write_image
 from facskit.faces.landmarks import INNER_MOUTH_CORNERS, JAW, MIRRORED_68
 from facskit.models.attention_targets import attention_targets, unit_centres
+from facskit.synthesis.camera import head_rotation
 from tests.datasets.conftest import PAIR
 
 CIU = Similarity49Crop(size=176, aligned=200)
@@ -221,3 +222,39 @@ def test_eyes_are_level_and_as_far_apart_as_the_papers_have_them(aligned: Manife
         stored = aligned.landmarks(row)
         assert stored is not None
         np.testing.assert_allclose(back, stored, atol=1e-4)
+
+
+def test_pose_and_gaze_turn_with_their_crops(faces: Manifest) -> None:
+    """A stiff head seen from afar, drawn through the crop's matrix, looks as one drawn with the crop's own angles."""
+    varied = AugmentationConfig(flip_chance=0.5, rotation=30.0)
+    steps = Preparation(recipe=EyeSimilarityCrop(), augmentation=varied, seed=3)
+    batch = next(eval_loader(FaceDataset(faces, steps), LoaderConfig(batch_size=8)).batches(1))
+    assert faces.angles is not None
+    ear_to_ear_up_and_nose = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1]])
+    mirrors = 0
+    for row in range(8):
+        landmarks = faces.landmarks(row)
+        assert landmarks is not None
+        matrix = recipe_matrix(steps.recipe, faces.image(row), landmarks.astype(np.float64), "it")
+        matrix = augment_matrix(varied, matrix, steps.recipe.size, sample_generator(3, 1, row))[:, :2]
+        mirror = -1.0 if np.linalg.det(matrix) < 0 else 1.0
+        mirrors += mirror < 0
+        moved = _seen(faces.angles[row], ear_to_ear_up_and_nose) @ matrix.T / np.sqrt(abs(np.linalg.det(matrix)))
+        expected = _seen(batch.angles[row].numpy(), ear_to_ear_up_and_nose * [mirror, 1, 1])
+        np.testing.assert_allclose(moved, expected, atol=1e-4)
+        np.testing.assert_allclose(batch.angles[row, 3:], faces.angles[row, 3:] * [1, mirror], atol=1e-4)
+    assert 0 < mirrors < 8
+
+
+def _seen(angles: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Draw a head's points with OpenFace's pitch, yaw and roll in degrees, x to the right and y down."""
+    pitch, yaw, roll = (float(angle) for angle in angles[:3])
+    turned = points @ head_rotation(-yaw, -pitch, roll).T
+    return turned[:, :2] * [1, -1]
+
+
+def test_levels_come_with_their_faces(faces: Manifest) -> None:
+    batch = next(eval_loader(FaceDataset(faces, Preparation()), LoaderConfig(batch_size=8)).batches(0))
+    expected = faces.table.select([f"{code}_level" for code in faces.action_units.codes]).to_numpy()
+    np.testing.assert_array_equal(batch.levels, expected)
+    assert ((batch.levels >= 2) == (batch.labels == 1)).all()

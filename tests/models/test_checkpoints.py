@@ -17,6 +17,7 @@ from facskit.configurations import plain_values
 from facskit.errors import CheckpointError
 from facskit.expressions import RAF_DB
 from facskit.faces.alignment import EyeSimilarityCrop
+from facskit.models.answers import Answers
 from facskit.models.attention_network import AttentionConfig
 from facskit.models.build import ModelConfig, build_model
 from facskit.models.checkpoints import (
@@ -90,21 +91,42 @@ def test_expressions_come_after_action_units(units: ActionUnitSet, tmp_path: Pat
     assert model.head.out_features == len(units) + 7
 
 
-def test_files_of_version_1_still_load(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("version", "later"), [(1, ["kind", "expressions", "answers"]), (2, ["answers"])])
+def test_files_of_older_versions_still_load(tmp_path: Path, version: int, later: list[str]) -> None:
     model, path = _trained(COMPACT), tmp_path / "old.safetensors"
     save_checkpoint(path, model, INFO)
 
     def downgrade(_: dict[str, Tensor], values: dict[str, Any]) -> None:
-        assert (values.pop("kind"), values.pop("expressions")) == ("recognizer", [])
-        values["format_version"] = 1
+        nothing = {"intensities": False, "geometry": False}
+        meant = {"kind": "recognizer", "expressions": [], "answers": nothing}
+        assert {key: values.pop(key) for key in later} == {key: meant[key] for key in later}
+        values["format_version"] = version
 
     _rewrite(path, downgrade)
     loaded, info = load_checkpoint(path)
     assert info == INFO
     assert torch.equal(loaded.head.get_parameter("weight"), model.head.get_parameter("weight"))
-    _rewrite(path, lambda tensors, values: values.update(expressions=[]))
-    with pytest.raises(CheckpointError, match="unknown key 'expressions' in format version 1"):
+    _rewrite(path, lambda tensors, values: values.update(answers={}))
+    with pytest.raises(CheckpointError, match=f"unknown key 'answers' in format version {version}"):
         load_checkpoint(path)
+
+
+def test_further_answers_come_back(tmp_path: Path) -> None:
+    answers = Answers(intensities=True, geometry=True)
+    info = replace(INFO, answers=answers)
+    model = build_model(info.model, info.num_outputs, answers).eval()
+    save_checkpoint(tmp_path / "several.safetensors", model, info)
+    loaded, read = load_checkpoint(tmp_path / "several.safetensors")
+    images = torch.randn(2, 3, model.image_size, model.image_size)
+    assert read.answers == answers
+    numbers = []
+    for each in (model, loaded):
+        assert each.geometry is not None
+        with torch.no_grad():
+            numbers.append(each.geometry(each.features(images)).numbers())
+    assert torch.equal(*numbers)
+    with pytest.raises(CheckpointError, match="geometry.fc1.bias"):
+        save_checkpoint(tmp_path / "less.safetensors", build_model(info.model, info.num_outputs), info)
 
 
 def _encoder(path: Path) -> tuple[MaskedAutoencoder, EncoderInfo]:
@@ -221,8 +243,8 @@ Values = dict[str, Any]
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda t, v: v.update(format_version=3), "has the format version 3, but this facskit reads 1 and 2"),
-        (lambda t, v: v.update(format_version=True), "has the format version True, but this facskit reads 1 and 2"),
+        (lambda t, v: v.update(format_version=4), "has the format version 4, but this facskit reads 1 to 3"),
+        (lambda t, v: v.update(format_version=True), "has the format version True, but this facskit reads 1 to 3"),
         (
             lambda t, v: v.update(kind="detector"),
             "has a wrong description: kind: found 'detector', expected .*'recognizer', 'autoencoder'",
