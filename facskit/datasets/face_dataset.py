@@ -24,14 +24,12 @@ from facskit.datasets.samples import Batch, Sample, unknown_landmarks
 from facskit.errors import DatasetError, FacskitError
 from facskit.expressions import ExpressionSet
 from facskit.faces.alignment import BoxCrop, CropRecipe, EyeSimilarityCrop, WholeImage, border_level, in_plane_turn
+from facskit.faces.angles import MIRRORED_ANGLES
 from facskit.faces.images import warp
 from facskit.faces.landmarks import JAW, MIRRORED_68, POINTS_49
 from facskit.faces.normalization import Normalization, normalize
 
 __all__ = ["FaceDataset", "Preparation", "PreparedArrays", "needed_landmarks"]
-
-_MIRRORED_ANGLES = (1, -1, -1, 1, -1)
-"""What a mirror does to pitch, yaw and roll of the head and to pitch and yaw of the gaze."""
 
 
 class PreparedArrays(NamedTuple):
@@ -180,7 +178,7 @@ class FaceDataset(PreparedSamples[Batch]):
             return torch.full((len(positions), 5), torch.nan)
         angles = self._angles[positions].astype(np.float64)
         mirrored = np.linalg.det(matrices[:, :, :2]) < 0
-        angles[mirrored] *= _MIRRORED_ANGLES
+        angles[mirrored] *= MIRRORED_ANGLES
         angles[:, 2] += in_plane_turn(matrices)
         return torch.from_numpy(angles.astype(np.float32))
 

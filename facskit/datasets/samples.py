@@ -83,7 +83,7 @@ class Batch:
     levels: Int8[Tensor, "batch aus"] = field(default_factory=lambda: torch.empty(0, 0, dtype=torch.int8))
     """FACS level of each action unit: 0 for absent, 1 to 5 for A to E, -1 for unknown, as all are if left out."""
     angles: Float32[Tensor, "batch 5"] = field(default_factory=lambda: torch.empty(0, 5))
-    """Pose of the head and gaze in degrees, as `facskit.models.answers.ANGLES` names them, as they are in the crops;
+    """Pose of the head and gaze in degrees, as `facskit.faces.angles` names them, as they are in the crops;
     NaN where unknown, and so are all if left out."""
 
     def __post_init__(self) -> None:

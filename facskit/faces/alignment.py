@@ -157,9 +157,9 @@ def invert(matrix: Float[np.ndarray, "2 3"]) -> Float[np.ndarray, "2 3"]:
     return np.column_stack([back, -back @ matrix[:, 2]])
 
 
-def in_plane_turn(matrices: Float[np.ndarray, "*batch 2 3"]) -> Float[np.ndarray, "*batch"]:
-    """Return by how many degrees a map from picture to crop turns what is upright clockwise, mirrors set aside."""
-    turn: Float[np.ndarray, "*batch"] = np.degrees(np.arctan2(-matrices[..., 0, 1], matrices[..., 1, 1]))
+def in_plane_turn(matrices: Float[np.ndarray, "batch 2 3"]) -> Float[np.ndarray, "batch"]:
+    """Return by how many degrees each map from picture to crop turns what is upright clockwise, mirrors set aside."""
+    turn: Float[np.ndarray, "batch"] = np.degrees(np.arctan2(-matrices[..., 0, 1], matrices[..., 1, 1]))
     return turn
 
 

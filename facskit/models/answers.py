@@ -9,8 +9,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
+from facskit.faces.angles import ANGLES
+
 __all__ = [
-    "ANGLES",
     "LEVELS",
     "PRESENCE_ALONE",
     "PRESENCE_LEVEL",
@@ -24,8 +25,6 @@ LEVELS = 5
 """FACS levels above "absent": A to E."""
 PRESENCE_LEVEL = 2
 """The level from which an action unit counts as present: B."""
-ANGLES = ("pose_pitch", "pose_yaw", "pose_roll", "gaze_pitch", "gaze_yaw")
-"""The angles of a face, in the order of `Geometry.angles`."""
 
 _POINTS = 68
 _ANGLE_UNIT = 30.0
@@ -82,8 +81,7 @@ class Geometry:
     deviations: Float[Tensor, "batch 68"]
     """Standard deviation of each landmark along each axis, in pixels of the crop, as the network estimates it."""
     angles: Float[Tensor, "batch 5"]
-    """`ANGLES` in degrees. Pose is OpenFace's: down, to the subject's right, clockwise in the crop. Gaze is relative to
-    the head: up, and to the subject's left."""
+    """Pose and gaze in degrees, as `facskit.faces.angles` names them, as seen in the crop."""
 
     def numbers(self) -> Float[Tensor, "batch 209"]:
         """Return all of it side by side: x and y of each point in turn, deviations, angles."""
