@@ -1,7 +1,7 @@
 """Tables as other tools write them: the columns, order, frame base and decimals of OpenFace, py-feat and LibreFace.
 
-What facskit doesn't estimate - intensities, gaze, pose, meshes - is left empty, never filled with something else: a
-probability isn't an intensity. `docs/recognition.md` says what each table has.
+What the weights don't know - intensities, landmarks - and what has another meaning there is left empty, never filled
+with something else: a probability isn't an intensity. `docs/recognition.md` says what each table has.
 """
 
 from collections.abc import Callable, Mapping
@@ -40,13 +40,18 @@ class Dialect:
     """Whether a row says which file it is about; without that a table is about one file."""
     one_face: bool = False
     """Whether a frame has one row, of its largest face."""
+    intensities: tuple[str, ...] = ()
+    """The columns of intensities."""
+    knows_intensities: bool = True
+    """Whether the weights know intensities; otherwise those columns are empty, also where the tool would write 0."""
 
     def rows(self, frame: RecognizedFrame) -> list[Row]:
         """Return the rows of one photograph or video frame; a frame without a face has one."""
         # The largest face comes first.
         faces = frame.faces[:1] if self.one_face else frame.faces
         empty: Row = dict.fromkeys(self.schema)
-        return [empty | self.row(frame, face) for face in faces or (None,)]
+        unknown = {} if self.knows_intensities else dict.fromkeys(self.intensities)
+        return [empty | self.row(frame, face) | unknown for face in faces or (None,)]
 
 
 def _probability(face: Recognition, number: int) -> float | None:
@@ -61,13 +66,22 @@ def _decision(face: Recognition, number: int) -> float | None:
     return float(face.decisions[face.action_units.index(code)])
 
 
+def _intensity(face: Recognition, number: int) -> float | None:
+    code = f"AU{_CLOSED_EYES.get(number, number):02d}"
+    if face.intensities is None or code not in face.action_units.codes:
+        return None
+    return float(face.intensities[face.action_units.index(code)])
+
+
 def _openface_row(frame: RecognizedFrame, face: Recognition | None) -> Row:
     row: Row = {"frame": frame.frame + 1, "face_id": 0, "timestamp": frame.timestamp}
     decided = {f"AU{number:02d}_c": number for number in _OPENFACE_DECIDED}
+    graded = {f"AU{number:02d}_r": number for number in _OPENFACE_UNITS}
     if face is None:
         # As OpenFace has it: a failure is 0 in all cells, and `success` says so.
-        return row | {"confidence": 0.0, "success": 0} | dict.fromkeys(decided, 0.0)
+        return row | {"confidence": 0.0, "success": 0} | dict.fromkeys([*graded, *decided], 0.0)
     row |= {"face_id": face.face_id, "confidence": face.confidence, "success": 1}
+    row |= {name: _intensity(face, number) for name, number in graded.items()}
     return row | {name: _decision(face, number) for name, number in decided.items()}
 
 
@@ -79,6 +93,8 @@ def _pyfeat_row(frame: RecognizedFrame, face: Recognition | None) -> Row:
     left, top, right, bottom = (float(edge) for edge in face.box)
     row |= {"FaceRectX": left, "FaceRectY": top, "FaceRectWidth": right - left, "FaceRectHeight": bottom - top}
     row |= {"FaceScore": face.confidence, "Identity": f"Person_{face.face_id}"}
+    if face.geometry is not None:
+        row |= dict(zip(_POINTS, face.geometry.points.T.flatten().tolist(), strict=True))
     return row | {f"AU{number:02d}": _probability(face, number) for number in _PYFEAT_UNITS}
 
 
@@ -89,6 +105,7 @@ def _libreface_row(frame: RecognizedFrame, face: Recognition | None) -> Row:
         return row
     decisions = {number: _decision(face, number) for number in _LIBREFACE_UNITS}
     row |= {f"au_{number}": None if value is None else int(value) for number, value in decisions.items()}
+    row |= {f"au_{number}_intensity": _intensity(face, number) for number in _LIBREFACE_GRADED}
     return row | {"facial_expression": face.expression if face.expressions is not None else None}
 
 
@@ -98,6 +115,7 @@ def _numbers(*names: str) -> dict[str, Any]:
 
 _OPENFACE_R = [f"AU{number:02d}_r" for number in _OPENFACE_UNITS]
 _OPENFACE_C = [f"AU{number:02d}_c" for number in _OPENFACE_DECIDED]
+_LIBREFACE_R = [f"au_{number}_intensity" for number in _LIBREFACE_GRADED]
 _POINTS = [f"{axis}_{point}" for axis in "xy" for point in range(68)]
 
 DIALECTS: Mapping[str, Dialect] = {
@@ -108,6 +126,7 @@ DIALECTS: Mapping[str, Dialect] = {
         | _numbers(*_OPENFACE_R, *_OPENFACE_C),
         decimals={"timestamp": 3, "confidence": 2} | dict.fromkeys(_OPENFACE_R, 2) | dict.fromkeys(_OPENFACE_C, 1),
         row=_openface_row,
+        intensities=tuple(_OPENFACE_R),
         names_inputs=False,
     ),
     "pyfeat": Dialect(
@@ -122,11 +141,12 @@ DIALECTS: Mapping[str, Dialect] = {
         schema={"frame_idx": polars.Int64}
         | _numbers("frame_time_in_ms", "pitch", "yaw", "roll")
         | {f"au_{number}": polars.Int64 for number in _LIBREFACE_UNITS}
-        | _numbers(*(f"au_{number}_intensity" for number in _LIBREFACE_GRADED))
+        | _numbers(*_LIBREFACE_R)
         | {"facial_expression": polars.String}
         | _numbers("gaze_yaw", "gaze_pitch"),
         decimals={},
         row=_libreface_row,
+        intensities=tuple(_LIBREFACE_R),
         names_inputs=False,
         one_face=True,
     ),

@@ -7,6 +7,7 @@ from jaxtyping import Bool, Float, Float32, UInt8
 
 from facskit.action_units import ActionUnit, ActionUnitSet
 from facskit.expressions import ExpressionSet
+from facskit.inference.face_geometry import FaceGeometry
 
 __all__ = ["Recognition", "RecognizedFrame"]
 
@@ -35,6 +36,10 @@ class Recognition:
     """Probability that each action unit is present. It is no intensity."""
     decisions: Bool[np.ndarray, " aus"]
     """Whether each action unit counts as present: its probability reaches the weight file's threshold for it."""
+    intensities: Float32[np.ndarray, " aus"] | None = None
+    """Expected FACS level of each action unit, 0 (absent) to 5 (E); None for weights that don't know it."""
+    geometry: FaceGeometry | None = None
+    """Landmarks, head pose and gaze; None for weights that don't know them."""
     expressions: ExpressionSet | None = None
     """Which expression each of `expression_probabilities` is for; None for weights that know none."""
     expression_probabilities: Float32[np.ndarray, " expressions"] | None = None
@@ -53,6 +58,10 @@ class Recognition:
                 raise ValueError(f"{name} must have shape {expected}, one per action unit, got {found}")
         if not ((self.probabilities >= 0) & (self.probabilities <= 1)).all():
             raise ValueError(f"probabilities must be from 0 to 1, got {self.probabilities.tolist()}")
+        if self.intensities is not None and self.intensities.shape != expected:
+            raise ValueError(
+                f"intensities must have shape {expected}, one per action unit, got {self.intensities.shape}"
+            )
         self._check_expressions()
         if self.attention is not None and len(self.attention) != len(self.action_units):
             raise ValueError(f"attention must have {expected[0]} maps, one per action unit, got {len(self.attention)}")

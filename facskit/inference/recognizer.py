@@ -10,9 +10,9 @@ from typing import Literal
 import numpy as np
 import torch
 from jaxtyping import Float, Float32, Shaped, UInt8
-from torch import Tensor, nn
+from torch import nn
 
-from facskit.errors import CheckpointError, MediaError
+from facskit.errors import MediaError
 from facskit.faces.alignment import border_level, detection_matrix
 from facskit.faces.detection import Face, FaceDetector
 from facskit.faces.detectors import FOR_PHOTOGRAPHS, FOR_VIDEO, DetectorConfig, build_detector
@@ -23,9 +23,11 @@ from facskit.faces.tracking import FaceTracker, TrackerConfig
 from facskit.faces.video import Frame, FrameChoice, frames
 from facskit.files import path_text
 from facskit.inference.attention_maps import attentive
+from facskit.inference.face_geometry import geometry_in_picture
+from facskit.inference.network import NetworkAnswers, TorchNetwork
 from facskit.inference.recognition import Recognition, RecognizedFrame
 from facskit.models.checkpoints import CheckpointInfo, load_checkpoint
-from facskit.models.devices import Device, choose_device
+from facskit.models.devices import Device
 from facskit.models.weight_files import find_weights
 
 __all__ = ["Device", "Recognizer", "RecognizerConfig", "find_weights"]
@@ -89,11 +91,8 @@ class Recognizer:
         self.config = config or RecognizerConfig()
         if self.config.attention:
             attentive(model, info)
-        try:
-            self.device = torch.device(choose_device(device))
-        except LookupError as error:
-            raise CheckpointError(f"the weights can't be put on the device {device!r}: {error}") from error
-        self._model = model.eval().to(self.device)
+        self._network = TorchNetwork(model, info, device)
+        self.device = self._network.device
         self._thresholds = np.array(info.thresholds, np.float32)
         self._own_detector = detector
         self._photo_detector = detector or build_detector(self.config.photo_detection)
@@ -120,7 +119,13 @@ class Recognizer:
 
     def __reduce__(self) -> tuple[Callable[..., "Recognizer"], tuple[object, ...]]:
         """Let other processes have it too; they build detectors of their own."""
-        return _revive, (copy.deepcopy(self._model).cpu(), self.info, self.config, self.device.type, self._own_detector)
+        return _revive, (
+            copy.deepcopy(self._network.model).cpu(),
+            self.info,
+            self.config,
+            self.device.type,
+            self._own_detector,
+        )
 
     def recognize(self, image: Shaped[np.ndarray, "..."] | str | Path) -> list[Recognition]:
         """Recognise the faces of one photograph.
@@ -240,61 +245,52 @@ class Recognizer:
         crops = [warp(found.frame.image, matrix, recipe.size, border_level(recipe)) for matrix in found.matrices]
         return [normalize(crop, self.info.normalization) for crop in crops]
 
-    @torch.inference_mode()
-    def _look(self, crops: Sequence[Float32[np.ndarray, "3 size size"]], *, mirror: bool) -> list["_Seen"]:
-        """Return each face's probabilities: the action units', then those of the expressions, which sum to 1.
+    def _look(
+        self, crops: Sequence[Float32[np.ndarray, "3 size size"]], *, mirror: bool
+    ) -> list[tuple[NetworkAnswers, int]]:
+        """Return for each face the answers it is among, and its place there.
 
         Args:
             mirror: Take the mean with the mirror image's; where the network looks is then said of the face as it is.
         """
-        seen: list[_Seen] = []
+        seen: list[tuple[NetworkAnswers, int]] = []
         for start in range(0, len(crops), self.config.batch_size):
-            batch = torch.from_numpy(np.stack(crops[start : start + self.config.batch_size])).to(self.device)
-            if self.config.attention:
-                model = attentive(self._model, self.info)
-                look = model.look(batch)
-                logits, maps = model.head(look.features).float(), look.attention
-            else:
-                logits, maps = self._model(batch).float(), None
-            rows = self._probabilities(logits)
-            if mirror:
-                rows = (rows + self._probabilities(self._model(batch.flip(-1)).float())) / 2
-            units = len(self.info.action_units)
-            attention = [None] * len(rows) if maps is None else list(maps[:, :units].float().cpu().numpy())
-            seen += map(_Seen, rows, attention)
+            batch = np.stack(crops[start : start + self.config.batch_size])
+            answers = self._network.answer(batch, mirror=mirror, attention=self.config.attention)
+            seen += [(answers, place) for place in range(len(batch))]
         return seen
 
-    def _probabilities(self, logits: Float[Tensor, "faces outputs"]) -> Float32[np.ndarray, "faces outputs"]:
-        units = len(self.info.action_units)
-        rows: Float32[np.ndarray, "faces outputs"] = (
-            torch.cat([logits[:, :units].sigmoid(), logits[:, units:].softmax(dim=1)], 1).cpu().numpy()
-        )
-        return rows
-
-    def _answer(self, source: str, found: "_Found", seen: Sequence["_Seen"]) -> RecognizedFrame:
-        frame, expressions = found.frame, self.info.expressions
-        units = len(self.info.action_units)
-        recognitions = tuple(
-            Recognition(
-                source=source,
-                frame=frame.index,
-                timestamp=frame.timestamp,
-                face_id=face_id,
-                box=face.box,
-                confidence=face.score,
-                landmarks=face.landmarks,
-                action_units=self.info.action_units,
-                probabilities=look.row[:units],
-                decisions=look.row[:units] >= self._thresholds,
-                expressions=expressions,
-                expression_probabilities=None if expressions is None else look.row[units:],
-                attention=look.attention,
-                crop_matrix=matrix,
-            )
-            for face, face_id, matrix, look in zip(found.faces, found.ids, found.matrices, seen, strict=True)
-        )
+    def _answer(self, source: str, found: "_Found", seen: Sequence[tuple[NetworkAnswers, int]]) -> RecognizedFrame:
+        faces = tuple(self._recognition(source, found, number, *answers) for number, answers in enumerate(seen))
+        frame = found.frame
         return RecognizedFrame(
-            source=source, frame=frame.index, timestamp=frame.timestamp, image=frame.image, faces=recognitions
+            source=source, frame=frame.index, timestamp=frame.timestamp, image=frame.image, faces=faces
+        )
+
+    def _recognition(
+        self, source: str, found: "_Found", number: int, answers: NetworkAnswers, place: int
+    ) -> Recognition:
+        """Put together what is known of one of a picture's faces."""
+        frame, face, matrix = found.frame, found.faces[number], found.matrices[number]
+        units, expressions = len(self.info.action_units), self.info.expressions
+        row = answers.probabilities[place]
+        return Recognition(
+            source=source,
+            frame=frame.index,
+            timestamp=frame.timestamp,
+            face_id=found.ids[number],
+            box=face.box,
+            confidence=face.score,
+            landmarks=face.landmarks,
+            action_units=self.info.action_units,
+            probabilities=row[:units],
+            decisions=row[:units] >= self._thresholds,
+            intensities=None if answers.intensities is None else answers.intensities[place],
+            geometry=None if answers.geometry is None else geometry_in_picture(answers.geometry[place], matrix),
+            expressions=expressions,
+            expression_probabilities=None if expressions is None else row[units:],
+            attention=None if answers.attention is None else answers.attention[place],
+            crop_matrix=matrix,
         )
 
 
@@ -321,14 +317,6 @@ class _Found:
     faces: list[Face]
     ids: list[int]
     matrices: list[Float[np.ndarray, "2 3"]]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Seen:
-    """What the network says of one face: probabilities and, if wanted, where it looked."""
-
-    row: Float32[np.ndarray, " outputs"]
-    attention: Float32[np.ndarray, " aus map map"] | None
 
 
 def _batches(stream: Iterator[Frame], size: int) -> Iterator[list[Frame]]:

@@ -1,15 +1,18 @@
 """Recognitions as table rows: CSV, JSON Lines or Parquet, written row by row and visible only when complete.
 
-One row per face and frame. `frame` counts from 0, `timestamp` is in seconds, `AU01` is a probability (never `AU01_r`,
-which elsewhere means a 0 to 5 intensity), `AU01_c` the 0 or 1 decision. Weights that know expressions add `expression`,
-the most probable one, and a probability for each, such as `expression_happiness`. A frame without a face keeps one row
+One row per face and frame. `frame` counts from 0, `timestamp` is in seconds, `AU01` is a probability, `AU01_c` the 0 or
+1 decision. Weights that know intensities add `AU01_r`, 0 to 5; those that know the face's geometry add pose, gaze and
+the 68 landmarks. Weights that know expressions add `expression`, the most probable one, and a probability for each,
+such as `expression_happiness`. A frame without a face keeps one row
 with `success` 0 and empty face, AU and expression cells; zeros would read as "no action unit".
 """
 
 import csv
 import json
+import math
 import shutil
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -17,14 +20,16 @@ from typing import Any
 import polars
 
 from facskit.action_units import ActionUnitSet
-from facskit.columns import EXPRESSION
+from facskit.columns import EXPRESSION, GAZE, LANDMARKS_X, LANDMARKS_Y, POSE
 from facskit.datasets.table_files import SUFFIXES
 from facskit.errors import RecipeError
 from facskit.expressions import ExpressionSet
 from facskit.files import atomic_path
 from facskit.inference.dialects import DIALECTS, Dialect, DialectName, Row
+from facskit.inference.face_geometry import FaceGeometry
 from facskit.inference.recognition import Recognition, RecognizedFrame
 from facskit.inference.unfinished_table import UnfinishedTable
+from facskit.models.answers import PRESENCE_ALONE, Answers
 
 __all__ = ["SUFFIXES", "TableWriter", "column_names", "layout", "rows_of", "to_dataframe"]
 
@@ -42,19 +47,30 @@ _KEYS = {
 }
 
 
-def _schema(action_units: ActionUnitSet, expressions: ExpressionSet | None) -> dict[str, Any]:
+def _schema(
+    action_units: ActionUnitSet, expressions: ExpressionSet | None, answers: Answers = PRESENCE_ALONE
+) -> dict[str, Any]:
     probabilities = [(code, polars.Float64) for code in action_units.codes]
     decisions = [(f"{code}_c", polars.Int64) for code in action_units.codes]
     schema: dict[str, Any] = dict([*_KEYS.items(), *probabilities, *decisions])
+    if answers.intensities:
+        schema |= dict.fromkeys((f"{code}_r" for code in action_units.codes), polars.Float64)
+    if answers.geometry:
+        schema |= dict.fromkeys((*POSE, *GAZE, *LANDMARKS_X, *LANDMARKS_Y), polars.Float64)
     if expressions is not None:
         schema[EXPRESSION] = polars.String
         schema |= dict.fromkeys((f"{EXPRESSION}_{name}" for name in expressions), polars.Float64)
     return schema
 
 
-def column_names(action_units: ActionUnitSet, expressions: ExpressionSet | None = None) -> list[str]:
-    """Return the columns in order: keys, box, AU probabilities (`AU01`), decisions (`AU01_c`), then expressions."""
-    return list(_schema(action_units, expressions))
+def column_names(
+    action_units: ActionUnitSet, expressions: ExpressionSet | None = None, answers: Answers = PRESENCE_ALONE
+) -> list[str]:
+    """Return the columns in order: keys, box, AU probabilities (`AU01`), decisions (`AU01_c`), then what else is known.
+
+    That is intensities (`AU01_r`), pose, gaze, landmarks, expressions.
+    """
+    return list(_schema(action_units, expressions, answers))
 
 
 def _row(face: Recognition) -> Row:
@@ -74,6 +90,10 @@ def _row(face: Recognition) -> Row:
     codes = face.action_units.codes
     row |= {code: round(float(value), 4) for code, value in zip(codes, face.probabilities, strict=True)}
     row |= {f"{code}_c": int(value) for code, value in zip(codes, face.decisions, strict=True)}
+    if face.intensities is not None:
+        row |= {f"{code}_r": round(float(value), 2) for code, value in zip(codes, face.intensities, strict=True)}
+    if face.geometry is not None:
+        row |= _geometry_cells(face.geometry)
     if face.expressions is not None and face.expression_probabilities is not None:
         row[EXPRESSION] = face.expression
         shares = zip(face.expressions, face.expression_probabilities, strict=True)
@@ -81,20 +101,40 @@ def _row(face: Recognition) -> Row:
     return row
 
 
+def _geometry_cells(geometry: FaceGeometry) -> Row:
+    """Return pose in radians as OpenFace has it, gaze in degrees, landmarks in pixels."""
+    row: Row = {name: round(math.radians(angle), 4) for name, angle in zip(POSE, geometry.pose.tolist(), strict=True)}
+    row |= {name: round(angle, 2) for name, angle in zip(GAZE, geometry.gaze.tolist(), strict=True)}
+    for names, places in zip((LANDMARKS_X, LANDMARKS_Y), geometry.points.T.tolist(), strict=True):
+        row |= {name: round(place, 2) for name, place in zip(names, places, strict=True)}
+    return row
+
+
+def answers_of(face: Recognition) -> Answers:
+    """Return what is known of a face beside presence."""
+    return Answers(intensities=face.intensities is not None, geometry=face.geometry is not None)
+
+
 def rows_of(frame: RecognizedFrame, action_units: ActionUnitSet, expressions: ExpressionSet | None = None) -> list[Row]:
     """Return a row per face of one photograph or video frame, and one row for a frame without faces."""
-    return layout("facskit", action_units, expressions).rows(frame)
+    answers = answers_of(frame.faces[0]) if frame.faces else PRESENCE_ALONE
+    return layout("facskit", action_units, expressions, answers).rows(frame)
 
 
-def layout(dialect: DialectName, action_units: ActionUnitSet, expressions: ExpressionSet | None = None) -> Dialect:
+def layout(
+    dialect: DialectName,
+    action_units: ActionUnitSet,
+    expressions: ExpressionSet | None = None,
+    answers: Answers = PRESENCE_ALONE,
+) -> Dialect:
     """Return how a table is written.
 
     Args:
-        dialect: Whose columns; facskit's own are those of the action units and expressions, others' are fixed.
+        dialect: Whose columns; facskit's own are those of what is recognised, others' are fixed.
     """
     if dialect != "facskit":
-        return DIALECTS[dialect]
-    return Dialect(schema=_schema(action_units, expressions), decimals={}, row=_own_row, names_inputs=True)
+        return replace(DIALECTS[dialect], knows_intensities=answers.intensities)
+    return Dialect(schema=_schema(action_units, expressions, answers), decimals={}, row=_own_row, names_inputs=True)
 
 
 def _own_row(frame: RecognizedFrame, face: Recognition | None) -> Row:
@@ -107,15 +147,15 @@ def to_dataframe(recognitions: Iterable[Recognition]) -> polars.DataFrame:
     """Put recognitions into one table, one row each; without a recognition it has no column.
 
     Raises:
-        ValueError: The recognitions have different action units or expressions.
+        ValueError: The recognitions are of different action units or expressions, or not all know the same.
     """
     faces = list(recognitions)
     if not faces:
         return polars.DataFrame()
-    units, expressions = faces[0].action_units, faces[0].expressions
-    if any(face.action_units != units or face.expressions != expressions for face in faces):
-        raise ValueError("recognitions in one table must have the same action units and expressions")
-    return polars.DataFrame([_row(face) for face in faces], schema=_schema(units, expressions))
+    known = faces[0].action_units, faces[0].expressions, answers_of(faces[0])
+    if any((face.action_units, face.expressions, answers_of(face)) != known for face in faces):
+        raise ValueError("recognitions in one table must have the same action units, expressions and other answers")
+    return polars.DataFrame([_row(face) for face in faces], schema=_schema(*known))
 
 
 class TableWriter:
@@ -125,7 +165,7 @@ class TableWriter:
 
     Args:
         path: The table; its ending says the format: `.csv`, `.jsonl` or `.parquet`.
-        dialect: Whose columns the table has.
+        layout: Whose columns the table has, and of what, from `layout`.
         settings: What decides about the rows; a run with others isn't gone on with.
         resume: Go on with what an interrupted run has left.
 
@@ -136,16 +176,14 @@ class TableWriter:
     def __init__(
         self,
         path: Path,
-        action_units: ActionUnitSet,
-        expressions: ExpressionSet | None = None,
+        layout: Dialect,
         *,
-        dialect: DialectName = "facskit",
         settings: Mapping[str, Any] | None = None,
         resume: bool = False,
     ) -> None:
         self.path = Path(path)
         self.rows = 0
-        self._layout = layout(dialect, action_units, expressions)
+        self._layout = layout
         self._kind = self.path.suffix.lower()
         if self._kind not in SUFFIXES:
             raise RecipeError(f"{path}: found the ending {self.path.suffix!r}, expected {', '.join(SUFFIXES)}")

@@ -25,7 +25,7 @@ from facskit.inference.overlay_files import OverlayFolder
 from facskit.inference.people import finish_table
 from facskit.inference.recognition import RecognizedFrame
 from facskit.inference.recognizer import Recognizer, RecognizerConfig
-from facskit.inference.tables import TableWriter
+from facskit.inference.tables import TableWriter, layout
 from facskit.interfaces.recognition_summary import Summary
 from facskit.interfaces.recognize_config import RecognizeConfig
 from facskit.processes import counting_bar
@@ -129,8 +129,9 @@ def _open_table(config: RecognizeConfig, recognizer: Recognizer) -> TableWriter 
         return None
     names = ("weights", "faces", "every", "fps", "start", "end", "mirror", "search_side", "dialect")
     settings = {name: getattr(config, name) for name in names}
-    labels = recognizer.info.action_units, recognizer.info.expressions
-    return TableWriter(config.output, *labels, dialect=config.dialect, settings=settings, resume=config.resume)
+    info = recognizer.info
+    columns = layout(config.dialect, info.action_units, info.expressions, info.answers)
+    return TableWriter(config.output, columns, settings=settings, resume=config.resume)
 
 
 def _left_to_do(files: Sequence[Path], table: TableWriter | None, failures: list[str]) -> list[Path]:

@@ -1,8 +1,10 @@
 """Tables in the columns of OpenFace, py-feat and LibreFace, written, read back, and held against their headers."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import polars
 import pytest
 
@@ -10,7 +12,8 @@ from facskit.action_units import DISFA_8
 from facskit.datasets.corpora.lists.foreign_tables import TableKind, guess_table, read_foreign_table
 from facskit.inference.dialects import DialectName
 from facskit.inference.recognition import RecognizedFrame
-from facskit.inference.tables import TableWriter
+from facskit.inference.tables import TableWriter, layout
+from facskit.models.answers import Answers
 from tests.inference.fakes import picture, recognition
 
 OPENFACE_AUS = (
@@ -32,7 +35,7 @@ def frames() -> list[RecognizedFrame]:
 
 
 def write(path: Path, dialect: DialectName) -> Path:
-    with TableWriter(path, DISFA_8, dialect=dialect) as table:
+    with TableWriter(path, layout(dialect, DISFA_8)) as table:
         for frame in frames():
             table.write(frame)
     return path
@@ -44,6 +47,16 @@ def test_openface_tables_are_openfaces_to_the_letter(tmp_path: Path) -> None:
     # Decisions of the action units that the weights know, no probability anywhere.
     assert first == "1,0,0.000,0.90,1,,,,,,,,,,,,,,,,,,0.0,0.0,0.0,,0.0,,1.0,,1.0,,,,,,1.0,1.0,,"
     assert missing == "2,0,0.040,0.00,0,,,,,,,,,,,,,,,,,," + ",".join(["0.0"] * 18)
+
+
+def test_intensities_are_openfaces_where_the_weights_know_them(tmp_path: Path) -> None:
+    graded = recognition(intensities=np.linspace(0, 5, 8, dtype=np.float32))
+    with TableWriter(tmp_path / "clip.csv", layout("openface", DISFA_8, None, Answers(intensities=True))) as table:
+        for frame in frames():
+            table.write(replace(frame, faces=(graded,) * len(frame.faces)))
+    _, first, _, missing = (tmp_path / "clip.csv").read_text().splitlines()
+    assert first.split(",")[5:9] == ["0.00", "0.71", "1.43", ""]
+    assert missing.split(",")[5:9] == ["0.00"] * 4
 
 
 @pytest.mark.parametrize(

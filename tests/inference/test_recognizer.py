@@ -104,8 +104,8 @@ def test_a_video_is_read_as_it_is_needed(video: Path) -> None:
 def test_crops_are_batched() -> None:
     network = Ramp()
     blocks = [(left, 20, 20) for left in range(2, 190, 25)]
-    fake = recognizer(RecognizerConfig(batch_size=3, mirror="never"))
-    fake._model = network
+    config = RecognizerConfig(batch_size=3, mirror="never")
+    fake = Recognizer(network, info(), config, device="cpu", detector=BrightSquares())
     assert len(fake.recognize(picture(*blocks))) == 8
     assert network.batches == [3, 3, 2]
 

@@ -2,6 +2,7 @@
 
 import json
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,10 @@ import pytest
 
 from facskit.action_units import DISFA_8, DISFA_12, NO_ACTION_UNITS
 from facskit.errors import RecipeError
+from facskit.inference.face_geometry import geometry_in_picture
 from facskit.inference.recognition import RecognizedFrame
-from facskit.inference.tables import TableWriter, column_names, rows_of, to_dataframe
+from facskit.inference.tables import TableWriter, column_names, layout, rows_of, to_dataframe
+from facskit.models.answers import Answers
 from tests.inference.fakes import MOODS, moody_recognition, picture, recognition
 
 KEYS = ["input", "frame", "face_id", "timestamp", "confidence", "success"]
@@ -45,7 +48,7 @@ def test_a_frame_without_a_face_keeps_a_row_of_empty_cells() -> None:
 
 def test_every_format_holds_the_same(tmp_path: Path) -> None:
     for suffix in ("csv", "jsonl", "parquet"):
-        with TableWriter(tmp_path / "deep" / f"table.{suffix}", DISFA_8) as table:
+        with TableWriter(tmp_path / "deep" / f"table.{suffix}", layout("facskit", DISFA_8)) as table:
             for number in range(3):
                 table.write(frame(number, faces=number))
         assert table.rows == 4
@@ -64,7 +67,7 @@ def test_an_error_leaves_the_old_table(tmp_path: Path) -> None:
     path.write_text("old")
 
     def interrupted() -> None:
-        with TableWriter(path, DISFA_8) as table:
+        with TableWriter(path, layout("facskit", DISFA_8)) as table:
             table.write(frame(0, 1))
             raise RuntimeError("stop")
 
@@ -78,10 +81,10 @@ def test_wrong_endings_and_places_are_refused(tmp_path: Path) -> None:
     with pytest.raises(
         RecipeError, match=r"table\.xlsx: found the ending '\.xlsx', expected \.parquet, \.csv, \.jsonl"
     ):
-        TableWriter(tmp_path / "table.xlsx", DISFA_8)
+        TableWriter(tmp_path / "table.xlsx", layout("facskit", DISFA_8))
     (tmp_path / "file").touch()
     with pytest.raises(RecipeError, match=r"can't write the table \((not a directory|file exists)\)"):
-        TableWriter(tmp_path / "file" / "table.csv", DISFA_8)
+        TableWriter(tmp_path / "file" / "table.csv", layout("facskit", DISFA_8))
 
 
 def test_dataframe() -> None:
@@ -90,7 +93,7 @@ def test_dataframe() -> None:
     assert table["face_id"].to_list() == [0, 1]
     np.testing.assert_allclose(table["AU26"], [1.0, 1.0])
     assert to_dataframe([]).is_empty()
-    with pytest.raises(ValueError, match="must have the same action units and expressions"):
+    with pytest.raises(ValueError, match="must have the same action units, expressions"):
         to_dataframe([recognition(), recognition(action_units=DISFA_12)])
 
 
@@ -105,7 +108,7 @@ def test_expressions_have_columns_of_their_own(tmp_path: Path, suffix: str, unit
     assert names == [*column_names(known), "expression", *SHARES]
     path = tmp_path / f"table.{suffix}"
     found = moody_recognition(units=units)
-    with TableWriter(path, known, MOODS) as table:
+    with TableWriter(path, layout("facskit", known, MOODS)) as table:
         table.write(RecognizedFrame(source="photo.jpg", frame=0, timestamp=0.0, image=picture(), faces=(found,)))
         table.write(frame(1, 0))
     match suffix:
@@ -123,14 +126,17 @@ def test_expressions_have_columns_of_their_own(tmp_path: Path, suffix: str, unit
 
 
 def test_a_table_holds_one_kind_of_answer() -> None:
-    with pytest.raises(ValueError, match="must have the same action units and expressions"):
+    with pytest.raises(ValueError, match="must have the same action units, expressions"):
         to_dataframe([recognition(), moody_recognition()])
 
 
 def interrupted_after(number: int, inputs: list[Path], path: Path, settings: dict[str, int]) -> list[str]:
     """Write a table of some inputs, stop after some of them in the middle of the next, and return what was done."""
     done = []
-    with suppress(KeyboardInterrupt), TableWriter(path, DISFA_8, settings=settings, resume=True) as table:
+    with (
+        suppress(KeyboardInterrupt),
+        TableWriter(path, layout("facskit", DISFA_8), settings=settings, resume=True) as table,
+    ):
         for position, source in enumerate(inputs):
             table.write(frame(position, 2))
             if position == number:
@@ -146,12 +152,12 @@ def test_an_interrupted_table_is_gone_on_with(tmp_path: Path, suffix: str) -> No
     for source in inputs:
         source.write_text(source.name)
     whole, path = tmp_path / f"whole.{suffix}", tmp_path / f"table.{suffix}"
-    with TableWriter(whole, DISFA_8) as table:
+    with TableWriter(whole, layout("facskit", DISFA_8)) as table:
         for number in range(4):
             table.write(frame(number, 2))
     assert interrupted_after(2, inputs, path, {"every": 1}) == ["0.mp4", "1.mp4"]
     assert not path.exists()
-    with TableWriter(path, DISFA_8, settings={"every": 1}, resume=True) as table:
+    with TableWriter(path, layout("facskit", DISFA_8), settings={"every": 1}, resume=True) as table:
         assert [table.unfinished.is_finished(source) for source in inputs] == [True, True, False, False]
         assert [table.unfinished.failure(source) for source in inputs[:2]] == ["cut short", None]
         for number in (2, 3):
@@ -166,13 +172,33 @@ def test_a_table_is_gone_on_with_by_the_same_settings_alone(tmp_path: Path) -> N
     path = tmp_path / "table.csv"
     interrupted_after(1, [source, source], path, {"every": 1})
     with pytest.raises(RecipeError, match="begun with every 1, this run has 5; add --no-resume to begin anew"):
-        TableWriter(path, DISFA_8, settings={"every": 5}, resume=True)
+        TableWriter(path, layout("facskit", DISFA_8), settings={"every": 5}, resume=True)
     source.write_text("another video")
-    with TableWriter(path, DISFA_8, settings={"every": 1}, resume=True) as table:
+    with TableWriter(path, layout("facskit", DISFA_8), settings={"every": 1}, resume=True) as table:
         assert not table.unfinished.is_finished(source)
 
 
 def test_a_folder_is_no_table(tmp_path: Path) -> None:
     (tmp_path / "result.csv").mkdir()
     with pytest.raises(RecipeError, match=r"result\.csv: found a folder, expected the name of a table to write"):
-        TableWriter(tmp_path / "result.csv", DISFA_8)
+        TableWriter(tmp_path / "result.csv", layout("facskit", DISFA_8))
+
+
+def test_weights_that_know_more_fill_more_columns(tmp_path: Path) -> None:
+    angles = np.array([3.0, 10.0, -4.0, -5.0, 8.0])
+    numbers = np.concatenate([np.arange(136.0), np.ones(68), angles])
+    geometry = geometry_in_picture(numbers, np.array([[1.0, 0, 0], [0, 1.0, 0]]))
+    face = recognition(intensities=np.linspace(0, 5, 8, dtype=np.float32), geometry=geometry)
+    answers = Answers(intensities=True, geometry=True)
+    path = tmp_path / "table.csv"
+    with TableWriter(path, layout("facskit", DISFA_8, None, answers)) as table:
+        table.write(replace(frame(0, 1), faces=(face,)))
+        table.write(frame(1, 0))
+    known, blank = polars.read_csv(path).rows(named=True)
+    assert list(known) == column_names(DISFA_8, None, answers)
+    assert (known["AU01_r"], known["AU26_r"]) == (0.0, 5.0)
+    # as OpenFace: pose in radians; gaze in degrees
+    assert known["pose_Ry"] == pytest.approx(np.radians(10), abs=1e-4)
+    assert (known["gaze_pitch"], known["gaze_yaw"]) == (-5.0, 8.0)
+    assert (known["x_0"], known["y_0"], known["x_67"], known["y_67"]) == (0, 1, 134, 135)
+    assert all(blank[name] is None for name in ("AU01_r", "pose_Rx", "gaze_yaw", "x_30"))

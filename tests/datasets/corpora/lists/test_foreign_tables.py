@@ -10,7 +10,7 @@ from facskit.action_units import ActionUnitSet
 from facskit.datasets.corpora.lists.foreign_tables import guess_table, read_foreign_table, tables_in
 from facskit.errors import DatasetError
 from facskit.inference.recognition import Recognition, RecognizedFrame
-from facskit.inference.tables import TableWriter
+from facskit.inference.tables import TableWriter, layout
 
 OPENFACE = """frame, face_id, timestamp, confidence, success, gaze_0_x, AU01_r, AU12_r, AU01_c, AU12_c, AU28_c
 1, 0, 0.000, 0.98, 1, 0.1, 0.50, 2.10, 0.0, 1.0, 0.0
@@ -185,7 +185,7 @@ def test_results_of_recognize_in_each_format(tmp_path: Path, ending: str) -> Non
     )
     blank = np.zeros((8, 8, 3), np.uint8)
     path = tmp_path / f"result.{ending}"
-    with TableWriter(path, units) as writer:
+    with TableWriter(path, layout("facskit", units)) as writer:
         writer.write(RecognizedFrame(source="a.jpg", frame=0, timestamp=0.0, image=blank, faces=(face,)))
         writer.write(RecognizedFrame(source="b.jpg", frame=0, timestamp=0.0, image=blank, faces=()))
     assert guess_table(path) == "facskit"
