@@ -78,7 +78,7 @@ class TorchNetwork:
         )
 
     def _see(self, images: Float32[Tensor, "faces 3 size size"], *, attention: bool) -> NetworkAnswers:
-        units, model = len(self.info.action_units), self.model
+        units, model, calibration = len(self.info.action_units), self.model, self.info.calibration
         maps = intensities = geometry = None
         if isinstance(model, FaceNetwork):
             if attention:
@@ -88,13 +88,18 @@ class TorchNetwork:
                 features = model.features(images)
             logits: Tensor = model.head(features)
             if model.intensity_scale is not None:
-                intensities = _array(model.intensity_scale.intensities(logits))
+                levels = model.intensity_scale(logits)
+                if calibration is not None:
+                    levels = calibration.logits(levels.transpose(1, 2)).transpose(1, 2)
+                intensities = _array(levels.sigmoid().sum(-1))
             if model.geometry is not None:
                 geometry = _array(model.geometry(features).numbers())
         else:
             logits = model(images)
-        logits = logits.float()
-        probabilities = torch.cat([logits[:, :units].sigmoid(), logits[:, units:].softmax(dim=1)], 1)
+        presence, expressions = logits[:, :units].float(), logits[:, units:].float()
+        if calibration is not None:
+            presence = calibration.logits(presence)
+        probabilities = torch.cat([presence.sigmoid(), expressions.softmax(dim=1)], 1)
         return NetworkAnswers(
             probabilities=_array(probabilities), intensities=intensities, geometry=geometry, attention=maps
         )

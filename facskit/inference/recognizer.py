@@ -64,7 +64,7 @@ class Recognizer:
 
     Args:
         model: Network from normalised crops (batch, 3, size, size) to logits (batch, outputs), action units first.
-        info: What the weight file says about it: outputs, crop recipe, normalisation, thresholds.
+        info: What the weight file says about it: outputs, crop recipe, normalisation, calibration, thresholds.
         detector: Finds the faces, in photographs and videos; the one that `config` is for when left out.
 
     Raises:

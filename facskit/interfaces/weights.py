@@ -147,6 +147,8 @@ def _describe(info: CheckpointInfo | EncoderInfo, path: str, size: int) -> Table
             rows["action units"] = ", ".join(f"{unit.code} {unit.name}" for unit in info.action_units)
             cuts = [f"{value:g}" for value in info.thresholds]
             rows["thresholds"] = f"{cuts[0]} for all" if len(set(cuts)) == 1 else ", ".join(cuts)
+        if info.calibration is not None:
+            rows["calibration"] = _calibration(info)
         rows["expressions"] = ", ".join(info.expressions or ())
         rows["crop"] = _words(asdict(info.crop))
     else:
@@ -159,6 +161,13 @@ def _describe(info: CheckpointInfo | EncoderInfo, path: str, size: int) -> Table
         if value:
             table.add_row(escape(name), escape(value))
     return table
+
+
+def _calibration(info: CheckpointInfo) -> str:
+    """Say temperature and bias of each action unit."""
+    assert info.calibration is not None
+    parts = zip(info.action_units, info.calibration.temperatures, info.calibration.biases, strict=True)
+    return ", ".join(f"{unit.code} z/{temperature:.2f}{bias:+.2f}" for unit, temperature, bias in parts)
 
 
 def _words(entries: Mapping[str, object]) -> str:

@@ -50,7 +50,7 @@ class IntensityScale(nn.Module):
 
     An AU's logit z says how strong it looks. It is at least at level t with the probability s(z - c_t), where the cut
     points c_1 < ... < c_5 are learned and c_2 is 0: presence is level B or more, so that presence and intensity can't
-    contradict each other.
+    contradict each other. The intensity is the expected level, 0 to 5: the sum of the five probabilities.
     """
 
     def __init__(self, units: int) -> None:
@@ -66,10 +66,6 @@ class IntensityScale(nn.Module):
     def forward(self, logits: Float[Tensor, "batch aus"]) -> Float[Tensor, "batch aus 5"]:
         """Return the logits of being at least at each level."""
         return logits.float()[..., None] - self.cut_points()
-
-    def intensities(self, logits: Float[Tensor, "batch aus"]) -> Float[Tensor, "batch aus"]:
-        """Return the expected level of each action unit, from 0 to 5: the sum of the probabilities of the levels."""
-        return self(logits).sigmoid().sum(-1)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

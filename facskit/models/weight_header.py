@@ -2,7 +2,7 @@
 
 Two kinds of file share it: a recogniser, whose head gives action units and expressions, and a masked autoencoder, which
 has no head and is where a training starts. Files of version 1 know recognisers of action units alone, those of
-version 2 none that answer more than presence.
+version 2 none that answer more than presence, those of version 3 none that are calibrated.
 """
 
 from collections.abc import Mapping
@@ -18,11 +18,12 @@ from facskit.faces.alignment import CropRecipe
 from facskit.faces.normalization import Normalization
 from facskit.models.answers import PRESENCE_ALONE, Answers
 from facskit.models.build import ModelConfig
+from facskit.models.calibration import Calibration
 from facskit.models.masked_autoencoder import AutoencoderConfig
 
 __all__ = ["FORMAT_VERSION", "CheckpointInfo", "EncoderInfo", "header_from_dict", "header_to_dict", "some_names"]
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 """Version of the file's layout; a reader takes this one and those before, and refuses every other."""
 
 
@@ -41,7 +42,9 @@ class CheckpointInfo:
     normalization: Normalization
     """How a crop's pixels become numbers."""
     thresholds: tuple[float, ...]
-    """Probability from which an AU counts as present, one per AU, each in (0, 1)."""
+    """Probability from which an AU counts as present, one per AU, each in (0, 1); a calibrated one, if there are."""
+    calibration: Calibration | None = None
+    """What turns the network's logits of presence into those of its probabilities; None if it was never calibrated."""
     answers: Answers = PRESENCE_ALONE
     """What the network answers beside them."""
     licence: str
@@ -57,6 +60,8 @@ class CheckpointInfo:
             raise ValueError(f"thresholds must number {len(self.action_units)}, one per AU, got {len(self.thresholds)}")
         if not all(0.0 < threshold < 1.0 for threshold in self.thresholds):
             raise ValueError(f"thresholds must lie strictly between 0 and 1, got {self.thresholds}")
+        if self.calibration is not None and len(self.calibration) != len(self.action_units):
+            raise ValueError(f"calibration must have {len(self.action_units)} AUs, got {len(self.calibration)}")
         if self.answers.intensities and self.expressions is not None:
             raise ValueError("intensities are answered for action units alone, but there are expressions too")
         _check_licence(self.licence)
@@ -103,6 +108,7 @@ class _RecognizerHeader(_Header):
     expressions: tuple[str, ...]
     crop: Annotated[CropRecipe, BY_KIND]
     thresholds: tuple[float, ...]
+    calibration: Calibration | None
     answers: Answers
 
 
@@ -130,6 +136,7 @@ def header_to_dict(info: CheckpointInfo | EncoderInfo) -> dict[str, Any]:
         "expressions": list(info.expressions or ()),
         "crop": plain_values(info.crop),
         "thresholds": list(info.thresholds),
+        "calibration": None if info.calibration is None else plain_values(info.calibration),
         "answers": plain_values(info.answers),
     }
 
@@ -166,6 +173,7 @@ def header_from_dict(path: Path, values: object) -> CheckpointInfo | EncoderInfo
             expressions=ExpressionSet.parse(header.expressions) if header.expressions else None,
             crop=header.crop,
             thresholds=header.thresholds,
+            calibration=header.calibration,
             answers=header.answers,
         )
     except ValueError as error:
@@ -177,8 +185,11 @@ def _later_keys(version: int, values: Mapping[str, Any]) -> dict[str, Any]:
     later: dict[str, Any] = {}
     if version == 1:  # recognisers of action units, before there was anything else
         later = {"kind": "recognizer", "expressions": []}
-    if version < 3 and (version == 1 or values.get("kind") == "recognizer"):
-        later["answers"] = plain_values(PRESENCE_ALONE)
+    if version == 1 or values.get("kind") == "recognizer":
+        if version < 3:
+            later["answers"] = plain_values(PRESENCE_ALONE)
+        if version < 4:
+            later["calibration"] = None
     return later
 
 

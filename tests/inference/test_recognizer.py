@@ -4,6 +4,7 @@ import os
 import pickle
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +17,14 @@ from facskit.action_units import DISFA_8
 from facskit.errors import CheckpointError, MediaError
 from facskit.faces.images import write_image
 from facskit.faces.video import VideoWriter
+from facskit.inference.face_geometry import unmirrored
+from facskit.inference.network import TorchNetwork
 from facskit.inference.recognizer import Recognizer, RecognizerConfig
+from facskit.models.answers import Answers
 from facskit.models.build import build_model
+from facskit.models.calibration import Calibration
 from facskit.models.checkpoints import save_checkpoint
+from facskit.models.compact_network import CompactConfig
 from tests.faces.portraits import LANDMARKS, portrait
 from tests.inference.fakes import MOODS, THRESHOLDS, BrightSquares, Ramp, info, moody, picture, recognizer
 
@@ -33,6 +39,15 @@ def test_every_face_of_a_photograph_largest_first() -> None:
         np.testing.assert_allclose(face.probabilities, SIGMOIDS, atol=1e-6)
         np.testing.assert_array_equal(face.decisions, SIGMOIDS >= THRESHOLDS)
         assert (face.frame, face.timestamp, face.source, face.confidence) == (0, 0.0, "", 0.9)
+
+
+def test_probabilities_and_decisions_are_calibrated() -> None:
+    calibration = Calibration(temperatures=(2.0,) * 8, biases=tuple(np.linspace(-1, 1, 8)))
+    recognizer = Recognizer(Ramp(), replace(info(), calibration=calibration), device="cpu", detector=BrightSquares())
+    (face,) = recognizer.recognize(picture((10, 20, 30)))
+    expected = 1 / (1 + np.exp(-(np.linspace(-2, 2, 8) / 2 + np.linspace(-1, 1, 8))))
+    np.testing.assert_allclose(face.probabilities, expected, atol=1e-6)
+    np.testing.assert_array_equal(face.decisions, expected >= THRESHOLDS)
 
 
 def test_the_largest_face_only() -> None:
@@ -208,3 +223,34 @@ def test_the_mean_with_the_mirror_image_counts_where_it_is_asked_for(tmp_path: P
     assert answers["always"] == pytest.approx((0.5, 0.5), abs=1e-3)
     assert answers["photographs"][0] == pytest.approx(0.5, abs=1e-3)
     assert min(*answers["never"], answers["photographs"][1]) > 0.52
+
+
+def test_intensities_are_calibrated_with_presence() -> None:
+    units, answers = len(info().action_units), Answers(intensities=True, geometry=True)
+    calibration = Calibration(temperatures=(0.5,) * units, biases=(-1.0,) * units)
+    described = replace(info(), model=CompactConfig(image_size=32), answers=answers)
+    torch.manual_seed(1)
+    model = build_model(described.model, units, answers).eval()
+    crops = np.random.default_rng(0).standard_normal((3, 3, 32, 32)).astype(np.float32)
+    answered = TorchNetwork(model, replace(described, calibration=calibration), "cpu").answer(crops)
+    assert answered.intensities is not None
+    assert model.intensity_scale is not None
+    with torch.no_grad():
+        cut_points = model.intensity_scale.cut_points().numpy()
+        logits = model(torch.from_numpy(crops)).numpy()
+    expected = 1 / (1 + np.exp(-((logits[..., None] - cut_points) * 2 - 1)))
+    np.testing.assert_allclose(answered.probabilities, expected[..., 1], atol=1e-5)
+    np.testing.assert_allclose(answered.intensities, expected.sum(-1), atol=1e-4)
+
+
+def test_the_mirror_image_answers_for_all() -> None:
+    answers = Answers(intensities=True, geometry=True)
+    described = replace(info(), model=CompactConfig(image_size=32), answers=answers)
+    model = build_model(described.model, len(described.action_units), answers)
+    network = TorchNetwork(model, described, "cpu")
+    crops = np.random.default_rng(0).standard_normal((2, 3, 32, 32)).astype(np.float32)
+    plain, turned = network.answer(crops, mirror=True), network.answer(crops[..., ::-1].copy(), mirror=True)
+    assert plain.geometry is not None
+    assert turned.geometry is not None
+    np.testing.assert_allclose(turned.probabilities, plain.probabilities, atol=1e-6)
+    np.testing.assert_allclose(unmirrored(turned.geometry, 32), plain.geometry, atol=1e-4)

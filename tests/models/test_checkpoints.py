@@ -20,6 +20,7 @@ from facskit.faces.alignment import EyeSimilarityCrop
 from facskit.models.answers import Answers
 from facskit.models.attention_network import AttentionConfig
 from facskit.models.build import ModelConfig, build_model
+from facskit.models.calibration import Calibration
 from facskit.models.checkpoints import (
     CheckpointInfo,
     EncoderInfo,
@@ -91,14 +92,17 @@ def test_expressions_come_after_action_units(units: ActionUnitSet, tmp_path: Pat
     assert model.head.out_features == len(units) + 7
 
 
-@pytest.mark.parametrize(("version", "later"), [(1, ["kind", "expressions", "answers"]), (2, ["answers"])])
+@pytest.mark.parametrize(
+    ("version", "later"),
+    [(1, ["kind", "expressions", "answers", "calibration"]), (2, ["answers", "calibration"]), (3, ["calibration"])],
+)
 def test_files_of_older_versions_still_load(tmp_path: Path, version: int, later: list[str]) -> None:
     model, path = _trained(COMPACT), tmp_path / "old.safetensors"
     save_checkpoint(path, model, INFO)
 
     def downgrade(_: dict[str, Tensor], values: dict[str, Any]) -> None:
         nothing = {"intensities": False, "geometry": False}
-        meant = {"kind": "recognizer", "expressions": [], "answers": nothing}
+        meant: dict[str, Any] = {"kind": "recognizer", "expressions": [], "answers": nothing, "calibration": None}
         assert {key: values.pop(key) for key in later} == {key: meant[key] for key in later}
         values["format_version"] = version
 
@@ -106,8 +110,8 @@ def test_files_of_older_versions_still_load(tmp_path: Path, version: int, later:
     loaded, info = load_checkpoint(path)
     assert info == INFO
     assert torch.equal(loaded.head.get_parameter("weight"), model.head.get_parameter("weight"))
-    _rewrite(path, lambda tensors, values: values.update(answers={}))
-    with pytest.raises(CheckpointError, match=f"unknown key 'answers' in format version {version}"):
+    _rewrite(path, lambda tensors, values: values.update(calibration=None))
+    with pytest.raises(CheckpointError, match=f"unknown key 'calibration' in format version {version}"):
         load_checkpoint(path)
 
 
@@ -127,6 +131,18 @@ def test_further_answers_come_back(tmp_path: Path) -> None:
     assert torch.equal(*numbers)
     with pytest.raises(CheckpointError, match="geometry.fc1.bias"):
         save_checkpoint(tmp_path / "less.safetensors", build_model(info.model, info.num_outputs), info)
+
+
+def test_calibrations_come_back_and_fit_their_units(tmp_path: Path) -> None:
+    calibration = Calibration(temperatures=(1.5, 0.25, 1.0), biases=(-0.5, 0.0, 2.125))
+    info, path = replace(INFO, calibration=calibration), tmp_path / "calibrated.safetensors"
+    save_checkpoint(path, _trained(COMPACT), info)
+    assert load_checkpoint(path)[1] == info
+    with pytest.raises(ValueError, match="calibration must have 3 AUs, got 2"):
+        replace(INFO, calibration=calibration.select([0, 2]))
+    _rewrite(path, lambda tensors, values: values["calibration"].update(temperatures=[1.5, 0.0, 1.0]))
+    with pytest.raises(CheckpointError, match=r"calibrated.safetensors has a wrong .*calibration.*temperatures.*0\.0"):
+        load_checkpoint(path)
 
 
 def _encoder(path: Path) -> tuple[MaskedAutoencoder, EncoderInfo]:
@@ -243,8 +259,8 @@ Values = dict[str, Any]
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda t, v: v.update(format_version=4), "has the format version 4, but this facskit reads 1 to 3"),
-        (lambda t, v: v.update(format_version=True), "has the format version True, but this facskit reads 1 to 3"),
+        (lambda t, v: v.update(format_version=5), "has the format version 5, but this facskit reads 1 to 4"),
+        (lambda t, v: v.update(format_version=True), "has the format version True, but this facskit reads 1 to 4"),
         (
             lambda t, v: v.update(kind="detector"),
             "has a wrong description: kind: found 'detector', expected .*'recognizer', 'autoencoder'",

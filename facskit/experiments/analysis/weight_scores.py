@@ -32,6 +32,7 @@ from facskit.evaluation.reports import Report, build_report
 from facskit.experiments.assemble import remaining_crop
 from facskit.experiments.scoring import PREDICTIONS
 from facskit.expressions import ExpressionSet
+from facskit.models.calibration import Calibration
 from facskit.models.checkpoints import CheckpointInfo, load_checkpoint
 from facskit.training.runtime import RuntimeConfig, start_runtime
 
@@ -116,7 +117,9 @@ class _Test:
         """Return the predictions of the action units that weights and faces share, under the stored thresholds."""
         outputs = [self.info.action_units.index(unit) for unit in shared]
         batches, source = self._batches(replace(self.faces, action_units=shared)), self._source()
-        predictions = predict(_Outputs(self.model, outputs), batches, source, description="Recognising")
+        calibration = self.info.calibration
+        model = _Outputs(self.model, outputs, None if calibration is None else calibration.select(outputs))
+        predictions = predict(model, batches, source, description="Recognising")
         thresholds = np.tile(np.array(self.info.thresholds, np.float32)[outputs], (len(predictions), 1))
         return replace(predictions, thresholds=thresholds, protocol=source.protocol)
 
@@ -152,16 +155,17 @@ class _Test:
 
 
 class _Outputs(nn.Module):
-    """A network reduced to some of its outputs."""
+    """A network reduced to some of its outputs, and calibrated as it says."""
 
-    def __init__(self, model: nn.Module, outputs: list[int]) -> None:
+    def __init__(self, model: nn.Module, outputs: list[int], calibration: Calibration | None = None) -> None:
         super().__init__()
         self.model = model
         self.outputs = outputs
+        self.calibration = calibration
 
     def forward(self, images: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch outputs"]:
-        logits: Tensor = self.model(images)
-        return logits[:, self.outputs]
+        logits: Tensor = self.model(images)[:, self.outputs]
+        return logits if self.calibration is None else self.calibration.logits(logits.float())
 
 
 def _strangers(faces: Manifest, info: CheckpointInfo, known_people: KnownPeople) -> tuple[Manifest, tuple[str, ...]]:
