@@ -9,7 +9,7 @@ DEV    := $(VENV)/.ready-dev
 DOCS   := $(VENV)/.ready-docs
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable
 
-.PHONY: help demo synthesis test test-all check docs format ci clean
+.PHONY: help demo page synthesis test test-all check docs format ci clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -32,6 +32,9 @@ demo: $(READY)  ## recognise photographs, train and evaluate a small model (unde
 
 synthesis: $(READY)  ## add what renders faces (VTK) to .venv
 	@$(PIP) '.[synthesis]'
+
+page: $(READY)  ## add the page in the browser (facskit serve) to .venv
+	@$(PIP) '.[page]'
 
 $(DOCS): $(READY)
 	@$(PIP) '.[docs]'

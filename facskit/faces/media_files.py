@@ -9,6 +9,7 @@ from typing import Literal
 from facskit.errors import MediaError
 
 __all__ = [
+    "CONTENT_BYTES",
     "IMAGE_SUFFIXES",
     "VIDEO_SUFFIXES",
     "FoundMedia",
@@ -32,7 +33,7 @@ VIDEO_SUFFIXES = frozenset(
 )
 """Usual file endings of videos."""
 
-_HEAD = 400
+CONTENT_BYTES = 400
 """Bytes that are read to tell what a file is: two packets of a transport stream."""
 _PHOTOGRAPHS = (
     b"\xff\xd8\xff",  # JPEG
@@ -74,7 +75,7 @@ def media_kind(path: Path) -> MediaKind | None:
     """
     try:
         with path.open("rb") as file:
-            head = file.read(_HEAD)
+            head = file.read(CONTENT_BYTES)
     except OSError:
         head = b""
     found = content_kind(head)

@@ -48,6 +48,12 @@ COMMANDS = (
         "facskit recognize photo.jpg interview.mp4 -o result.csv --overlay pictures/",
     ),
     Command(
+        "serve",
+        "Use",
+        "A page in the browser: drop a photograph or a video, or use the webcam.",
+        "facskit serve",
+    ),
+    Command(
         "demo",
         "Use",
         "A tour in a few minutes: recognise photographs, train and evaluate a small model.",
