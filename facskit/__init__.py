@@ -6,8 +6,8 @@ Example:
     ```python
     import facskit
 
-    recognizer = facskit.Recognizer.from_checkpoint("packaged")
-    for face in recognizer.recognize("portrait.jpg"):
+    result = facskit.recognize("portrait.jpg")
+    for face in result.faces:
         print(face.probability("AU12"))
     ```
 """
@@ -22,7 +22,8 @@ from facskit.waiting import spin_briefly
 
 if TYPE_CHECKING:
     from facskit.inference.recognition import Recognition
-    from facskit.inference.recognizer import Recognizer
+    from facskit.inference.recognizer import Recognizer, RecognizerConfig
+    from facskit.inference.results import Result, VideoResult, recognize
 
 __all__ = [
     "ActionUnit",
@@ -34,12 +35,23 @@ __all__ = [
     "RecipeError",
     "Recognition",
     "Recognizer",
+    "RecognizerConfig",
+    "Result",
+    "VideoResult",
     "__version__",
+    "recognize",
 ]
 
 spin_briefly()  # before anything below imports PyTorch
 
-_LAZY = {"Recognition": "facskit.inference.recognition", "Recognizer": "facskit.inference.recognizer"}
+_LAZY = {
+    "Recognition": "facskit.inference.recognition",
+    "Recognizer": "facskit.inference.recognizer",
+    "RecognizerConfig": "facskit.inference.recognizer",
+    "Result": "facskit.inference.results",
+    "VideoResult": "facskit.inference.results",
+    "recognize": "facskit.inference.results",
+}
 
 
 def __getattr__(name: str) -> object:

@@ -25,6 +25,7 @@ __all__ = [
     "MAX_PIXELS",
     "decode_image",
     "encode_jpeg",
+    "pixels_of_pillow",
     "read_image",
     "warp",
     "write_image",
@@ -92,6 +93,20 @@ def decode_image(data: bytes, name: str) -> UInt8[np.ndarray, "height width 3"]:
     except _DECODER_FAULTS as error:
         kind = picture.format or "picture"
         raise MediaError(f"{name}: found a damaged or cut-short {kind} file, expected a complete one") from error
+
+
+def pixels_of_pillow(picture: object) -> UInt8[np.ndarray, "height width 3"] | None:
+    """Return a Pillow image's pixels, turned as its camera says; None for anything else.
+
+    Raises:
+        MediaError: It is damaged.
+    """
+    if not isinstance(picture, Image.Image):
+        return None
+    try:
+        return _to_rgb(_turn_upright(picture))
+    except _DECODER_FAULTS as error:
+        raise MediaError(f"found a damaged or cut-short {picture.format or 'Pillow image'}") from error
 
 
 @cache

@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float32, Shaped, UInt8
+from jaxtyping import Float, Float32, UInt8
 from torch import nn
 
 from facskit.errors import MediaError
@@ -19,6 +19,7 @@ from facskit.faces.detectors import FOR_PHOTOGRAPHS, FOR_VIDEO, DetectorConfig, 
 from facskit.faces.images import read_image, warp
 from facskit.faces.media_files import is_video
 from facskit.faces.normalization import normalize
+from facskit.faces.pictures import Picture, name_of, pixels_of
 from facskit.faces.tracking import FaceTracker, TrackerConfig
 from facskit.faces.video import Frame, FrameChoice, frames
 from facskit.files import path_text
@@ -127,25 +128,21 @@ class Recognizer:
             self._own_detector,
         )
 
-    def recognize(self, image: Shaped[np.ndarray, "..."] | str | Path) -> list[Recognition]:
+    def recognize(self, image: Picture) -> list[Recognition]:
         """Recognise the faces of one photograph.
 
         Args:
-            image: The path of a photograph, or its RGB pixels.
+            image: Its path, its uint8 RGB pixels, a Pillow image, the bytes of its file, or an open file.
 
         Returns:
             One recognition per face, largest face first; an empty list when there is none.
 
         Raises:
             MediaError: The file can't be read as a photograph.
+            TypeError: It is nothing that holds a picture.
             ValueError: The array isn't uint8 RGB.
         """
-        if not isinstance(image, np.ndarray):
-            return list(self._recognize_photo(read_image(Path(image)), path_text(image)).faces)
-        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-            found = f"{image.dtype} with shape {image.shape}"
-            raise ValueError(f"image must be uint8 RGB with shape (height, width, 3), got {found}")
-        return list(self._recognize_photo(image, "").faces)
+        return list(self.recognize_picture(pixels_of(image), name_of(image)).faces)
 
     def recognize_video(
         self,
@@ -203,9 +200,14 @@ class Recognizer:
         if is_video(path):
             yield from self._recognize_frames(path, choice)
         else:
-            yield self._recognize_photo(read_image(path), path_text(path))
+            yield self.recognize_picture(read_image(path), path_text(path))
 
-    def _recognize_photo(self, image: UInt8[np.ndarray, "height width 3"], source: str) -> RecognizedFrame:
+    def recognize_picture(self, image: UInt8[np.ndarray, "height width 3"], source: str = "") -> RecognizedFrame:
+        """Recognise the faces of a photograph that is decoded already, and keep it with them.
+
+        Args:
+            source: What to call it in tables.
+        """
         faces = self._select(self._photo_detector.detect(image))
         found = self._place(Frame(0, 0.0, image), faces, list(range(len(faces))))
         return self._answer(source, found, self._look(self._crops(found), mirror=self.config.mirror != "never"))
