@@ -54,6 +54,12 @@ COMMANDS = (
         "facskit serve",
     ),
     Command(
+        "export",
+        "Use",
+        "A recogniser as one ONNX file for other programs, half or a quarter as large if wanted.",
+        "facskit export packaged -o model.onnx",
+    ),
+    Command(
         "demo",
         "Use",
         "A tour in a few minutes: recognise photographs, train and evaluate a small model.",
