@@ -14,10 +14,10 @@ from scipy.optimize import minimize
 from scipy.special import expit, logit
 
 from facskit.datasets.samples import LabelState
-from facskit.evaluation.thresholds import sweep_thresholds
+from facskit.evaluation.thresholds import GRID, sweep_thresholds
 from facskit.models.calibration import Calibration
 
-__all__ = ["CalibrationConfig", "calibrated_thresholds", "fit_calibration", "logits_of"]
+__all__ = ["CalibrationConfig", "calibrated_thresholds", "fit_calibration", "logits_of", "precise_thresholds"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +101,38 @@ def calibrated_thresholds(
     best = sweep_thresholds(labels, expit(calibration.logits(logits))).per_au
     present, absent = (labels == LabelState.PRESENT).sum(0), (labels == LabelState.ABSENT).sum(0)
     return tuple(np.where(np.minimum(present, absent) >= config.least_present, best, 0.5).tolist())
+
+
+def precise_thresholds(
+    labels: Int8[np.ndarray, "samples aus"],
+    probabilities: Float[np.ndarray, "samples aus"],
+    least_precision: float,
+    config: CalibrationConfig = CalibrationConfig(),
+) -> tuple[tuple[float, ...], tuple[bool, ...]]:
+    """Return the threshold of each AU with the highest F1 among those at which "present" is mostly true.
+
+    Args:
+        labels: Label states of people who are not in the training.
+        probabilities: What is said of them, calibrated.
+        least_precision: Share of the faces said to show an AU that must show it.
+
+    Returns:
+        The thresholds, and whether each AU reaches the precision at all. One that doesn't, or has too few labels, gets
+        the threshold with the highest F1.
+    """
+    thresholds, reached = [], []
+    for states, shares in zip(labels.T, probabilities.T, strict=True):
+        known = states != LabelState.UNKNOWN
+        truth = states[known] == LabelState.PRESENT
+        said = shares[known][:, np.newaxis] >= GRID
+        hits, calls = (said & truth[:, np.newaxis]).sum(0), said.sum(0)
+        f1 = 2 * hits / np.maximum(calls + truth.sum(), 1)
+        # From a handful of faces no precision can be told.
+        precise = (hits >= least_precision * calls) & (hits >= config.least_present)
+        enough = bool(precise.any())
+        thresholds.append(float(GRID[int(np.argmax(np.where(precise, f1, -1.0) if enough else f1))]))
+        reached.append(enough)
+    return tuple(thresholds), tuple(reached)
 
 
 def logits_of(probabilities: Float[np.ndarray, "samples aus"]) -> Float[np.ndarray, "samples aus"]:

@@ -5,7 +5,13 @@ import pytest
 from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
-from facskit.evaluation.calibration import CalibrationConfig, calibrated_thresholds, fit_calibration, logits_of
+from facskit.evaluation.calibration import (
+    CalibrationConfig,
+    calibrated_thresholds,
+    fit_calibration,
+    logits_of,
+    precise_thresholds,
+)
 from facskit.evaluation.metrics import calibration_error_per_au
 from facskit.models.calibration import Calibration
 
@@ -96,3 +102,27 @@ def test_impossible_calibrations_are_refused(
 def test_logits_that_are_no_numbers_are_refused() -> None:
     with pytest.raises(ValueError, match="finite numbers"):
         fit_calibration(np.zeros((3, 1), np.int8), np.full((3, 1), np.nan))
+
+
+def test_a_precise_threshold_is_the_best_of_those_that_are_mostly_true() -> None:
+    # 60 faces: the upper 30 show it but for every tenth, the lower 30 don't but for every third.
+    shares = np.linspace(0.99, 0.01, 60)
+    truth = np.concatenate([np.arange(30) % 10 != 9, np.arange(30) % 3 == 0]).astype(np.int8)
+    (threshold,), (reached,) = precise_thresholds(truth[:, None], shares[:, None], 0.8)
+    assert reached
+    best, best_f1 = 0.0, -1.0
+    for candidate in np.arange(1, 100) / 100:
+        said = shares >= candidate
+        hits = int((said & (truth == 1)).sum())
+        f1 = 2 * hits / (said.sum() + truth.sum())
+        if hits >= 0.8 * said.sum() and f1 > best_f1:
+            best, best_f1 = float(candidate), float(f1)
+    assert threshold == pytest.approx(best)
+
+
+def test_an_action_unit_that_is_never_mostly_true_says_so() -> None:
+    rng = np.random.default_rng(0)
+    labels = (rng.random((400, 1)) < 0.2).astype(np.int8)
+    (threshold,), (reached,) = precise_thresholds(labels, rng.random((400, 1)), 0.8)
+    assert not reached
+    assert 0 < threshold < 1
