@@ -16,6 +16,7 @@ from torch import nn
 
 from facskit.errors import MediaError
 from facskit.faces.alignment import border_level, detection_matrix
+from facskit.faces.appearance import appearance
 from facskit.faces.detection import Face, FaceDetector
 from facskit.faces.detectors import FOR_PHOTOGRAPHS, FOR_VIDEO, DetectorConfig, build_detector
 from facskit.faces.face_following import FaceFollower, FollowingConfig
@@ -233,7 +234,9 @@ class Recognizer:
         with closing(stream):
             for frame in stream:
                 faces = follower.find(frame.image, frame.timestamp)
-                ids = tracker.update(faces)  # of all faces, so that one that isn't recognised keeps its id
+                looks = [appearance(frame.image, face) for face in faces]
+                # Of all faces, so that one that isn't recognised keeps its id.
+                ids = tracker.update(faces, frame.timestamp, looks)
                 chosen = self._select(faces)
                 yield self._place(frame, chosen, ids[: len(chosen)])
 
