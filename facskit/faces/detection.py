@@ -6,7 +6,12 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float, UInt8
 
-__all__ = ["Face", "FaceDetector", "overlap"]
+__all__ = ["STILL_THERE", "CloseDetector", "Face", "FaceDetector", "different_faces", "overlap"]
+
+STILL_THERE = 0.3
+"""Least overlap of a face's box with the place where the face was expected."""
+_SAME_FACE = 0.4
+"""Overlap of two boxes in one picture above which they are of one face."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,9 +72,27 @@ class FaceDetector(Protocol):
         ...
 
 
+@runtime_checkable
+class CloseDetector(FaceDetector, Protocol):
+    """A detector that needn't search the whole picture where a face is expected."""
+
+    def look_near(self, image: UInt8[np.ndarray, "height width 3"], box: Float[np.ndarray, "4"]) -> list[Face]:
+        """Return the faces around a place; the one that overlaps it most comes first, if any is there."""
+        ...
+
+
 def overlap(first: Float[np.ndarray, "4"], second: Float[np.ndarray, "4"]) -> float:
     """Return the intersection of two boxes over their union, 0 to 1."""
     sides = np.clip(np.minimum(first[2:], second[2:]) - np.maximum(first[:2], second[:2]), 0, None)
     shared = float(np.prod(sides))
     areas = [float((box[2] - box[0]) * (box[3] - box[1])) for box in (first, second)]
     return shared / (sum(areas) - shared)
+
+
+def different_faces(faces: list[Face]) -> list[Face]:
+    """Drop each face whose box is that of one before it."""
+    kept: list[Face] = []
+    for face in faces:
+        if all(overlap(face.box, other.box) <= _SAME_FACE for other in kept):
+            kept.append(face)
+    return kept

@@ -6,7 +6,7 @@ from facskit.faces.detection import FaceDetector
 __all__ = ["FOR_PHOTOGRAPHS", "FOR_VIDEO", "ONE_THREAD", "DetectorConfig", "build_detector"]
 
 DetectorConfig = CenterFaceConfig
-"""Settings of any detector: a union, as soon as there are two. Each has `for_window`, which `following` needs."""
+"""Settings of any detector: a union, as soon as there are two."""
 
 FOR_PHOTOGRAPHS: DetectorConfig = CenterFaceConfig()
 """A thorough look."""

@@ -1,7 +1,7 @@
 """Videos, one frame at a time: memory use doesn't grow with length, and timestamps come from the file."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -137,7 +137,7 @@ class FrameChoice:
 ALL_FRAMES = FrameChoice()
 
 
-def frames(path: Path, choice: FrameChoice = ALL_FRAMES) -> Iterator[Frame]:
+def frames(path: Path, choice: FrameChoice = ALL_FRAMES) -> Generator[Frame]:
     """Decode a video frame by frame; only one frame is in memory at a time.
 
     Args:

@@ -2,8 +2,10 @@
 
 import copy
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Literal
 
@@ -14,8 +16,10 @@ from torch import nn
 
 from facskit.errors import MediaError
 from facskit.faces.alignment import border_level, detection_matrix
+from facskit.faces.appearance import appearance
 from facskit.faces.detection import Face, FaceDetector
 from facskit.faces.detectors import FOR_PHOTOGRAPHS, FOR_VIDEO, DetectorConfig, build_detector
+from facskit.faces.face_following import FaceFollower, FollowingConfig
 from facskit.faces.images import read_image, warp
 from facskit.faces.media_files import is_video
 from facskit.faces.normalization import normalize
@@ -27,11 +31,15 @@ from facskit.inference.attention_maps import attentive
 from facskit.inference.face_geometry import geometry_in_picture
 from facskit.inference.network import NetworkAnswers, TorchNetwork
 from facskit.inference.recognition import Recognition, RecognizedFrame
+from facskit.lookahead import ahead
 from facskit.models.checkpoints import CheckpointInfo, load_checkpoint
 from facskit.models.devices import Device
 from facskit.models.weight_files import find_weights
 
 __all__ = ["Device", "Recognizer", "RecognizerConfig", "find_weights"]
+
+_FRAMES_AHEAD = 4
+"""Frames that are decoded, or searched for faces, in advance."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,11 +49,13 @@ class RecognizerConfig:
     faces: Literal["all", "largest"] = "all"
     """Which faces of a picture to recognise."""
     batch_size: int = 16
-    """Crops the network sees at once, and video frames held in memory."""
+    """Crops the network sees at once; of a video about one and a half times as many frames are held in memory."""
     photo_detection: DetectorConfig = FOR_PHOTOGRAPHS
     """How faces are looked for in photographs."""
     video_detection: DetectorConfig = FOR_VIDEO
-    """How faces are looked for in video frames: every frame, so at a lower resolution."""
+    """How the whole picture of a video is searched for faces: often, so at a lower resolution."""
+    following: FollowingConfig = field(default_factory=FollowingConfig)
+    """How often that is, while the faces of a video are followed."""
     tracking: TrackerConfig = field(default_factory=TrackerConfig)
     """When two faces of a video are the same."""
     mirror: Literal["photographs", "always", "never"] = "photographs"
@@ -210,42 +220,45 @@ class Recognizer:
         """
         faces = self._select(self._photo_detector.detect(image))
         found = self._place(Frame(0, 0.0, image), faces, list(range(len(faces))))
-        return self._answer(source, found, self._look(self._crops(found), mirror=self.config.mirror != "never"))
+        return self._answer(source, found, self._look(found.crops, mirror=self.config.mirror != "never"))
 
     def _recognize_frames(self, path: Path, choice: FrameChoice) -> Iterator[RecognizedFrame]:
+        """Recognise a video; decoding, following and the network work at the same time, each in a thread."""
+        found = ahead(self._follow(ahead(frames(path, choice), _FRAMES_AHEAD)), _FRAMES_AHEAD)
+        with closing(ahead(self._recognize_found(path_text(path), found), 1)) as batches:
+            for batch in batches:
+                yield from batch
+
+    def _follow(self, stream: Generator[Frame]) -> Generator["_Found"]:
+        """Find the faces of each frame, say who is who, and cut them out."""
+        follower = FaceFollower(self._video_detector, self.config.following)
         tracker = FaceTracker(self.config.tracking)
-        stream = frames(path, choice)
-        for batch in _batches(stream, self.config.batch_size):
-            found = []
-            for frame in batch:
-                faces = self._video_detector.detect(frame.image)
-                ids = tracker.update(faces)  # of all faces, so that one that isn't recognised keeps its id
+        with closing(stream):
+            for frame in stream:
+                faces = follower.find(frame.image, frame.timestamp)
+                looks = [appearance(frame.image, face) for face in faces]
+                # Of all faces, so that one that isn't recognised keeps its id.
+                ids = tracker.update(faces, frame.timestamp, looks)
                 chosen = self._select(faces)
-                found.append(self._place(frame, chosen, ids[: len(chosen)]))
-            crops = []
-            for item in found:
-                crops += self._crops(item)
-            # The faces of all frames together: fuller batches.
-            seen = self._look(crops, mirror=self.config.mirror == "always")
-            first = 0
-            for item in found:
-                last = first + len(item.faces)
-                yield self._answer(path_text(path), item, seen[first:last])
-                first = last
+                yield self._place(frame, chosen, ids[: len(chosen)])
+
+    def _recognize_found(self, source: str, stream: Generator["_Found"]) -> Generator[list[RecognizedFrame]]:
+        """Ask the network about the faces of several frames together: fuller batches."""
+        with closing(stream):
+            for batch in _batches(stream, -(-self.config.batch_size // 2)):
+                crops = [crop for found in batch for crop in found.crops]
+                seen = iter(self._look(crops, mirror=self.config.mirror == "always"))
+                yield [self._answer(source, found, list(islice(seen, len(found.crops)))) for found in batch]
 
     def _select(self, faces: list[Face]) -> list[Face]:
         return faces[:1] if self.config.faces == "largest" else faces
 
     def _place(self, frame: Frame, faces: list[Face], ids: list[int]) -> "_Found":
-        """Say where the crops of a picture's faces lie."""
-        height, width = frame.image.shape[:2]
-        return _Found(frame, faces, ids, [detection_matrix(self.info.crop, face, (width, height)) for face in faces])
-
-    def _crops(self, found: "_Found") -> list[Float32[np.ndarray, "3 size size"]]:
         """Cut the faces of a picture out, as the network wants to see them."""
-        recipe = self.info.crop
-        crops = [warp(found.frame.image, matrix, recipe.size, border_level(recipe)) for matrix in found.matrices]
-        return [normalize(crop, self.info.normalization) for crop in crops]
+        recipe, (height, width) = self.info.crop, frame.image.shape[:2]
+        matrices = [detection_matrix(recipe, face, (width, height)) for face in faces]
+        cut = [warp(frame.image, matrix, recipe.size, border_level(recipe)) for matrix in matrices]
+        return _Found(frame, faces, ids, matrices, [normalize(crop, self.info.normalization) for crop in cut])
 
     def _look(
         self, crops: Sequence[Float32[np.ndarray, "3 size size"]], *, mirror: bool
@@ -313,20 +326,21 @@ if hasattr(os, "register_at_fork"):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Found:
-    """The faces of one picture, their ids, and the maps from the picture to their crops."""
+    """The faces of one picture, their ids, the maps from the picture to their crops, and these, normalised."""
 
     frame: Frame
     faces: list[Face]
     ids: list[int]
     matrices: list[Float[np.ndarray, "2 3"]]
+    crops: list[Float32[np.ndarray, "3 size size"]]
 
 
-def _batches(stream: Iterator[Frame], size: int) -> Iterator[list[Frame]]:
+def _batches(stream: Iterator[_Found], size: int) -> Iterator[list[_Found]]:
     """Group frames; those before a break in the video still come, then its error."""
-    batch: list[Frame] = []
+    batch: list[_Found] = []
     try:
-        for frame in stream:
-            batch.append(frame)
+        for found in stream:
+            batch.append(found)
             if len(batch) == size:
                 yield batch
                 batch = []

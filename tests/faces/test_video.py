@@ -65,7 +65,7 @@ def test_a_stretch_of_a_video_at_a_lower_rate(video: Path) -> None:
 def test_frames_are_decoded_one_by_one(video: Path) -> None:
     stream = frames(video)
     assert next(stream).index == 0
-    stream.close()  # type: ignore[attr-defined]
+    stream.close()
 
 
 def test_info(video: Path) -> None:

@@ -27,9 +27,10 @@ from facskit.faces.alignment import (
     five_points,
     transform_points,
 )
+from facskit.faces.detectors import build_detector
+from facskit.faces.face_following import ONE_PERSON, FaceFollower
 from facskit.faces.images import decode_image, encode_jpeg, warp
 from facskit.faces.landmarks import POINTS_49
-from facskit.faces.single_face_following import FaceFollower
 from facskit.faces.video import frames
 from facskit.files import atomic_path
 from facskit.processes import tick
@@ -87,7 +88,7 @@ def do_unit(root: Path, out: Path, config: PreparationConfig, unit: Unit) -> int
         MediaError: A picture or video can't be read, and the configuration says to stop then.
         DatasetError: An image can't be written.
     """
-    follower = FaceFollower(config.detector) if config.crop is not None else None
+    follower = FaceFollower(build_detector(config.detector), ONE_PERSON) if config.crop is not None else None
     landmarks = read_landmarks(unit.rows)
     images = unit.rows[IMAGE].to_list()
     results = [_Result(reason=UNREADABLE)] * unit.rows.height
@@ -103,7 +104,7 @@ def do_unit(root: Path, out: Path, config: PreparationConfig, unit: Unit) -> int
             points = None
             if landmarks is not None and not np.isnan(landmarks[position, 30, 0]):
                 points = landmarks[position].astype(np.float64)
-            encoded, results[position] = _crop(found, points, config, follower)
+            encoded, results[position] = _crop(found, points, config, follower, position)
             if encoded is not None:
                 _write(out / images[position], encoded)
         tick()
@@ -121,7 +122,7 @@ class _Found:
 
 
 def _crop(
-    found: _Found, landmarks: Landmarks | None, config: PreparationConfig, follower: FaceFollower | None
+    found: _Found, landmarks: Landmarks | None, config: PreparationConfig, follower: FaceFollower | None, position: int
 ) -> tuple[bytes | None, _Result]:
     """Return the encoded crop, or None, and what became of the row."""
     height, width = found.image.shape[:2]
@@ -130,7 +131,7 @@ def _crop(
     if config.crop is None or follower is None:
         return _whole(found, landmarks, config)
     trusted = landmarks if config.points == "corpus" else None
-    face = follower.find(found.image) if trusted is None else None
+    face = next(iter(follower.find(found.image, float(position))), None) if trusted is None else None
     try:
         if trusted is not None:
             five, box = five_points(trusted), box_of(trusted)
