@@ -65,6 +65,17 @@ def test_bars_follow_the_probabilities() -> None:
     assert coloured(high) > 5 * coloured(low)
 
 
+def test_an_unreliable_face_has_no_coloured_bar() -> None:
+    image = picture(height=600, width=600)
+    sure = draw(image, [recognition()])[:, 600:].astype(int)
+    unsure = draw(image, [recognition(unreliable_because=("turned away",))])[:, 600:].astype(int)
+    bars = slice(60, None)
+    assert (np.ptp(sure[bars], axis=2) > 60).sum() > 500
+    assert (np.ptp(unsure[bars], axis=2) > 60).sum() == 0
+    # The reason stands in the title's line.
+    assert (np.ptp(unsure[:60], axis=2) > 60).sum() > 50
+
+
 def test_expressions_stand_above_action_units() -> None:
     image = picture(height=700, width=700)
     units, both, alone = (
