@@ -32,9 +32,9 @@ from facskit.inference.recognition import Recognition, RecognizedFrame
 from facskit.inference.unfinished_table import UnfinishedTable
 from facskit.models.answers import PRESENCE_ALONE, Answers
 
-__all__ = ["SUFFIXES", "TableWriter", "column_names", "layout", "rows_of", "to_dataframe"]
+__all__ = ["KEYS", "SUFFIXES", "TableWriter", "column_names", "layout", "rows_of", "to_dataframe"]
 
-_KEYS = {
+KEYS = {
     "input": polars.String,
     "frame": polars.Int64,
     "face_id": polars.Int64,
@@ -58,7 +58,7 @@ def _schema(
 ) -> dict[str, Any]:
     probabilities = [(code, polars.Float64) for code in action_units.codes]
     decisions = [(f"{code}_c", polars.Int64) for code in action_units.codes]
-    schema: dict[str, Any] = dict([*_KEYS.items(), *probabilities, *decisions])
+    schema: dict[str, Any] = dict([*KEYS.items(), *probabilities, *decisions])
     if answers.intensities:
         schema |= dict.fromkeys((f"{code}_r" for code in action_units.codes), polars.Float64)
     if answers.geometry:
