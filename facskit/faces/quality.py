@@ -1,8 +1,8 @@
-"""What stands in the way of reading a face: how large, sharp and bright it is, how far turned, whether it's cut off.
+"""What stands in the way of reading a face: its size, sharpness, light and direction, what covers it or cuts it off.
 
-All of it is measured on the picture, without a network of its own: the head's direction from the detector's five points
-and box, sharpness and brightness in a crop of the face. `studies/face_quality.py` measured the limits on rendered faces
-of which it's known what is wrong with them, and `docs/studies/face_quality.md` says what can't be seen in this way.
+The head's direction is told by the detector's five points and box, the rest by a crop of the face.
+`studies/face_quality.py` measured the limits on rendered faces of which it's known what is wrong with them, and
+`docs/studies/face_quality.md` says what can't be seen in this way.
 """
 
 from dataclasses import dataclass
@@ -13,13 +13,24 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32, UInt8
 
 from facskit.faces.alignment import TEMPLATE, crop_matrix
+from facskit.faces.covering import covering
 from facskit.faces.crop_recipes import EyeSimilarityCrop
 from facskit.faces.detection import Face
 from facskit.faces.images import warp
 
 __all__ = ["FaceQuality", "QualityLimits", "Trouble", "measure_quality"]
 
-Trouble = Literal["too small", "turned away", "blurred", "too dark", "cut off", "hardly detected"]
+Trouble = Literal[
+    "too small",
+    "turned away",
+    "blurred",
+    "too dark",
+    "cut off",
+    "eyes covered",
+    "nose covered",
+    "mouth covered",
+    "hardly detected",
+]
 """What makes a face unreliable."""
 
 _CROP = EyeSimilarityCrop()
@@ -50,7 +61,9 @@ class FaceQuality:
     brightness: float
     """Grey level, 0 to 255, that 5 % of the face are brighter than."""
     inside: float
-    """Part of the crop that lies inside of the picture, 0 to 1."""
+    """Part of the face that lies inside of the picture, 0 to 1."""
+    covered: tuple[float, ...]
+    """How probably something lies before each of `covering.PARTS`: left eye, right eye, nose, mouth."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,20 +87,29 @@ class QualityLimits:
     """Least brightness."""
     inside: float = 0.85
     """Least part of the face inside of the picture."""
+    covered: float = 0.7
+    """Most that a part of the face may probably be covered."""
 
     def troubles(self, quality: FaceQuality) -> tuple[Trouble, ...]:
         """Return what is wrong with a face; nothing for a reliable one.
 
-        Small faces are blurred, too, once they are enlarged, so blur isn't said of them.
+        Small faces are blurred, too, once they are enlarged, and those that turn away hide a part of themselves: of
+        them that isn't said as well.
         """
         pitch, yaw = (abs(float(np.degrees(angle))) for angle in quality.pose[:2])
-        small = quality.height < self.height
+        small, turned = quality.height < self.height, yaw > self.yaw or pitch > self.pitch
+        blurred = quality.sharpness < self.sharpness and not small
+        eyes, nose, mouth = max(quality.covered[:2]), quality.covered[2], quality.covered[3]
+        clear = not (small or turned or blurred)
         found: dict[Trouble, bool] = {
             "too small": small,
-            "turned away": yaw > self.yaw or pitch > self.pitch,
-            "blurred": quality.sharpness < self.sharpness and not small,
+            "turned away": turned,
+            "blurred": blurred,
             "too dark": quality.brightness < self.brightness,
             "cut off": quality.inside < self.inside,
+            "eyes covered": clear and eyes > self.covered,
+            "nose covered": clear and nose > self.covered,
+            "mouth covered": clear and mouth > self.covered,
             "hardly detected": quality.confidence < self.confidence,
         }
         return tuple(trouble for trouble, is_so in found.items() if is_so)
@@ -106,6 +128,7 @@ def measure_quality(image: UInt8[np.ndarray, "height width 3"], face: Face) -> F
         sharpness=_sharpness(grey),
         brightness=float(np.percentile(grey[_FACE], 95)),
         inside=_inside(face.box, size),
+        covered=tuple(covering(crop).tolist()),
     )
 
 

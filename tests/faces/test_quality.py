@@ -88,7 +88,15 @@ def test_who_looks_down_has_low_eyes() -> None:
 
 
 def test_each_limit_has_its_word() -> None:
-    good = FaceQuality(height=100.0, confidence=0.9, pose=(0.0, 0.0, 0.0), sharpness=0.9, brightness=180.0, inside=1.0)
+    good = FaceQuality(
+        height=100.0,
+        confidence=0.9,
+        pose=(0.0, 0.0, 0.0),
+        sharpness=0.9,
+        brightness=180.0,
+        inside=1.0,
+        covered=(0.0,) * 4,
+    )
     limits = QualityLimits()
     assert limits.troubles(good) == ()
     changes: dict[Trouble, dict[str, object]] = {
@@ -97,9 +105,14 @@ def test_each_limit_has_its_word() -> None:
         "blurred": {"sharpness": 0.1},
         "too dark": {"brightness": 10.0},
         "cut off": {"inside": 0.5},
+        "eyes covered": {"covered": (0.1, 0.9, 0.1, 0.1)},
+        "nose covered": {"covered": (0.1, 0.1, 0.9, 0.1)},
+        "mouth covered": {"covered": (0.1, 0.1, 0.1, 0.9)},
         "hardly detected": {"confidence": 0.55},
     }
     for trouble, change in changes.items():
         assert limits.troubles(replace(good, **change)) == (trouble,)  # type: ignore[arg-type]
+    # Whoever turns away hides an eye; that isn't said as well.
+    assert limits.troubles(replace(good, pose=(0.0, 1.0, 0.0), covered=(0.9,) * 4)) == ("turned away",)
     assert limits.troubles(replace(good, pose=(0.6, 0.0, 2.0))) == ("turned away",)
     assert limits.troubles(replace(good, pose=(0.0, 0.0, 2.0))) == ()

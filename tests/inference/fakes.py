@@ -17,7 +17,9 @@ from facskit.inference.recognizer import Recognizer, RecognizerConfig
 from facskit.models.checkpoints import CheckpointInfo
 from facskit.models.compact_network import CompactConfig
 
-ANY_FACE = QualityLimits(height=0.0, confidence=0.0, yaw=180.0, pitch=180.0, sharpness=0.0, brightness=0.0, inside=0.0)
+ANY_FACE = QualityLimits(
+    height=0.0, confidence=0.0, yaw=180.0, pitch=180.0, sharpness=0.0, brightness=0.0, inside=0.0, covered=1.0
+)
 """What the bright squares below count as reliable faces by."""
 THRESHOLDS = (0.5, 0.4, 0.5, 0.5, 0.5, 0.5, 0.5, 0.9)
 

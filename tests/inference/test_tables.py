@@ -42,7 +42,13 @@ def test_a_face_becomes_a_row() -> None:
 
 def test_a_row_says_whether_its_face_can_be_relied_on() -> None:
     seen = FaceQuality(
-        height=30.0, confidence=0.9, pose=(0.1, -0.9, 0.02), sharpness=0.876, brightness=180.4, inside=1.0
+        height=30.0,
+        confidence=0.9,
+        pose=(0.1, -0.9, 0.02),
+        sharpness=0.876,
+        brightness=180.4,
+        inside=1.0,
+        covered=(0.0,) * 4,
     )
     doubtful = recognition(quality=seen, unreliable_because=("too small", "turned away"))
     good = recognition(quality=replace(seen, height=90.0, pose=(0.0, 0.0, 0.0)))
