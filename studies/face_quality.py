@@ -1,8 +1,8 @@
 """Are faces called unreliable where they are? `python -m studies.face_quality` measures it on rendered faces.
 
 Each of some people makes a few faces. Each face is photographed plainly, and again with one thing wrong: turned away,
-small, blurred, moved, dark, or covered. So it's known what is wrong and how much, and the same face seen plainly says
-what that does to the answers: in how many decisions they differ. Rendering is resumable.
+small, blurred, moved, dark, cut off, or covered. So it's known what is wrong and how much, and the same face seen
+plainly says what that does to the answers: in how many decisions they differ. Rendering is resumable.
 """
 
 from collections.abc import Iterator
@@ -46,6 +46,8 @@ MOTIONS = (0.06, 0.12, 0.2, 0.3, 0.45)
 """Lengths of movements while the shutter is open, in eye distances."""
 LIGHTS = (0.5, 0.25, 0.12, 0.06, 0.03, 0.015, 0.008)
 """Light of dark pictures, 1 being that of a good one."""
+CUTS = (0.1, 0.2, 0.3, 0.4)
+"""Parts of a face that lie beyond the picture's edge."""
 _SENSOR_NOISE = 0.002
 """Standard deviation of the noise that a sensor adds to the light of a dark picture."""
 
@@ -195,6 +197,9 @@ def _spoiled(image: Picture, face: Recognition, rng: np.random.Generator) -> Ite
         yield Case("moved", f"{motion:g} eye distances", _moved(image, motion * eyes, rng))
     for light in LIGHTS:
         yield Case("dark", f"{light:g} of the light", _dark(image, light, rng))
+    for cut in CUTS:
+        edge = int(detected.box[2] - cut * (detected.box[2] - detected.box[0]))
+        yield Case("cut off", f"{cut:.0%} of the width", np.ascontiguousarray(image[:, :edge]))
     for quality in (60, 30, 15):
         yield Case("plain but for JPEG", f"quality {quality}", jpeg_artefacts(image, quality))
     for cover in COVERS:
@@ -227,35 +232,26 @@ def _dark(image: Picture, light: float, rng: np.random.Generator) -> Picture:
 
 def _results_table(table: pl.DataFrame) -> TextTable:
     """Return a row per kind and level: faces, how many are found, decisions that differ, and what is said of them."""
-    rows, before = [], ""
-    limits = QualityLimits()
-    for (kind, level), cases in table.group_by(["kind", "level"], maintain_order=True):
-        seen = cases.filter(pl.col("found") == 1)
-        said = seen["because"].explode().drop_nulls().value_counts(sort=True)
-        shares = ", ".join(f"{name} {count / seen.height:.0%}" for name, count in said.rows())
-        unreliable, changed = float("nan"), float("nan")
-        if seen.height:
-            unreliable = float(np.mean(seen["because"].list.len().to_numpy() > 0))
-            changed = float(np.mean(seen["changed"].to_numpy()))
-        rows.append(
-            (
-                "" if kind == before else str(kind),
-                str(level),
-                str(cases.height),
-                percent_cell(seen.height / cases.height, 0),
-                number_cell(changed, 1),
-                percent_cell(unreliable, 0),
-                shares,
-            )
-        )
-        before = str(kind)
+    rows: list[tuple[str, ...]] = []
+    for (kind,), group in table.group_by(["kind"], maintain_order=True):
+        for (level,), cases in group.group_by(["level"], maintain_order=True):
+            seen = cases.filter(pl.col("found") == 1)
+            said = seen["because"].explode().drop_nulls().value_counts(sort=True)
+            unreliable, changed = float("nan"), float("nan")
+            if seen.height:
+                unreliable = float(np.mean(seen["because"].list.len().to_numpy() > 0))
+                changed = float(np.mean(seen["changed"].to_numpy()))
+            cells = (str(cases.height), percent_cell(seen.height / cases.height, 0), number_cell(changed, 1))
+            reasons = ", ".join(f"{name} {count / seen.height:.0%}" for name, count in said.rows())
+            first = not rows or all(row[0] != kind for row in rows)
+            rows.append((str(kind) if first else "", str(level), *cells, percent_cell(unreliable, 0), reasons))
     return TextTable(
         title="What is wrong with a face, and what is said of it",
         header=("what is wrong", "how much", "faces", "found %", "decisions that differ", "unreliable %", "because"),
         rows=tuple(rows),
         num_text=2,
         more_text=(6,),
-        notes=(f"Limits: {limits}", "Decisions that differ: of 19, from the same face seen plainly."),
+        notes=(f"Limits: {QualityLimits()}", "Decisions that differ: of 19, from the same face seen plainly."),
     )
 
 

@@ -1,5 +1,6 @@
 """`facskit describe result.csv`: what each person of a recognition table does, as tables and timelines."""
 
+from collections import Counter
 from pathlib import Path
 
 import polars as pl
@@ -48,6 +49,7 @@ def describe_recognition(path: Path, out: Path | None, seconds: float | None) ->
 
 def _people_table(path: Path, people: pl.DataFrame) -> TextTable:
     """Return a row per person: how long they are seen, how reliably, and what they show most."""
+    times = Counter(Path(str(source)).name for source in people["input"].unique())
     rows = []
     for (source, face), units in people.group_by(["input", "face_id"], maintain_order=True):
         first = units.row(0, named=True)
@@ -56,7 +58,17 @@ def _people_table(path: Path, people: pl.DataFrame) -> TextTable:
         nothing = "none" if first["reliable_share"] else "not said"
         seconds = f"{first['seconds']:.1f}" if first["seconds"] else MISSING
         reliable = percent_cell(first["reliable_share"], 0)
-        rows.append((Path(str(source)).name, str(face), str(first["frames"]), seconds, reliable, most or nothing))
+        name = Path(str(source)).name
+        rows.append(
+            (
+                name if times[name] == 1 else str(source),
+                str(face),
+                str(first["frames"]),
+                seconds,
+                reliable,
+                most or nothing,
+            )
+        )
     more = f" The first {_MOST_PEOPLE} of {len(rows):,} people." if len(rows) > _MOST_PEOPLE else ""
     return TextTable(
         title=f"{path.name}: who is seen, and what they show most",

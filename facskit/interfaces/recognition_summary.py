@@ -61,7 +61,7 @@ class Summary:
         """Print one row per face and a closing sentence."""
         table = Table(box=None, pad_edge=False, header_style="bold")
         columns: dict[str, Callable[[_Line], str]] = {
-            "Input": lambda line: escape(Path(line.first.source).name),
+            "Input": lambda line: escape(self._name(line.first.source)),
             "Face": lambda line: str(line.first.face_id),
         }
         if any(line.shown for line in self._lines.values()):
@@ -81,10 +81,15 @@ class Summary:
         for source, count in list(self._without_face.items())[:_MOST_LINES]:
             is_photo = self._frames_of[source] == 1
             where = "" if is_photo else f" in {count} {_plural('frame', count)}"
-            console.print(f"{escape(Path(source).name)}: no face found{where}")
+            console.print(f"{escape(self._name(source))}: no face found{where}")
         faces, files = len(self._lines), len(self._frames_of)
         pictures = f" ({self.frames} frames)" if self.frames != files else ""
         console.print(f"{faces} {_plural('face', faces)} in {files} {_plural('file', files)}{pictures}.")
+
+    def _name(self, source: str) -> str:
+        """Return a file's name, or all of its path where another one has the same name."""
+        name = Path(source).name
+        return name if sum(Path(other).name == name for other in self._frames_of) == 1 else source
 
 
 def _plural(word: str, count: int) -> str:
@@ -128,4 +133,5 @@ def _describe_troubles(line: _Line) -> str:
     """List what made a face unreliable; in a video with the share of its frames."""
     if line.frames == 1:
         return ", ".join(line.troubles)
-    return ", ".join(f"{trouble} {count / line.frames:.0%}" for trouble, count in line.troubles.most_common())
+    shares = [(trouble, count / line.frames) for trouble, count in line.troubles.most_common()]
+    return ", ".join(f"{trouble} {share:.0%}" for trouble, share in shares if share >= 0.01)

@@ -205,6 +205,20 @@ def test_wrong_inputs_are_one_sentence(tmp_path: Path) -> None:
         RecognizeConfig(inputs=(tmp_path,), output=Path("table.xlsx"))
 
 
+def test_files_of_one_name_are_told_apart(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "400")
+    other = folder.parent / "other"
+    other.mkdir()
+    shutil.copy(folder / "group.png", other / "group.png")
+    assert run(folder / "group.png", other / "group.png", folder / "walk.mp4") == 0
+    printed = capsys.readouterr().out
+    assert str(other / "group.png") in printed
+    assert str(folder / "group.png") in printed
+    assert str(folder / "walk.mp4") not in printed
+
+
 def test_without_a_table_the_answer_is_printed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(folder / "group.png") == 0
     printed = capsys.readouterr().out
