@@ -67,5 +67,7 @@ def check_table(path: Path) -> Checkup | None:
     kind = guess_table(path) if path.suffix.lower() in ENDINGS else None
     if kind is None:
         return None
-    step = f"facskit convert {quoted(path)} -o labels.parquet"
-    return Checkup(kind="table", what=f"a result table of {kind}, not a manifest", place=path, steps=(step,))
+    steps = [f"facskit convert {quoted(path)} -o labels.parquet"]
+    if kind == "facskit":
+        steps.insert(0, f"facskit describe {quoted(path)} -o described")
+    return Checkup(kind="table", what=f"a result table of {kind}, not a manifest", place=path, steps=tuple(steps))

@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from facskit.errors import MediaError
+from facskit.faces.sound import Sound, SoundCopy
 from facskit.faces.upright import upright
 from facskit.faces.video_decoding import Decoding
 from facskit.faces.video_length import declared_seconds, frame_rate, missing_part
@@ -201,12 +202,13 @@ class VideoWriter:
     Args:
         path: The file to write; must end in `.mp4`.
         fps: Clock of the file in frames per second; frames may come at any of its ticks.
+        sound: What is heard meanwhile; None for silence.
 
     Raises:
         MediaError: The ending is not `.mp4`, or writing fails.
     """
 
-    def __init__(self, path: Path, fps: float) -> None:
+    def __init__(self, path: Path, fps: float, sound: Sound | None = None) -> None:
         self.path = Path(path)
         if self.path.suffix.lower() != ".mp4":
             raise MediaError(f"{path}: found the ending {self.path.suffix!r}, expected .mp4 to write a video")
@@ -217,6 +219,8 @@ class VideoWriter:
             raise MediaError(f"{path}: can't write the video ({(error.strerror or 'failed').lower()})") from error
         self._fps = fps
         self._stream: av.video.stream.VideoStream | None = None
+        self._wanted_sound = sound
+        self._sound: SoundCopy | None = None
         self._last_tick = -1
 
     def write(self, image: UInt8[np.ndarray, "height width 3"], timestamp: float) -> None:
@@ -229,11 +233,14 @@ class VideoWriter:
         height, width = (side // 2 * 2 for side in image.shape[:2])  # the 4:2:0 pixel format halves the colours
         if self._stream is None:
             self._stream = self._start(width, height)
+            self._sound = None if self._wanted_sound is None else SoundCopy(self._wanted_sound, self._container)
         picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(image[:height, :width]), format="rgb24")
         tick = max(self._last_tick + 1, round(timestamp * _CLOCK))
         picture.pts, picture.time_base = tick, _TIME_BASE
         self._last_tick = tick
         self._container.mux(self._stream.encode(picture))
+        if self._sound is not None:
+            self._sound.write_until(timestamp)
 
     def _start(self, width: int, height: int) -> av.video.stream.VideoStream:
         rate = Fraction(self._fps).limit_denominator(1001)
@@ -256,6 +263,9 @@ class VideoWriter:
         try:
             if kind is None and self._stream is not None:
                 self._container.mux(self._stream.encode())
+                if self._sound is not None:
+                    self._sound.write_until(self._last_tick / _CLOCK + 1 / self._fps)
+                    self._sound.close()
             self._container.close()
         except BaseException as failure:
             self._atomic.__exit__(type(failure), failure, failure.__traceback__)

@@ -1,4 +1,7 @@
-"""Recognitions drawn for people: a box and five dots on each face, and a panel of bars per face next to the picture."""
+"""Recognitions drawn for people: a box and five dots on each face, and a panel of bars per face next to the picture.
+
+A face that is unreliable is grey, with a question mark and the reason; no action unit stands out there as present.
+"""
 
 import math
 from collections.abc import Sequence
@@ -28,6 +31,7 @@ _INK: Colour = (33, 37, 41)
 _FAINT: Colour = (134, 142, 150)
 _TRACK: Colour = (233, 236, 239)
 _QUIET_BAR: Colour = (173, 181, 189)
+_DOUBT: Colour = (180, 83, 9)
 
 # Lengths in font sizes.
 _ROW = 1.5  # height of a row
@@ -175,7 +179,8 @@ def _panel_width(contents: _Contents, font: float) -> float:
 
 
 def _colour(face: Recognition) -> Colour:
-    return _FACE_COLOURS[face.face_id % len(_FACE_COLOURS)]
+    """Return the face's own colour, or grey for one that is unreliable."""
+    return _FACE_COLOURS[face.face_id % len(_FACE_COLOURS)] if face.reliable else _FAINT
 
 
 def _mark(canvas: Canvas, face: Recognition, zoom: float, thickness: float) -> None:
@@ -185,7 +190,7 @@ def _mark(canvas: Canvas, face: Recognition, zoom: float, thickness: float) -> N
     for x, y in (face.landmarks + 0.5) * zoom:
         canvas.dot(float(x), float(y), 1.5 * radius, _PAPER)
         canvas.dot(float(x), float(y), radius, _colour(face))
-    tag, size = str(face.face_id), 7 * thickness
+    tag, size = f"{face.face_id}{'' if face.reliable else ' ?'}", 7 * thickness
     width = text_width(tag, size) + 0.8 * size
     canvas.rectangle((left, top - 1.3 * size, left + width, top), _colour(face), radius=0.25 * size)
     canvas.text(left + 0.4 * size, top - 0.65 * size, tag, size, _PAPER)
@@ -199,14 +204,19 @@ def _panel(canvas: Canvas, face: Recognition, layout: _Layout, corner: tuple[flo
     canvas.rectangle((x, middle - 0.45 * font, x + 0.9 * font, middle + 0.45 * font), _colour(face), 0.2 * font)
     title = f"face {face.face_id}" + (f"   {face.timestamp:.2f} s" if face.timestamp else "")
     canvas.text(x + 1.4 * font, middle, title, font, _INK)
+    if not face.reliable:
+        doubt = f"unreliable: {', '.join(face.unreliable_because)}"
+        start = x + 2.2 * font + text_width(title, font)
+        room = left + layout.panel[0] - 0.5 * font - start
+        canvas.text(start, middle, doubt, min(font, font * room / text_width(doubt, font)), _DOUBT)
     if face.expressions is not None and face.expression_probabilities is not None:
         shares = zip(face.expressions, face.expression_probabilities.tolist(), strict=True)
         for number, (name, probability) in enumerate(shares):
-            row = _Row("", name.capitalize(), probability, active=name == face.expression)
+            row = _Row("", name.capitalize(), probability, active=face.reliable and name == face.expression)
             _bar(canvas, row, layout, (left, top + (2.3 + number) * _ROW * font), _colour(face))
     units = zip(face.action_units, face.probabilities.tolist(), face.decisions.tolist(), strict=True)
     for number, (unit, probability, active) in enumerate(units):
-        row = _Row(unit.code, unit.name, probability, active=active)
+        row = _Row(unit.code, unit.name, probability, active=face.reliable and active)
         middle = top + (2.3 + layout.contents.first_unit + number) * _ROW * font
         _bar(canvas, row, layout, (left, middle), _colour(face))
 

@@ -1,21 +1,19 @@
 """What each person of a recognition table does: shares, peaks and episodes of every action unit.
 
-An episode is an unbroken run of frames in which an action unit is present; where a face is missing for longer than
-`GAP`, it ends. Frames are `timestamp` apart, so a lower rate or a varying one does no harm.
+Only frames in which nothing makes the face unreliable count. An episode is an unbroken run of them in which an action
+unit is present; where there is none for longer than `GAP`, it ends. Frames are `timestamp` apart, so a lower rate or a
+varying one does no harm.
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import polars as pl
 
-from facskit.action_units import ActionUnitSet
-from facskit.files import atomic_path
+from facskit.action_units import ActionUnit, ActionUnitSet
+from facskit.inference.smoothing import GAP, SMOOTH_SECONDS, reliable_faces, smoothed
 
-__all__ = ["PeopleTables", "finish_table", "keep_person", "summarise_people"]
+__all__ = ["PeopleTables", "keep_person", "summarise_bins", "summarise_people"]
 
-GAP = 1.0
-"""Seconds without a face after which an episode has ended."""
 _PERSON = ["input", "face_id"]
 
 
@@ -24,37 +22,57 @@ class PeopleTables:
     """Two views of a recognition table."""
 
     people: pl.DataFrame
-    """A row per input, person and action unit: `frames` and `seconds` with a face, `present_share` of them,
-    `mean_probability`, `peak_probability` and `peak_at` (seconds), `episodes`, `episodes_per_minute` and
-    `longest_episode` (seconds)."""
+    """A row per input, person and action unit: `frames` and `seconds` with a face, `reliable_share` of them; of the
+    reliable ones, `present_share`, `mean_probability`, `peak_probability` and `peak_at` (seconds); `episodes`,
+    `episodes_per_minute` and `longest_episode` (seconds); `smooth_seconds`, the window of smoothing, 0 for none."""
     episodes: pl.DataFrame
     """A row per episode: `start`, `end` and `length` in seconds, and `peak_probability`."""
 
 
 def summarise_people(table: pl.DataFrame, action_units: ActionUnitSet) -> PeopleTables:
-    """Summarise a table of `facskit recognize`.
+    """Summarise a table of `facskit recognize`; where it has smoothed probabilities, these.
 
     Args:
         table: Rows as recognition writes them; those without a face are passed over.
         action_units: Which columns to look at.
     """
-    faces = table.filter(pl.col("success") == 1).sort(*_PERSON, "timestamp")
-    step = pl.col("timestamp").diff().over(_PERSON)
-    # A frame lasts until the next one; the last one, and one before a gap, as long as the person's frames usually do.
-    faces = faces.with_columns(step.median().over(_PERSON).fill_null(0.0).alias("usual"), step.alias("since"))
-    until = pl.col("timestamp").shift(-1).over(_PERSON) - pl.col("timestamp")
-    lasts = pl.when(until <= GAP).then(until).otherwise(pl.col("usual"))
-    faces = faces.with_columns(lasts.fill_null(pl.col("usual")).alias("lasts"))
+    faces, window = _faces(table)
     people, episodes = [], []
     for unit in action_units:
-        own = _episodes(faces, unit.code)
-        people.append(_people(faces, own, unit.code, unit.name))
+        values = _values(faces, unit)
+        own = _episodes(values)
+        people.append(_people(values, own, unit))
         episodes.append(own.with_columns(pl.lit(unit.code).alias("action_unit")))
     order = [*_PERSON, "action_unit", "start", "end", "length", "peak_probability"]
     return PeopleTables(
-        people=pl.concat(people).sort(*_PERSON, "action_unit"),
+        people=pl.concat(people).sort(*_PERSON, "action_unit").with_columns(pl.lit(window).alias(SMOOTH_SECONDS)),
         episodes=pl.concat(episodes).select(order).sort(*_PERSON, "action_unit", "start"),
     )
+
+
+def summarise_bins(table: pl.DataFrame, action_units: ActionUnitSet, seconds: float) -> pl.DataFrame:
+    """Summarise a table of `facskit recognize` over time, in bins of equal length from the start of each file.
+
+    Args:
+        seconds: Length of a bin.
+
+    Returns:
+        A row per input, person, bin and action unit: the bin's `start` and `end` in seconds, `frames` with a face,
+        `reliable_share` of them; of the reliable ones `present_share`, `mean_probability` and `peak_probability`. A bin
+        in which the person isn't seen has 0 frames and empty cells.
+    """
+    faces, window = _faces(table)
+    number = (pl.col("timestamp") / seconds).floor().cast(pl.Int64).alias("bin")
+    bins = table.select("input", number).unique().join(faces.select(_PERSON).unique(), on="input")
+    parts = []
+    for unit in action_units:
+        found = _values(faces, unit).group_by(*_PERSON, number).agg(_shares())
+        whole = bins.join(found, on=[*_PERSON, "bin"], how="left").with_columns(pl.col("frames").fill_null(0))
+        parts.append(whole.with_columns(pl.lit(unit.code).alias("action_unit")))
+    start, end = (pl.col("bin") * seconds).alias("start"), ((pl.col("bin") + 1) * seconds).alias("end")
+    shares = ("frames", "reliable_share", "present_share", "mean_probability", "peak_probability")
+    ordered = pl.concat(parts).sort(*_PERSON, "action_unit", "bin")
+    return ordered.select(*_PERSON, "action_unit", start, end, *shares, pl.lit(window).alias(SMOOTH_SECONDS))
 
 
 def keep_person(table: pl.DataFrame, which: str) -> pl.DataFrame:
@@ -84,79 +102,84 @@ def keep_person(table: pl.DataFrame, which: str) -> pl.DataFrame:
     return kept.with_columns(pl.col("success").fill_null(0)).select(table.columns)
 
 
-def finish_table(table: Path, action_units: ActionUnitSet, *, person: str = "all", summary: Path | None = None) -> None:
-    """Do what can only be done when a table is complete.
-
-    Args:
-        table: What `facskit recognize` wrote, in its own columns.
-        person: Whom to leave in it, see `keep_person`; `all` for everybody.
-        summary: CSV for what each person does; the episodes' has `_episodes` before the ending.
-    """
-    rows = _read(table)
-    if person != "all":
-        rows = keep_person(rows, person)
-        with atomic_path(table) as part:
-            _write(rows, part)
-    if summary is not None:
-        found = summarise_people(rows, action_units)
-        for view, target in (
-            (found.people, summary),
-            (found.episodes, summary.with_name(f"{summary.stem}_episodes.csv")),
-        ):
-            with atomic_path(target) as part:
-                view.write_csv(part, float_precision=4)
+def _faces(table: pl.DataFrame) -> tuple[pl.DataFrame, float]:
+    """Return the faces in order of time, how long each frame lasts, and the window of smoothing in seconds."""
+    window = float(table[SMOOTH_SECONDS].max() or 0.0) if SMOOTH_SECONDS in table.columns else 0.0  # type: ignore[arg-type]
+    known = table if "reliable" in table.columns else table.with_columns(pl.lit(1).alias("reliable"))
+    faces = known.filter(pl.col("success") == 1).sort(*_PERSON, "timestamp")
+    usual = pl.col("timestamp").diff().over(_PERSON).median().over(_PERSON).fill_null(0.0)
+    # A frame lasts until the next one; the last one, and one before a gap, as long as the person's frames usually do.
+    until = pl.col("timestamp").shift(-1).over(_PERSON) - pl.col("timestamp")
+    lasts = pl.when(until <= GAP).then(until).otherwise(usual).fill_null(usual)
+    return faces.with_columns(lasts.alias("lasts"), reliable_faces().alias("counts")), window
 
 
-def _read(table: Path) -> pl.DataFrame:
-    match table.suffix.lower():
-        case ".parquet":
-            return pl.read_parquet(table)
-        case ".jsonl":
-            return pl.read_ndjson(table)
-        case _:
-            return pl.read_csv(table, infer_schema_length=None)
+def _values(faces: pl.DataFrame, unit: ActionUnit) -> pl.DataFrame:
+    """Return one action unit's `value` and whether it's `present`, both empty where the face is unreliable."""
+    code = smoothed(unit.code) if smoothed(unit.code) in faces.columns else unit.code
+    return faces.select(
+        *_PERSON,
+        "timestamp",
+        "lasts",
+        "counts",
+        pl.when("counts").then(pl.col(code)).alias("value"),
+        pl.when("counts").then(pl.col(f"{code}_c") == 1).alias("present"),
+    )
 
 
-def _write(rows: pl.DataFrame, path: Path) -> None:
-    match path.suffix.lower():
-        case ".parquet":
-            rows.write_parquet(path)
-        case ".jsonl":
-            rows.write_ndjson(path)
-        case _:
-            rows.write_csv(path)
+def _shares() -> list[pl.Expr]:
+    return [
+        pl.len().alias("frames"),
+        pl.col("counts").mean().alias("reliable_share"),
+        pl.col("present").mean().alias("present_share"),
+        pl.col("value").mean().alias("mean_probability"),
+        pl.col("value").max().alias("peak_probability"),
+    ]
 
 
-def _episodes(faces: pl.DataFrame, code: str) -> pl.DataFrame:
+def _episodes(values: pl.DataFrame) -> pl.DataFrame:
     """Return start, end, length and peak of each episode of one action unit."""
-    present = pl.col(f"{code}_c") == 1
-    begins = present & (~present.shift(1, fill_value=False).over(_PERSON) | (pl.col("since") > GAP))
-    numbered = faces.with_columns(begins.cum_sum().over(_PERSON).alias("episode")).filter(present)
+    counted = values.filter("counts")
+    since = pl.col("timestamp").diff().over(_PERSON)
+    present = pl.col("present")
+    begins = present & (~present.shift(1, fill_value=False).over(_PERSON) | (since > GAP))
+    numbered = counted.with_columns(begins.cum_sum().over(_PERSON).alias("episode")).filter(present)
     found = numbered.group_by(*_PERSON, "episode").agg(
         pl.col("timestamp").min().alias("start"),
         (pl.col("timestamp") + pl.col("lasts")).max().alias("end"),
-        pl.col(code).max().alias("peak_probability"),
+        pl.col("value").max().alias("peak_probability"),
     )
     return found.drop("episode").with_columns((pl.col("end") - pl.col("start")).alias("length"))
 
 
-def _people(faces: pl.DataFrame, episodes: pl.DataFrame, code: str, name: str) -> pl.DataFrame:
-    people = faces.group_by(_PERSON).agg(
-        pl.lit(code).alias("action_unit"),
-        pl.lit(name).alias("name"),
-        pl.len().alias("frames"),
+def _people(values: pl.DataFrame, episodes: pl.DataFrame, unit: ActionUnit) -> pl.DataFrame:
+    """Return what each person does with one action unit."""
+    frames, *shares = _shares()
+    people = values.group_by(_PERSON).agg(
+        pl.lit(unit.code).alias("action_unit"),
+        pl.lit(unit.name).alias("name"),
+        frames,
         pl.col("lasts").sum().alias("seconds"),
-        (pl.col(f"{code}_c") == 1).mean().alias("present_share"),
-        pl.col(code).mean().alias("mean_probability"),
-        pl.col(code).max().alias("peak_probability"),
-        pl.col("timestamp").get(pl.col(code).arg_max()).alias("peak_at"),
+        *shares,
+        pl.col("timestamp")
+        .sort_by("value", descending=True, nulls_last=True, maintain_order=True)
+        .first()
+        .alias("peak_at"),
+        pl.col("lasts").filter("counts").sum().alias("reliable_seconds"),
     )
     counted = episodes.group_by(_PERSON).agg(
         pl.len().alias("episodes"), pl.col("length").max().alias("longest_episode")
     )
-    joined = people.join(counted, on=_PERSON, how="left").with_columns(
-        pl.col("episodes").fill_null(0), pl.col("longest_episode").fill_null(0.0)
+    joined = people.join(counted, on=_PERSON, how="left")
+    known = pl.col("reliable_share") > 0
+    count = pl.when(known).then(pl.col("episodes").fill_null(0)).alias("episodes")
+    longest = pl.when(known).then(pl.col("longest_episode").fill_null(0.0)).alias("longest_episode")
+    peak_at = pl.when(known).then("peak_at").alias("peak_at")
+    rate = pl.when(pl.col("reliable_seconds") > 0).then(60 * pl.col("episodes") / pl.col("reliable_seconds"))
+    ordered = joined.with_columns(count, longest, peak_at).with_columns(rate.alias("episodes_per_minute"))
+    return ordered.select(
+        *(name for name in people.columns if name != "reliable_seconds"),
+        "episodes",
+        "episodes_per_minute",
+        "longest_episode",
     )
-    rate = pl.when(pl.col("seconds") > 0).then(60 * pl.col("episodes") / pl.col("seconds"))
-    ordered = joined.with_columns(rate.alias("episodes_per_minute"))
-    return ordered.select(*people.columns, "episodes", "episodes_per_minute", "longest_episode")

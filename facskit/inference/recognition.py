@@ -7,6 +7,7 @@ from jaxtyping import Bool, Float, Float32, UInt8
 
 from facskit.action_units import ActionUnit, ActionUnitSet
 from facskit.expressions import ExpressionSet
+from facskit.faces.quality import FaceQuality, Trouble
 from facskit.inference.face_geometry import FaceGeometry
 
 __all__ = ["Recognition", "RecognizedFrame"]
@@ -44,6 +45,11 @@ class Recognition:
     """Which expression each of `expression_probabilities` is for; None for weights that know none."""
     expression_probabilities: Float32[np.ndarray, " expressions"] | None = None
     """Probability of each expression; they sum to 1."""
+    quality: FaceQuality | None = None
+    """How well the face can be seen, and how the head is turned."""
+    unreliable_because: tuple[Trouble, ...] = ()
+    """What makes the answers about this face unreliable, such as `too small` or `turned away`; empty where nothing is
+    known to."""
     attention: Float32[np.ndarray, " aus map map"] | None = None
     """Where the network looked for each action unit, over the crop it saw, about 0 to 1; only when asked for."""
     crop_matrix: Float[np.ndarray, "2 3"] | None = None
@@ -83,6 +89,11 @@ class Recognition:
                 )
 
     @property
+    def reliable(self) -> bool:
+        """Whether nothing is known that makes the answers about this face unreliable."""
+        return not self.unreliable_because
+
+    @property
     def present(self) -> tuple[ActionUnit, ...]:
         """The action units that count as present, in column order."""
         return tuple(unit for unit, decision in zip(self.action_units, self.decisions, strict=True) if decision)
@@ -103,14 +114,15 @@ class Recognition:
         return float(self.probabilities[self.action_units.index(unit)])
 
     def __str__(self) -> str:
-        """Return one line for people: the face, its expression and its present action units, with probabilities."""
+        """Return one line for people: the face, its doubts, its expression and its present action units."""
         parts = []
         if self.expression_probabilities is not None:
             parts.append(f"{self.expression} {self.expression_probabilities.max():.2f}")
         if self.action_units:
             units = ", ".join(f"{unit.code} {unit.name.lower()} {self.probability(unit):.2f}" for unit in self.present)
             parts.append(units or "no action unit")
-        return f"face {self.face_id}: {'; '.join(parts)}"
+        doubt = "" if self.reliable else f" (unreliable: {', '.join(self.unreliable_because)})"
+        return f"face {self.face_id}{doubt}: {'; '.join(parts)}"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -24,6 +24,7 @@ from facskit.faces.images import read_image, warp
 from facskit.faces.media_files import is_video
 from facskit.faces.normalization import normalize
 from facskit.faces.pictures import Picture, name_of, pixels_of
+from facskit.faces.quality import QualityLimits, measure_quality
 from facskit.faces.tracking import FaceTracker, TrackerConfig
 from facskit.faces.video import Frame, FrameChoice, frames
 from facskit.files import path_text
@@ -61,6 +62,8 @@ class RecognizerConfig:
     mirror: Literal["photographs", "always", "never"] = "photographs"
     """Where the network also sees each face's mirror image, and the mean of both counts: it takes the network twice the
     time. A mirrored photograph otherwise moves a probability by up to 0.34 (seven photographs)."""
+    limits: QualityLimits = field(default_factory=QualityLimits)
+    """From when on a face is too small, turned away, blurred, dark or cut off to be relied on."""
     attention: bool = False
     """Return attention maps too, which only some networks have."""
 
@@ -289,6 +292,7 @@ class Recognizer:
         frame, face, matrix = found.frame, found.faces[number], found.matrices[number]
         units, expressions = len(self.info.action_units), self.info.expressions
         row = answers.probabilities[place]
+        quality = measure_quality(frame.image, face)
         return Recognition(
             source=source,
             frame=frame.index,
@@ -304,6 +308,8 @@ class Recognizer:
             geometry=None if answers.geometry is None else geometry_in_picture(answers.geometry[place], matrix),
             expressions=expressions,
             expression_probabilities=None if expressions is None else row[units:],
+            quality=quality,
+            unreliable_because=self.config.limits.troubles(quality),
             attention=None if answers.attention is None else answers.attention[place],
             crop_matrix=matrix,
         )

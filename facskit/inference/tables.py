@@ -1,10 +1,11 @@
 """Recognitions as table rows: CSV, JSON Lines or Parquet, written row by row and visible only when complete.
 
 One row per face and frame. `frame` counts from 0, `timestamp` is in seconds, `AU01` is a probability, `AU01_c` the 0 or
-1 decision. Weights that know intensities add `AU01_r`, 0 to 5; those that know the face's geometry add pose, gaze and
-the 68 landmarks. Weights that know expressions add `expression`, the most probable one, and a probability for each,
-such as `expression_happiness`. A frame without a face keeps one row
-with `success` 0 and empty face, AU and expression cells; zeros would read as "no action unit".
+1 decision. `reliable` is 0 where something stands in the way, and `unreliable_because` says what. Weights that know
+intensities add `AU01_r`, 0 to 5; those that know the face's geometry add gaze and the 68 landmarks, and a pose that is
+better than the one from the detector's five points. Weights that know expressions add `expression`, the most probable
+one, and a probability for each, such as `expression_happiness`. A frame without a face keeps one row with `success` 0
+and empty face, AU and expression cells; zeros would read as "no action unit".
 """
 
 import csv
@@ -31,9 +32,9 @@ from facskit.inference.recognition import Recognition, RecognizedFrame
 from facskit.inference.unfinished_table import UnfinishedTable
 from facskit.models.answers import PRESENCE_ALONE, Answers
 
-__all__ = ["SUFFIXES", "TableWriter", "column_names", "layout", "rows_of", "to_dataframe"]
+__all__ = ["KEYS", "SUFFIXES", "TableWriter", "column_names", "layout", "rows_of", "to_dataframe"]
 
-_KEYS = {
+KEYS = {
     "input": polars.String,
     "frame": polars.Int64,
     "face_id": polars.Int64,
@@ -44,6 +45,11 @@ _KEYS = {
     "FaceRectY": polars.Float64,
     "FaceRectWidth": polars.Float64,
     "FaceRectHeight": polars.Float64,
+    "reliable": polars.Int64,
+    "unreliable_because": polars.String,
+    **dict.fromkeys(POSE, polars.Float64),
+    "sharpness": polars.Float64,
+    "brightness": polars.Float64,
 }
 
 
@@ -52,11 +58,11 @@ def _schema(
 ) -> dict[str, Any]:
     probabilities = [(code, polars.Float64) for code in action_units.codes]
     decisions = [(f"{code}_c", polars.Int64) for code in action_units.codes]
-    schema: dict[str, Any] = dict([*_KEYS.items(), *probabilities, *decisions])
+    schema: dict[str, Any] = dict([*KEYS.items(), *probabilities, *decisions])
     if answers.intensities:
         schema |= dict.fromkeys((f"{code}_r" for code in action_units.codes), polars.Float64)
     if answers.geometry:
-        schema |= dict.fromkeys((*POSE, *GAZE, *LANDMARKS_X, *LANDMARKS_Y), polars.Float64)
+        schema |= dict.fromkeys((*GAZE, *LANDMARKS_X, *LANDMARKS_Y), polars.Float64)
     if expressions is not None:
         schema[EXPRESSION] = polars.String
         schema |= dict.fromkeys((f"{EXPRESSION}_{name}" for name in expressions), polars.Float64)
@@ -66,9 +72,9 @@ def _schema(
 def column_names(
     action_units: ActionUnitSet, expressions: ExpressionSet | None = None, answers: Answers = PRESENCE_ALONE
 ) -> list[str]:
-    """Return the columns in order: keys, box, AU probabilities (`AU01`), decisions (`AU01_c`), then what else is known.
+    """Return the columns in order: keys, box, reliability and pose, probabilities, decisions, then what else is known.
 
-    That is intensities (`AU01_r`), pose, gaze, landmarks, expressions.
+    That is intensities (`AU01_r`), gaze, landmarks, expressions.
     """
     return list(_schema(action_units, expressions, answers))
 
@@ -87,6 +93,10 @@ def _row(face: Recognition) -> Row:
         "FaceRectWidth": round(right - left, 2),
         "FaceRectHeight": round(bottom - top, 2),
     }
+    if face.quality is not None:
+        row |= {"reliable": int(face.reliable), "unreliable_because": "; ".join(face.unreliable_because) or None}
+        row |= {name: round(angle, 3) for name, angle in zip(POSE, face.quality.pose, strict=True)}
+        row |= {"sharpness": round(face.quality.sharpness, 2), "brightness": round(face.quality.brightness)}
     codes = face.action_units.codes
     row |= {code: round(float(value), 4) for code, value in zip(codes, face.probabilities, strict=True)}
     row |= {f"{code}_c": int(value) for code, value in zip(codes, face.decisions, strict=True)}

@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from facskit.datasets.corpora.lists.foreign_tables import guess_table
+from facskit.datasets.corpora.lists.table_cells import header_names
 from facskit.datasets.fold import Fold
 from facskit.datasets.folds import make_folds
 from facskit.datasets.folds_config import FoldsConfig, GivenSplit, PublishedFolds, SubjectFolds
@@ -18,17 +20,21 @@ from facskit.datasets.packed import packaged_faces
 from facskit.datasets.statistics.figure import draw_statistics
 from facskit.datasets.statistics.numbers import describe_manifest
 from facskit.datasets.statistics.report import statistics_dict, statistics_markdown, statistics_tables
+from facskit.datasets.table_files import SUFFIXES
 from facskit.errors import DatasetError, RecipeError
+from facskit.interfaces.describe_recognition import describe_recognition
 from facskit.tables import TextTable, write_results
 
 __all__ = ["DescribeCommand", "main"]
 
-_DESCRIPTION = """Say in numbers and pictures what manifests hold.
+_DESCRIPTION = """Say in numbers and pictures what manifests, or a table of facskit recognize, hold.
 
-How often each action unit occurs (per corpus, subject and fold), which occur together, how long they stay, what is
-unknown, and how many pictures each expression has. Several manifests stand side by side.
+Of manifests: how often each action unit occurs (per corpus, subject and fold), which occur together, how long they
+stay, what is unknown, and how many pictures each expression has; several stand side by side. Of a table of facskit
+recognize: who is seen, how reliably, what they show and when.
 
 Examples:
+  facskit describe result.csv -o described/interviews --bin 10
   facskit describe data/bp4d/manifest.parquet --folds published:bp4d -o described/bp4d
   facskit describe data/bp4d/manifest.parquet data/disfa/manifest.parquet -o described/both
   facskit describe packaged --folds subjects=3
@@ -43,9 +49,12 @@ class DescribeCommand:
 
     manifests: tyro.conf.Positional[Annotated[tuple[str, ...], tyro.conf.arg(metavar="MANIFEST ...")]]
     """Manifests (.parquet, .csv, .jsonl), or folders that hold a manifest.parquet; `packaged` takes the faces that come
-    with facskit."""
+    with facskit. Or one table of facskit recognize."""
     out: Annotated[Path | None, tyro.conf.arg(aliases=["-o"], metavar="DIR")] = None
-    """Folder for describe.md, describe.json and describe.png (one page of pictures)."""
+    """Folder for describe.md, describe.json and describe.png (one page of pictures); for a table of facskit recognize,
+    people.csv, people_episodes.csv and timelines."""
+    bin: float | None = None
+    """For a table of facskit recognize: people_bins.csv too, over time in bins of so many seconds."""
     folds: Annotated[str | None, tyro.conf.arg(metavar="FOLDS")] = None
     """Count folds too: published:bp4d, published:bp4d-plus, published:disfa, subjects=K, or given (the column
     split)."""
@@ -60,6 +69,10 @@ def main(words: Sequence[str]) -> int:
         raise RecipeError("found no manifest; expected a path, or packaged for the faces that come with facskit")
     if command.fps is not None and not command.fps > 0:
         raise RecipeError(f"--fps is {command.fps:g}; expected more than 0")
+    if any(map(_is_recognition_table, command.manifests)):
+        return _describe_recognition(command)
+    if command.bin is not None:
+        raise RecipeError("--bin is about a table of facskit recognize, found manifests")
     config = parse_folds(command.folds)
     manifests = [_read(name) for name in command.manifests]
     names = _names(command.manifests, manifests)
@@ -81,6 +94,24 @@ def main(words: Sequence[str]) -> int:
     console.print(
         f"Results: {escape(str(command.out / 'describe.md'))}, describe.json and describe.png beside it", soft_wrap=True
     )
+    return 0
+
+
+def _is_recognition_table(name: str) -> bool:
+    return Path(name).is_file() and guess_table(Path(name)) == "facskit"
+
+
+def _describe_recognition(command: DescribeCommand) -> int:
+    if len(command.manifests) > 1:
+        raise RecipeError(
+            f"{command.manifests[0]}: a table of facskit recognize is described by itself, found "
+            f"{len(command.manifests)} inputs"
+        )
+    if command.bin is not None and not command.bin > 0:
+        raise RecipeError(f"--bin is {command.bin:g}; expected more than 0 seconds")
+    if command.folds is not None or command.fps is not None:
+        raise RecipeError(f"{command.manifests[0]}: --folds and --fps are about manifests, this is a result table")
+    describe_recognition(Path(command.manifests[0]), command.out, command.bin)
     return 0
 
 
@@ -111,6 +142,13 @@ def _read(name: str) -> Manifest:
         if not (path / "manifest.parquet").is_file():
             raise DatasetError(f"{path}: found no manifest.parquet in it; facskit doctor {path} says what it is")
         path = path / "manifest.parquet"
+    if path.is_file() and path.suffix.lower() in SUFFIXES:
+        names = header_names(path)
+        if "input" in names and "image" not in names:
+            raise DatasetError(
+                f"{path}: found labels without pictures, as facskit convert makes them of result tables; expected a "
+                "manifest (facskit convert --onto PICTURES), or the table of facskit recognize itself"
+            )
     return read_manifest(path, check_images=False)
 
 

@@ -6,7 +6,7 @@ folders of the overlays and attention maps, so that a second run doesn't read th
 """
 
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -21,8 +21,8 @@ from facskit.faces.media_files import find_media, is_video
 from facskit.faces.video import FrameChoice, video_info
 from facskit.inference.attention_files import AttentionFolder
 from facskit.inference.dialects import DIALECTS
-from facskit.inference.overlay_files import OverlayFolder
-from facskit.inference.people import finish_table
+from facskit.inference.finished_table import finish_table
+from facskit.inference.overlay_files import Overlays
 from facskit.inference.recognition import RecognizedFrame
 from facskit.inference.recognizer import Recognizer, RecognizerConfig
 from facskit.inference.tables import TableWriter, layout
@@ -49,12 +49,12 @@ def recognize(config: RecognizeConfig, recognizer: Recognizer | None = None) -> 
     found = find_media(config.inputs, leave_out=_folders(config))
     _refuse_several(config, found.files)
     recognizer = recognizer or _open_recognizer(config)
-    overlays = None
-    if config.overlay is not None:
-        overlays = OverlayFolder(config.overlay, recognizer.info.action_units, recognizer.info.expressions)
+    labels = recognizer.info.action_units, recognizer.info.expressions
+    panels = 1 if config.faces == "largest" else 2
+    overlays = Overlays(found.files, *labels, folder=config.overlay, video_file=config.save_video, panels=panels)
     done = _recognize_all(config, found.files, recognizer, overlays)
-    if config.output is not None and (config.summary is not None or config.person != "all"):
-        finish_table(config.output, recognizer.info.action_units, person=config.person, summary=config.summary)
+    if config.output is not None and config.finishing.is_needed:
+        finish_table(config.output, recognizer.info, config.finishing)
     _report(config, done.summary, overlays)
     _complain(done.failures)
     _say_unchecked(done.unchecked)
@@ -76,9 +76,7 @@ class _Done:
     """Videos of which nobody can tell whether they are complete."""
 
 
-def _recognize_all(
-    config: RecognizeConfig, files: Sequence[Path], recognizer: Recognizer, overlays: OverlayFolder | None
-) -> _Done:
+def _recognize_all(config: RecognizeConfig, files: Sequence[Path], recognizer: Recognizer, overlays: Overlays) -> _Done:
     """Send every file through the recogniser and write what was asked for."""
     done = _Done()
     with ExitStack() as stack:
@@ -115,6 +113,13 @@ def _open_recognizer(config: RecognizeConfig) -> Recognizer:
 
 
 def _refuse_several(config: RecognizeConfig, files: Sequence[Path]) -> None:
+    if config.save_video is not None and [is_video(file) for file in files] != [True]:
+        raise RecipeError(
+            f"--save-video {config.save_video}: one video goes there, found {len(files)} inputs that aren't one video; "
+            "--overlay FOLDER takes any number of pictures and videos"
+        )
+    if config.timeline is not None and not any(map(is_video, files)):
+        raise RecipeError(f"--timeline {config.timeline}: expected a video among the inputs, found photographs alone")
     dialect = DIALECTS.get(config.dialect)
     if config.output is not None and len(files) > 1 and dialect is not None and not dialect.names_inputs:
         raise RecipeError(
@@ -178,7 +183,7 @@ def _recognize_one(
     config: RecognizeConfig,
     recognizer: Recognizer,
     sinks: Sequence[Callable[[RecognizedFrame], None]],
-    overlays: OverlayFolder | None,
+    overlays: Overlays,
     progress: Progress,
 ) -> bool:
     """Send each frame of one file to every sink and into its overlay; return whether it's known to be complete."""
@@ -186,33 +191,36 @@ def _recognize_one(
         for frame in recognizer.recognize_file(file):
             for sink in sinks:
                 sink(frame)
-            if overlays is not None:
-                overlays.write_photo(file, frame)
+            overlays.write_photo(file, frame)
         return True
     info = video_info(file)
     choice = FrameChoice(every=config.every, per_second=config.fps, start=config.start, end=config.end)
     task = progress.add_task(escape(file.name), total=choice.count(info))
-    with nullcontext() if overlays is None else overlays.video(file, info.fps * choice.share(info.fps)) as video:
+    with overlays.video(file, info.fps * choice.share(info.fps), config.start) as video:
         for frame in recognizer.recognize_file(file, config.every, fps=config.fps, start=config.start, end=config.end):
             for sink in sinks:
                 sink(frame)
-            if video is not None:
-                video(frame)
+            video(frame)
             progress.advance(task)
     progress.remove_task(task)
     return info.length_declared
 
 
-def _report(config: RecognizeConfig, summary: Summary, overlays: OverlayFolder | None) -> None:
+def _report(config: RecognizeConfig, summary: Summary, overlays: Overlays) -> None:
     out = Console(highlight=False, soft_wrap=True)
     summary.print(out)
     if config.output is not None:
         out.print(f"Table: {escape(str(config.output))}")
         if config.summary is not None:
-            out.print(f"People and their episodes: {escape(str(config.summary))}")
+            beside = "_episodes and _bins" if config.bin else "_episodes"
+            out.print(f"People: {escape(str(config.summary))}; {beside} beside it")
+        if config.timeline is not None:
+            out.print(f"Timeline: {escape(str(config.timeline))}")
     else:
         out.print("[dim]Every probability as a table: add --output result.csv[/]")
-    if overlays is not None and overlays.written:
+    if config.save_video is not None:
+        out.print(f"Video: {escape(str(config.save_video))}")
+    if overlays.written:
         out.print(f"Overlays: {escape(str(overlays.folder))}")
     if config.attention is not None and config.attention.exists():
         out.print(f"Attention maps: {escape(str(config.attention))}")

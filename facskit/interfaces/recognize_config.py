@@ -10,6 +10,8 @@ from facskit.errors import RecipeError
 from facskit.faces.detectors import FOR_PHOTOGRAPHS
 from facskit.faces.video import FrameChoice
 from facskit.inference.dialects import DialectName
+from facskit.inference.finished_table import Finishing
+from facskit.inference.overlay_files import check_figure
 from facskit.inference.recognizer import Device
 from facskit.inference.tables import SUFFIXES
 
@@ -31,9 +33,19 @@ class RecognizeConfig:
     from 1), `pyfeat` or `libreface`. What isn't estimated, such as intensities, stays empty."""
     summary: Path | None = None
     """Table (.csv) with a row per person and AU: share of time present, mean and peak probability, episodes a minute;
-    and beside it every episode's start, end and length. Needs --output."""
+    and beside it every episode's start, end and length. Unreliable frames don't count. Needs --output."""
+    bin: float | None = None
+    """With --summary: a third table beside it, with shares and means in bins of so many seconds."""
+    smooth: float = 0.0
+    """Add columns AU01_smooth and AU01_smooth_c: means over a window of so many seconds around each frame, without lag,
+    never across gaps or people; summary and timeline then use these. Needs --output."""
+    timeline: Path | None = None
+    """Figure of the action units over time for each person: a picture (.png, .svg, .pdf) for one video, or a folder.
+    Needs --output."""
     overlay: Path | None = None
     """Folder for pictures and videos with boxes and bars drawn in."""
+    save_video: Path | None = None
+    """Video (.mp4) with boxes, bars and the sound of the one video among the inputs."""
     attention: Path | None = None
     """Folder for pictures of where the network looks, one per face (of a video one per face and frame); for weights
     with attention maps only."""
@@ -68,17 +80,36 @@ class RecognizeConfig:
             raise RecipeError("found no input, expected at least one photograph, video or folder")
         if self.search_side < FOR_PHOTOGRAPHS.min_side:
             raise RecipeError(f"--search-side must be at least {FOR_PHOTOGRAPHS.min_side}, got {self.search_side}")
-        if self.summary is not None and (self.output is None or self.dialect != "facskit"):
-            raise RecipeError("--summary is made of the table: give --output too, in facskit's own dialect")
-        if self.person not in {"all", "longest", "largest"} and not self.person.isdecimal():
-            raise RecipeError(f"--person is {self.person!r}; expected all, longest, largest or a face_id such as 0")
-        if self.person != "all" and (self.output is None or self.dialect != "facskit"):
-            raise RecipeError("--person is chosen in the finished table: give --output too, in facskit's own dialect")
-        if self.summary is not None and self.summary.suffix.lower() != ".csv":
-            raise RecipeError(f"{self.summary}: found the ending {self.summary.suffix!r}, expected .csv")
+        self._check_finishing()
         try:
             FrameChoice(every=self.every, per_second=self.fps, start=self.start, end=self.end)
         except ValueError as error:
             raise RecipeError(f"--{error}") from error
         if self.output is not None and self.output.suffix.lower() not in SUFFIXES:
             raise RecipeError(f"{self.output}: found the ending {self.output.suffix!r}, expected {', '.join(SUFFIXES)}")
+
+    @property
+    def finishing(self) -> Finishing:
+        """What to make of the table when it's complete."""
+        return Finishing(
+            person=self.person, smooth=self.smooth, summary=self.summary, bin=self.bin, timeline=self.timeline
+        )
+
+    def _check_finishing(self) -> None:
+        if self.person not in {"all", "longest", "largest"} and not self.person.isdecimal():
+            raise RecipeError(f"--person is {self.person!r}; expected all, longest, largest or a face_id such as 0")
+        if self.bin is not None and self.summary is None:
+            raise RecipeError("--bin is about the summary: give --summary too")
+        for name, value in (("bin", self.bin), ("smooth", self.smooth or None)):
+            if value is not None and not value > 0:
+                raise RecipeError(f"--{name} must be above 0 seconds, got {value:g}")
+        asked = {name: getattr(self, name) for name in ("summary", "person", "smooth", "timeline")}
+        for name, value in asked.items():
+            if value != getattr(Finishing(), name) and (self.output is None or self.dialect != "facskit"):
+                raise RecipeError(f"--{name} is made of the table: give --output too, in facskit's own dialect")
+        if self.summary is not None and self.summary.suffix.lower() != ".csv":
+            raise RecipeError(f"{self.summary}: found the ending {self.summary.suffix!r}, expected .csv")
+        if self.timeline is not None:
+            check_figure(self.timeline)
+        if self.save_video is not None and self.save_video.suffix.lower() != ".mp4":
+            raise RecipeError(f"{self.save_video}: found the ending {self.save_video.suffix!r}, expected .mp4")

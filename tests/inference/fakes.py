@@ -11,11 +11,16 @@ from facskit.action_units import DISFA_8, NO_ACTION_UNITS, ActionUnitSet
 from facskit.expressions import ExpressionSet
 from facskit.faces.alignment import TEMPLATE, EyeSimilarityCrop
 from facskit.faces.detection import Face
+from facskit.faces.quality import QualityLimits
 from facskit.inference.recognition import Recognition
 from facskit.inference.recognizer import Recognizer, RecognizerConfig
 from facskit.models.checkpoints import CheckpointInfo
 from facskit.models.compact_network import CompactConfig
 
+ANY_FACE = QualityLimits(
+    height=0.0, confidence=0.0, yaw=180.0, pitch=180.0, sharpness=0.0, brightness=0.0, inside=0.0, covered=1.0
+)
+"""What the bright squares below count as reliable faces by."""
 THRESHOLDS = (0.5, 0.4, 0.5, 0.5, 0.5, 0.5, 0.5, 0.9)
 
 
@@ -70,10 +75,12 @@ def moody(*, units: bool = True) -> Recognizer:
     """A recogniser of expressions, with or without action units."""
     known = DISFA_8 if units else NO_ACTION_UNITS
     described = replace(info(), action_units=known, thresholds=THRESHOLDS[: len(known)], expressions=MOODS)
-    return Recognizer(Ramp(len(known) + len(MOODS)), described, device="cpu", detector=BrightSquares())
+    config = RecognizerConfig(limits=ANY_FACE)
+    return Recognizer(Ramp(len(known) + len(MOODS)), described, config, device="cpu", detector=BrightSquares())
 
 
 def recognizer(config: RecognizerConfig | None = None) -> Recognizer:
+    config = config or RecognizerConfig(limits=ANY_FACE)
     return Recognizer(Ramp(), info(), config, device="cpu", detector=BrightSquares())
 
 

@@ -1,5 +1,6 @@
 """Overlays keep the picture, add legible panels, and hold a video's size."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from facskit.errors import RecipeError
 from facskit.faces.images import read_image
 from facskit.faces.video import frames
 from facskit.inference.overlay import OverlayConfig, draw
-from facskit.inference.overlay_files import OverlayFolder
+from facskit.inference.overlay_files import Overlays
 from facskit.inference.recognition import RecognizedFrame
 from tests.inference.fakes import MOODS, moody_recognition, picture, recognition
 
@@ -63,6 +64,17 @@ def test_bars_follow_the_probabilities() -> None:
         return int(((strip[..., 2] - strip[..., 0]) > 60).sum())
 
     assert coloured(high) > 5 * coloured(low)
+
+
+def test_an_unreliable_face_has_no_coloured_bar() -> None:
+    image = picture(height=600, width=600)
+    sure = draw(image, [recognition()])[:, 600:].astype(int)
+    unsure = draw(image, [recognition(unreliable_because=("turned away",))])[:, 600:].astype(int)
+    bars = slice(60, None)
+    assert (np.ptp(sure[bars], axis=2) > 60).sum() > 500
+    assert (np.ptp(unsure[bars], axis=2) > 60).sum() == 0
+    # The reason stands in the title's line.
+    assert (np.ptp(unsure[:60], axis=2) > 60).sum() > 50
 
 
 def test_expressions_stand_above_action_units() -> None:
@@ -118,16 +130,36 @@ def frame(number: int, faces: int) -> RecognizedFrame:
 
 
 def test_files_get_names_of_their_own(tmp_path: Path) -> None:
-    folder = OverlayFolder(tmp_path / "new" / "folder", DISFA_8)
-    folder.write_photo(Path("x/portrait.png"), frame(0, 1))
-    folder.write_photo(Path("y/portrait.jpg"), frame(0, 0))
-    with folder.video(Path("clip.mov"), 10.0) as append:
+    files = [Path("x/portrait.png"), Path("y/portrait.jpg"), Path("clip.mov")]
+    overlays = Overlays(files, DISFA_8, folder=tmp_path / "new" / "folder")
+    overlays.write_photo(files[0], frame(0, 1))
+    overlays.write_photo(files[1], frame(0, 0))
+    with overlays.video(files[2], 10.0) as append:
         for number in range(4):
             append(frame(number, number % 3))
-    names = sorted(path.name for path in folder.folder.iterdir())
-    assert names == ["clip_overlay.mp4", "portrait_overlay.jpg", "portrait_overlay_2.jpg"]
-    assert read_image(folder.folder / "portrait_overlay.jpg").shape[1] > 640
-    np.testing.assert_allclose([f.timestamp for f in frames(folder.folder / "clip_overlay.mp4")], [0, 0.1, 0.2, 0.3])
+    folder = tmp_path / "new" / "folder"
+    names = sorted(path.name for path in folder.iterdir())
+    assert names == ["clip_overlay.mp4", "x_portrait_overlay.jpg", "y_portrait_overlay.jpg"]
+    assert read_image(folder / "x_portrait_overlay.jpg").shape[1] > 640
+    np.testing.assert_allclose([f.timestamp for f in frames(folder / "clip_overlay.mp4")], [0, 0.1, 0.2, 0.3])
     (tmp_path / "file").touch()
     with pytest.raises(RecipeError, match="found a file, expected a folder for the overlays"):
-        OverlayFolder(tmp_path / "file", DISFA_8)
+        Overlays(files, DISFA_8, folder=tmp_path / "file")
+
+
+def test_the_one_video_can_have_a_name(tmp_path: Path) -> None:
+    clip = Path("clip.mov")
+    overlays = Overlays([clip], DISFA_8, video_file=tmp_path / "talk.mp4")
+    with overlays.video(clip, 10.0, start=2.0) as append:
+        append(replace(frame(20, 1), timestamp=2.0))
+        append(replace(frame(21, 1), timestamp=2.1))
+    found = list(frames(tmp_path / "talk.mp4"))
+    np.testing.assert_allclose([f.timestamp for f in found], [0, 0.1])
+    # Large enough for the text to be read.
+    assert found[0].image.shape[1] >= 1280
+    # Without a folder, photographs and videos that nobody asked for go nowhere.
+    nothing = Overlays([clip], DISFA_8)
+    nothing.write_photo(clip, frame(0, 1))
+    with nothing.video(clip, 10.0) as append:
+        append(frame(0, 1))
+    assert [path.name for path in tmp_path.iterdir()] == ["talk.mp4"]

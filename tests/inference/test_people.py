@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from facskit.action_units import ActionUnitSet
-from facskit.inference.people import keep_person, summarise_people
+from facskit.inference.people import keep_person, summarise_bins, summarise_people
 
 SMILE = ActionUnitSet.parse("AU12")
 #               0    0.1  0.2  0.3  0.4  0.5   3.0  3.1
@@ -40,6 +40,33 @@ def test_people_have_shares_peaks_and_rates() -> None:
     assert first["longest_episode"] == pytest.approx(0.2)
     # A photograph has no duration, so no rate either.
     assert (second["frames"], second["episodes"], second["seconds"], second["episodes_per_minute"]) == (1, 0, 0.0, None)
+
+
+def test_unreliable_frames_are_seen_and_do_not_count() -> None:
+    doubt = table().with_columns(
+        # The frames at 0.1 and 0.2 seconds, in which the person smiles, can't be relied on.
+        pl.when(pl.col("timestamp").is_in([0.1, 0.2])).then(0).otherwise(1).alias("reliable")
+    )
+    found = summarise_people(doubt, SMILE)
+    first = found.people.to_dicts()[0]
+    assert (first["frames"], first["reliable_share"]) == (8, 0.75)
+    assert first["present_share"] == pytest.approx(2 / 6)
+    assert (first["peak_probability"], first["peak_at"]) == (0.8, 0.5)
+    assert found.episodes["start"].to_list() == pytest.approx([0.5, 3.0])
+    nothing = summarise_people(table().with_columns(pl.lit(0).alias("reliable")), SMILE).people.to_dicts()[0]
+    assert (nothing["frames"], nothing["reliable_share"]) == (8, 0.0)
+    empty = ("present_share", "mean_probability", "peak_probability", "peak_at", "episodes", "longest_episode")
+    assert [nothing[name] for name in empty] == [None] * 6
+
+
+def test_bins_go_through_the_whole_file() -> None:
+    bins = summarise_bins(table(), SMILE, 1.0).filter(pl.col("input") == "a.mp4")
+    assert bins["start"].to_list() == [0.0, 1.0, 3.0]
+    assert bins["end"].to_list() == [1.0, 2.0, 4.0]
+    # From 1 to 2 seconds the file has a frame on which the person isn't seen.
+    assert bins["frames"].to_list() == [6, 0, 2]
+    assert bins["present_share"].to_list() == [0.5, None, 0.5]
+    assert bins["peak_probability"].to_list() == [0.9, None, 0.6]
 
 
 def test_a_table_without_faces_has_no_people() -> None:

@@ -79,6 +79,51 @@ def test_expressions_are_printed_and_written(folder: Path, capsys: pytest.Captur
     assert len(list(overlays.iterdir())) == 3
 
 
+def test_what_is_made_of_the_finished_table_and_the_video(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = folder.parent
+    config = RecognizeConfig(
+        inputs=(folder / "walk.mp4",),
+        output=out / "result.csv",
+        summary=out / "people.csv",
+        bin=0.2,
+        smooth=0.3,
+        timeline=out / "time.png",
+        save_video=out / "talk.mp4",
+    )
+    assert recognize(config, recognizer()) == 0
+    printed = capsys.readouterr().out
+    for name in ("result.csv", "people.csv", "time.png", "talk.mp4"):
+        assert str(out / name) in printed
+        assert (out / name).is_file()
+    assert (out / "people_bins.csv").is_file()
+    assert "AU12_smooth" in polars.read_csv(out / "result.csv").columns
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"bin": 1.0}, "--bin is about the summary: give --summary too"),
+        ({"smooth": 0.5}, "--smooth is made of the table: give --output too"),
+        ({"timeline": Path("t.png")}, "--timeline is made of the table: give --output too"),
+        ({"smooth": -1.0, "output": Path("r.csv")}, "--smooth must be above 0 seconds, got -1"),
+        ({"timeline": Path("t.gif"), "output": Path("r.csv")}, r"t\.gif: found the ending '\.gif', expected \.png"),
+        ({"save_video": Path("t.avi")}, r"t\.avi: found the ending '\.avi', expected \.mp4"),
+    ],
+)
+def test_what_cannot_be_made_is_said_at_once(wrong: dict[str, object], sentence: str) -> None:
+    with pytest.raises(RecipeError, match=sentence):
+        RecognizeConfig(inputs=(Path("a.mp4"),), **wrong)  # type: ignore[arg-type]
+
+
+def test_one_name_is_for_one_video(folder: Path) -> None:
+    with pytest.raises(RecipeError, match=r"--save-video talk\.mp4: one video goes there, found 3 inputs"):
+        recognize(RecognizeConfig(inputs=(folder,), save_video=Path("talk.mp4")), recognizer())
+    photographs = (folder / "group.png", folder / "nobody.png")
+    config = RecognizeConfig(inputs=photographs, timeline=Path("t.png"), output=folder.parent / "r.csv")
+    with pytest.raises(RecipeError, match="expected a video among the inputs, found photographs alone"):
+        recognize(config, recognizer())
+
+
 def test_overlays_are_written(folder: Path) -> None:
     overlays = folder.parent / "pictures"
     assert run(folder, overlay=overlays) == 0
@@ -158,6 +203,20 @@ def test_wrong_inputs_are_one_sentence(tmp_path: Path) -> None:
         RecognizeConfig(inputs=(tmp_path,), every=0)
     with pytest.raises(RecipeError, match=r"table\.xlsx: found the ending '\.xlsx', expected \.parquet, \.csv"):
         RecognizeConfig(inputs=(tmp_path,), output=Path("table.xlsx"))
+
+
+def test_files_of_one_name_are_told_apart(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "400")
+    other = folder.parent / "other"
+    other.mkdir()
+    shutil.copy(folder / "group.png", other / "group.png")
+    assert run(folder / "group.png", other / "group.png", folder / "walk.mp4") == 0
+    printed = capsys.readouterr().out
+    assert str(other / "group.png") in printed
+    assert str(folder / "group.png") in printed
+    assert str(folder / "walk.mp4") not in printed
 
 
 def test_without_a_table_the_answer_is_printed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
