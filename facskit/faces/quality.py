@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float, Float32, UInt8
 
-from facskit.faces.alignment import TEMPLATE, crop_matrix
+from facskit.faces.alignment import TEMPLATE, crop_matrix, invert, transform_points
 from facskit.faces.covering import covering
 from facskit.faces.crop_recipes import EyeSimilarityCrop
 from facskit.faces.detection import Face
@@ -61,7 +61,7 @@ class FaceQuality:
     brightness: float
     """Grey level, 0 to 255, that 5 % of the face are brighter than."""
     inside: float
-    """Part of the face that lies inside of the picture, 0 to 1."""
+    """Part of the face, without hair and ears, that lies inside of the picture, 0 to 1."""
     covered: tuple[float, ...]
     """How probably something lies before each of `covering.PARTS`: left eye, right eye, nose, mouth."""
 
@@ -127,7 +127,7 @@ def measure_quality(image: UInt8[np.ndarray, "height width 3"], face: Face) -> F
         pose=_pose(face),
         sharpness=_sharpness(grey),
         brightness=float(np.percentile(grey[_FACE], 95)),
-        inside=_inside(face.box, size),
+        inside=_inside(matrix, size),
         covered=tuple(covering(crop).tolist()),
     )
 
@@ -182,8 +182,8 @@ def _gradients(band: Float32[np.ndarray, "size size"]) -> Float[np.ndarray, "2 2
     return np.cov(np.stack([across, down]).astype(np.float64), bias=True)
 
 
-def _inside(box: Float[np.ndarray, "4"], size: tuple[int, int]) -> float:
-    """Return the part of a box that lies inside of a picture."""
-    shown = np.clip(box, 0, [*size, *size])
-    whole = (box[2] - box[0]) * (box[3] - box[1])
-    return float((shown[2] - shown[0]) * (shown[3] - shown[1]) / whole)
+def _inside(matrix: Float[np.ndarray, "2 3"], size: tuple[int, int]) -> float:
+    """Return the part of a face in its crop that lies inside of the picture."""
+    rows, columns = np.nonzero(_FACE)
+    places = transform_points(invert(matrix), np.column_stack([columns, rows]).astype(np.float64))
+    return float(((places >= -0.5) & (places < np.array(size) - 0.5)).all(axis=1).mean())

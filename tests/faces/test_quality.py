@@ -84,7 +84,8 @@ def test_who_looks_down_has_low_eyes() -> None:
     higher = replace(face, box=face.box + np.array([0, 20, 0, 20]))
     pitches = [measure_quality(portrait("eileen_collins"), each).pose[0] for each in (higher, face, lower)]
     assert pitches == sorted(pitches)
-    assert abs(np.degrees(pitches[1])) < 10
+    # Twice the standard deviation that the study found.
+    assert abs(np.degrees(pitches[1])) < 20
 
 
 def test_each_limit_has_its_word() -> None:
