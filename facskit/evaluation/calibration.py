@@ -107,6 +107,7 @@ def precise_thresholds(
     labels: Int8[np.ndarray, "samples aus"],
     probabilities: Float[np.ndarray, "samples aus"],
     least_precision: float,
+    least_recall: float,
     config: CalibrationConfig = CalibrationConfig(),
 ) -> tuple[tuple[float, ...], tuple[bool, ...]]:
     """Return the threshold of each AU with the highest F1 among those at which "present" is mostly true.
@@ -115,10 +116,11 @@ def precise_thresholds(
         labels: Label states of people who are not in the training.
         probabilities: What is said of them, calibrated.
         least_precision: Share of the faces said to show an AU that must show it.
+        least_recall: Share of the faces that show it that must be said to.
 
     Returns:
-        The thresholds, and whether each AU reaches the precision at all. One that doesn't, or has too few labels, gets
-        the threshold with the highest F1.
+        The thresholds, and whether each AU reaches both. One that doesn't, or has too few labels, gets the threshold
+        with the highest F1.
     """
     thresholds, reached = [], []
     for states, shares in zip(labels.T, probabilities.T, strict=True):
@@ -128,7 +130,7 @@ def precise_thresholds(
         hits, calls = (said & truth[:, np.newaxis]).sum(0), said.sum(0)
         f1 = 2 * hits / np.maximum(calls + truth.sum(), 1)
         # From a handful of faces no precision can be told.
-        precise = (hits >= least_precision * calls) & (hits >= config.least_present)
+        precise = (hits >= least_precision * calls) & (hits >= max(least_recall * truth.sum(), config.least_present))
         enough = bool(precise.any())
         thresholds.append(float(GRID[int(np.argmax(np.where(precise, f1, -1.0) if enough else f1))]))
         reached.append(enough)

@@ -108,7 +108,7 @@ def test_a_precise_threshold_is_the_best_of_those_that_are_mostly_true() -> None
     # 60 faces: the upper 30 show it but for every tenth, the lower 30 don't but for every third.
     shares = np.linspace(0.99, 0.01, 60)
     truth = np.concatenate([np.arange(30) % 10 != 9, np.arange(30) % 3 == 0]).astype(np.int8)
-    (threshold,), (reached,) = precise_thresholds(truth[:, None], shares[:, None], 0.8)
+    (threshold,), (reached,) = precise_thresholds(truth[:, None], shares[:, None], 0.8, 0.3)
     assert reached
     best, best_f1 = 0.0, -1.0
     for candidate in np.arange(1, 100) / 100:
@@ -123,6 +123,6 @@ def test_a_precise_threshold_is_the_best_of_those_that_are_mostly_true() -> None
 def test_an_action_unit_that_is_never_mostly_true_says_so() -> None:
     rng = np.random.default_rng(0)
     labels = (rng.random((400, 1)) < 0.2).astype(np.int8)
-    (threshold,), (reached,) = precise_thresholds(labels, rng.random((400, 1)), 0.8)
+    (threshold,), (reached,) = precise_thresholds(labels, rng.random((400, 1)), 0.8, 0.0)
     assert not reached
     assert 0 < threshold < 1

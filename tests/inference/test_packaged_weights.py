@@ -46,7 +46,7 @@ def test_rendered_strangers_are_read_as_the_card_says(tmp_path: Path) -> None:
     report = evaluate(find_weights("packaged"), "packaged", tmp_path, device="cpu")
     scores = report.to_dict()
     assert sum(count >= 20 for count in scores["support"].values()) >= 12
-    # The card's number: the faces are a newer renderer's, half of them on a head that the weights never met.
-    assert scores["macro"]["f1"]["mean"] == pytest.approx(0.42, abs=0.01)
+    # The card's number.
+    assert scores["macro"]["f1"]["mean"] == pytest.approx(0.519, abs=0.005)
     assert scores["per_au"]["f1"]["AU12"] > 2 * scores["baselines_f1"]["all_positive"]["AU12"]
     assert not any("NOT INDEPENDENT" in note for note in scores["notes"])
