@@ -213,6 +213,6 @@ def _scenery(seed: int, size: tuple[int, int]) -> Picture:
     """Paint blurred patches of colour, twice as large as a frame."""
     rng = np.random.default_rng([seed, 4])
     rough = rng.normal(0, 1, (2 * size[1], 2 * size[0], 3)).astype(np.float32)
-    patches = sum(sigma * blur(rough, sigma) for sigma in (2.0, 8.0, 25.0))
+    patches = np.sum([sigma * blur(rough, sigma) for sigma in (2.0, 8.0, 25.0)], axis=0)
     grey = patches.mean(axis=2, keepdims=True)
     return np.clip(rng.uniform(70, 150) + 60 * grey + 15 * (patches - grey), 0, 255).astype(np.uint8)
