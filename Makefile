@@ -18,7 +18,7 @@ $(READY): pyproject.toml
 	@echo "Setting up $(VENV) (a minute or two, once) ..."
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "facskit needs Python 3.11 or newer; $(PYTHON) is older. Try: make PYTHON=python3.11"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(PIP) .
+	@$(PIP) '.[training]'
 	@touch $(READY)
 
 $(DEV): $(READY)

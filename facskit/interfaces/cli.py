@@ -170,6 +170,11 @@ COMMANDS = (
 )
 
 
+_TRAINING = ("h5py", "imagehash", "lightning_fabric", "lmdb", "matplotlib", "scipy", "sklearn")
+_EXTRA_OF = dict.fromkeys(_TRAINING, "training")
+"""Modules that recognition does without, and the extra that brings them."""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the words after `facskit`, those of the process when None, and return the exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
@@ -204,6 +209,13 @@ def _run(command: Command, words: list[str]) -> int:
         return run(words)
     except FacskitError as error:
         return _fail(str(error))
+    except ModuleNotFoundError as error:
+        extra = _EXTRA_OF.get((error.name or "").partition(".")[0])
+        if extra is None:
+            raise
+        return _fail(
+            f"facskit {command.name} needs {error.name}, which isn't installed: pip install 'facskit[{extra}]'"
+        )
     except BrokenPipeError:
         return 0
     except OSError as error:

@@ -26,6 +26,8 @@ from facskit.version import __version__
 __all__ = ["build_app"]
 
 _STATIC = {"index.html": "text/html", "page.css": "text/css", "page.js": "text/javascript"}
+_PATIENCE = 30.0
+"""Seconds without a byte after which an upload is given up."""
 _SAFETY = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
     "media-src 'self' blob:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -218,13 +220,22 @@ def _finished(jobs: Jobs, identity: str) -> Job:
 async def _limited(request: Request, megabytes: float) -> AsyncIterator[bytes]:
     """Give the body as it comes, and refuse one that is too large as soon as that shows."""
     received, most = 0, int(megabytes * 1e6)
-    async for part in request.stream():
+    parts = aiter(request.stream())
+    while (part := await _next_part(parts)) is not None:
         received += len(part)
         if received > most:
             raise HTTPException(413, f"The file has more than {megabytes:g} MB, which is what this server takes.")
         yield part
     if not received:
         raise HTTPException(400, "The file is empty.")
+
+
+async def _next_part(parts: AsyncIterator[bytes]) -> bytes | None:
+    """Wait for more of a body, but not forever: whoever sends nothing would keep a place in the queue."""
+    try:
+        return await asyncio.wait_for(anext(parts, None), _PATIENCE)
+    except TimeoutError as error:
+        raise HTTPException(408, f"Nothing more of the file came for {_PATIENCE:g} seconds.") from error
 
 
 def _harmless(name: str) -> str:

@@ -1,6 +1,10 @@
 """The command line's front door: help, versions, wrong words, errors as sentences."""
 
+import subprocess
+import sys
 from importlib import import_module
+from importlib.resources import files
+from pathlib import Path
 
 import pytest
 
@@ -66,3 +70,42 @@ def test_an_interruption_says_how_to_go_on(capsys: pytest.CaptureFixture[str], m
     monkeypatch.setattr("facskit.interfaces.demo.main", stop)
     assert cli.main(["demo"]) == 130
     assert "run the same command again" in capsys.readouterr().err
+
+
+def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def lacking(_: list[str]) -> int:
+        raise ModuleNotFoundError("No module named 'sklearn'", name="sklearn")
+
+    monkeypatch.setattr("facskit.interfaces.compare.main", lacking)
+    assert cli.main(["compare"]) == 1
+    told = capsys.readouterr().err
+    assert told == "facskit: facskit compare needs sklearn, which isn't installed: pip install 'facskit[training]'\n"
+
+
+def test_recognition_needs_no_extra_and_no_connection(tmp_path: Path) -> None:
+    """A whole run in a fresh process that can neither import what training needs nor reach another machine."""
+    photograph = Path(str(files("facskit.assets").joinpath("photographs/eileen_collins.jpg")))
+    words = ["recognize", str(photograph), "-o", str(tmp_path / "table.csv"), "--overlay", str(tmp_path / "pictures")]
+    script = f"""
+import socket, sys
+sys.modules.update(dict.fromkeys({cli._TRAINING!r}))
+def watch(event, arguments):
+    outside = event in ("socket.getaddrinfo", "socket.sendto") or (
+        event == "socket.connect" and arguments[0].family != socket.AF_UNIX
+    )
+    if outside:
+        print("reached out:", event, arguments, file=sys.stderr, flush=True)
+        import os; os._exit(99)
+sys.addaudithook(watch)
+from facskit.interfaces.cli import main
+code = main({words!r})
+if "--reach-out" in sys.argv:
+    socket.create_connection(("127.0.0.1", 9))
+sys.exit(code)
+"""
+    quiet = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert quiet.returncode == 0, quiet.stderr
+    assert (tmp_path / "table.csv").read_text().count("\n") == 2
+    # The guard itself must be able to fail.
+    loud = subprocess.run([sys.executable, "-c", script, "--reach-out"], capture_output=True, text=True, check=False)
+    assert loud.returncode == 99

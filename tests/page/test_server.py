@@ -1,14 +1,17 @@
 """The page's server: what it takes, what it says, and what it leaves behind."""
 
+import asyncio
 import io
 import os
+import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from fastapi import Request
 from fastapi.testclient import TestClient
 from PIL import Image
 
@@ -16,6 +19,7 @@ from facskit.faces.video import VideoWriter
 from facskit.inference.recognition import RecognizedFrame
 from facskit.inference.recognizer import Recognizer
 from facskit.page.app import build_app
+from facskit.page.jobs import Job, Jobs
 from facskit.page.limits import Limits
 from facskit.page.workplace import Workplace
 from tests.inference.fakes import picture, recognizer
@@ -203,3 +207,32 @@ def test_an_unforeseen_fault_ends_one_upload_alone(monkeypatch: pytest.MonkeyPat
         assert "unforeseen went wrong (LinAlgError)" in finished(client, photograph(), "a.png")["message"]
         monkeypatch.undo()
         assert finished(client, photograph())["state"] == "done"
+
+
+def test_deleting_at_the_moment_the_work_ends_leaves_the_server_working(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended = Jobs._recognize
+
+    def removed_at_the_end(jobs: Jobs, job: Job) -> None:
+        ended(jobs, job)
+        # What remove() does when it sees the job as done just before the worker does.
+        job.cancelled = True
+        shutil.rmtree(job.folder)
+
+    with serving(recognizer(), SMALL) as client:
+        monkeypatch.setattr(Jobs, "_recognize", removed_at_the_end)
+        finished(client, photograph())
+        monkeypatch.undo()
+        assert finished(client, photograph())["state"] == "done"
+
+
+def test_whoever_sends_nothing_keeps_no_place(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def silent(_: Request) -> AsyncIterator[bytes]:
+        yield b"\xff\xd8\xff"
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr("facskit.page.app._PATIENCE", 0.05)
+    monkeypatch.setattr(Request, "stream", silent)
+    for _ in range(3):
+        answer = client.post("/api/jobs", content=b"x")
+        assert answer.status_code == 408
+        assert answer.json()["detail"] == "Nothing more of the file came for 0.05 seconds."

@@ -144,7 +144,6 @@ function present(name, maps) {
   view.src = shown.url;
   if (!isVideo) view.alt = `The photograph, with ${found}`;
   element("attention").hidden = !maps;
-  if (maps) element("attention-map").src = `api/jobs/${shown.job}/attention/0`;
   linkTable();
   const busiest = [...people].sort((one, other) => framesOf(other) - framesOf(one))[0];
   shown.face = busiest === undefined ? null : busiest;
@@ -219,7 +218,14 @@ function goTo(index) {
   drawBoxes(moment);
   listFaces(moment);
   fillBars(moment.faces.find((face) => face.id === shown.face));
+  showMap(moment.faces.findIndex((face) => face.id === shown.face));
   if (shown.kind === "video") drawStrips();
+}
+
+function showMap(place) {
+  if (element("attention").hidden || place < 0) return;
+  const address = `api/jobs/${shown.job}/attention/${place}`;
+  if (element("attention-map").getAttribute("src") !== address) element("attention-map").src = address;
 }
 
 function colourOf(id) {
