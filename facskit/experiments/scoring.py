@@ -29,11 +29,11 @@ from facskit.experiments.session import Session
 from facskit.models.checkpoints import weights_digest
 from facskit.version import __version__
 
-__all__ = ["PREDICTIONS", "ActionUnitScoring", "ExpressionScoring", "RunScoring", "scoring_of"]
+__all__ = ["PREDICTIONS", "PUBLISHED_NAMES", "ActionUnitScoring", "ExpressionScoring", "RunScoring", "scoring_of"]
 
 PREDICTIONS = "predictions.parquet"
 """Name of the predictions in the folder of a run or cross-validation."""
-_NAMES = {"bp4d": "BP4D", "bp4d-plus": "BP4D+", "disfa": "DISFA"}
+PUBLISHED_NAMES = {"bp4d": "BP4D", "bp4d-plus": "BP4D+", "disfa": "DISFA"}
 
 
 class RunScoring(ABC):
@@ -150,7 +150,7 @@ class ActionUnitScoring(RunScoring):
     def build(self, predictions: PredictedFaces) -> Report:
         """Return the report on predictions of action units."""
         assert isinstance(predictions, Predictions)
-        dataset = _NAMES.get(self.recipe.evaluation.dataset)
+        dataset = PUBLISHED_NAMES.get(self.recipe.evaluation.dataset)
         return build_report(predictions, title=self.recipe.name, dataset=dataset)
 
     def _predict(self, model: nn.Module, loader: EpochLoader[Batch], shown: str | None, **about: object) -> Predictions:
