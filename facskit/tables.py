@@ -53,6 +53,8 @@ class TextTable:
     """Rows that are set in bold."""
     strong_columns: Collection[int] = ()
     """Columns whose cells are set in bold."""
+    faint_rows: Collection[int] = ()
+    """Rows that are there for completeness: grey in the terminal and on pages."""
     ruled_rows: Collection[int] = ()
     """Rows above which the terminal draws a line."""
     lead: str = ""
@@ -101,7 +103,8 @@ class TextTable:
         for index, row in enumerate(self.rows):
             if index in self.ruled_rows:
                 table.add_section()
-            table.add_row(*map(escape, row), style="bold" if index in self.strong_rows else None)
+            style = "bold" if index in self.strong_rows else "dim" if index in self.faint_rows else None
+            table.add_row(*map(escape, row), style=style)
         return table
 
     def _holds_words(self, column: int) -> bool:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float32, Int8, Int64
+from jaxtyping import Float, Float32, Int8, Int64, UInt8
 from torch import Tensor
 
 from facskit.datasets.augmentation import (
@@ -29,7 +29,7 @@ from facskit.faces.images import warp
 from facskit.faces.landmarks import JAW, MIRRORED_68, POINTS_49
 from facskit.faces.normalization import Normalization, normalize
 
-__all__ = ["FaceDataset", "Preparation", "PreparedArrays", "needed_landmarks"]
+__all__ = ["FaceDataset", "Preparation", "PreparedArrays", "cut_face", "needed_landmarks"]
 
 
 class PreparedArrays(NamedTuple):
@@ -57,6 +57,21 @@ class Preparation:
     """Random changes; the default changes nothing."""
     seed: int = 0
     """Seed of the random changes and of the order of rows."""
+
+
+def cut_face(faces: Manifest, recipe: CropRecipe, row: int) -> UInt8[np.ndarray, "size size 3"]:
+    """Return a row's face as a network sees it, before its colours are normalised.
+
+    Args:
+        recipe: What is left to crop of the manifest's images.
+
+    Raises:
+        DatasetError: The row lacks what the crop needs.
+        MediaError: The image is missing or damaged.
+    """
+    image, landmarks, name = faces.image(row), faces.landmarks(row), faces.image_name(row)
+    points = None if landmarks is None else landmarks.astype(np.float64)
+    return warp(image, recipe_matrix(recipe, image, points, name), recipe.size, border_level(recipe))
 
 
 class FaceDataset(PreparedSamples[Batch]):

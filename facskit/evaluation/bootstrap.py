@@ -22,6 +22,7 @@ __all__ = [
     "Interval",
     "ResampledCounts",
     "bootstrap_difference",
+    "bootstrap_f1_per_au",
     "bootstrap_macro_f1",
     "check_same_labels",
     "draw_subjects",
@@ -121,11 +122,12 @@ def _subject_counts(
 ) -> Int[np.ndarray, "counts subjects aus"]:
     """Return true positives, false positives, false negatives and true negatives of each subject."""
     run = predictions.run(fold, seed)
-    decisions = run.decisions
+    order = np.argsort(who := np.searchsorted(np.array(subjects), run.subjects), kind="stable")
+    ends = np.searchsorted(who[order], np.arange(1, len(subjects) + 1))
+    labels, decisions = run.labels[order], run.decisions[order]
     per_subject = []
-    for subject in subjects:
-        rows = run.subjects == subject
-        counts = count(run.labels[rows], decisions[rows])
+    for start, end in zip([0, *ends[:-1].tolist()], ends.tolist(), strict=True):
+        counts = count(labels[start:end], decisions[start:end])
         per_subject.append([counts.true_positive, counts.false_positive, counts.false_negative, counts.true_negative])
     return np.array(per_subject, dtype=np.int64).transpose(1, 0, 2)
 
@@ -220,6 +222,19 @@ def bootstrap_macro_f1(predictions: Predictions, config: BootstrapConfig | None 
     config = config or BootstrapConfig()
     resampled = resample_counts(predictions, config)
     return Interval.of_draws(_macro_f1(predictions, resampled), config.level, resampled.num_subjects)
+
+
+def bootstrap_f1_per_au(predictions: Predictions, config: BootstrapConfig | None = None) -> list[Interval]:
+    """Return the F1 of each AU, the mean over folds and seeds, with its confidence interval over subjects.
+
+    Raises:
+        DatasetError: A fold has fewer than two subjects.
+    """
+    config = config or BootstrapConfig()
+    resampled = resample_counts(predictions, config)
+    f1 = resampled.counts.f1(predictions.protocol.undefined_f1_value)
+    draws = defined_mean(defined_mean(f1, axis=1), axis=0)
+    return [Interval.of_draws(column, config.level, resampled.num_subjects) for column in draws.T]
 
 
 def bootstrap_difference(

@@ -75,9 +75,21 @@ class Counts:
         """Return TP / (TP + FN)."""
         return divide(self.true_positive, self.present)
 
+    def specificity(self) -> Float[np.ndarray, "*shape"]:
+        """Return TN / (TN + FP)."""
+        return divide(self.true_negative, self.absent)
+
+    def micro_f1(self) -> Float[np.ndarray, "*rest"]:
+        """Return F1 of all AUs' decisions counted together; NaN where nothing is present or predicted."""
+        hits, false_alarms, misses = (
+            np.asarray(part.sum(axis=-1)) for part in (self.true_positive, self.false_positive, self.false_negative)
+        )
+        wrong = np.asarray(false_alarms + misses)
+        return divide(np.asarray(2 * hits), np.asarray(2 * hits + wrong))
+
     def balanced_accuracy(self) -> Float[np.ndarray, "*shape"]:
         """Return the mean of the recall of present and the recall of absent."""
-        return (self.recall() + divide(self.true_negative, self.absent)) / 2
+        return (self.recall() + self.specificity()) / 2
 
     def mcc(self) -> Float[np.ndarray, "*shape"]:
         """Return Matthews' correlation coefficient: 0 for constant decisions, NaN where one class is missing."""

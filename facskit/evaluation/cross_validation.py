@@ -25,7 +25,7 @@ __all__ = ["CrossValidationResult", "Spread", "defined_mean"]
 def defined_mean(values: Float[np.ndarray, "..."], axis: int | tuple[int, ...]) -> Float[np.ndarray, "..."]:
     """Return the mean of the entries that are not NaN; NaN where there is none."""
     defined = ~np.isnan(values)
-    return divide(np.where(defined, values, 0.0).sum(axis=axis), defined.sum(axis=axis))
+    return divide(np.asarray(np.where(defined, values, 0.0).sum(axis=axis)), np.asarray(defined.sum(axis=axis)))
 
 
 def _deviation(values: Float[np.ndarray, "runs"]) -> float:

@@ -5,9 +5,9 @@ Conventions, the same for every number facskit prints:
 - A label whose state is UNKNOWN enters nothing: no count, no rate, no score.
 - An AU is predicted present where its probability is **at or above** the threshold.
 - A score that the data can't define is NaN, never 0 or 1 by decree, and leaves the macro mean, which reports how many
-  AUs entered it. Precision needs a predicted presence, recall a true presence; ROC-AUC, average precision, MCC and
-  balanced accuracy need both classes; F1 needs a presence, true or predicted. Papers that follow scikit-learn's
-  default count an undefined F1 as 0; `undefined_f1=0.0` does the same.
+  AUs entered it. Precision needs a predicted presence, recall a true presence, specificity a true absence; ROC-AUC,
+  average precision, MCC and balanced accuracy need both classes; F1 needs a presence, true or predicted. Papers that
+  follow scikit-learn's default count an undefined F1 as 0; `undefined_f1=0.0` does the same.
 - F1, precision, recall and average precision are of the class "present". Rates and scores are fractions, not percent.
 - ROC-AUC and average precision are scikit-learn's.
 """
@@ -129,6 +129,8 @@ class AUScores:
     """Share of the predicted presences that are true."""
     recall: PerAU
     """Share of the true presences that are predicted."""
+    specificity: PerAU
+    """Share of the true absences that are predicted absent."""
     f1: PerAU
     """Harmonic mean of precision and recall."""
     balanced_accuracy: PerAU
@@ -194,6 +196,7 @@ def score(
         predicted_ratio=divide(counts.predicted, counts.present),
         precision=counts.precision(),
         recall=counts.recall(),
+        specificity=counts.specificity(),
         f1=counts.f1(undefined_f1),
         balanced_accuracy=counts.balanced_accuracy(),
         mcc=counts.mcc(),

@@ -74,7 +74,7 @@ def predict(
         action_units=action_units,
         thresholds=np.full(rows["probabilities"].shape, source.protocol.fixed_threshold, dtype=np.float32),
         # Until `apply_protocol` chooses thresholds, the fixed one decides, whatever rule is planned.
-        protocol=replace(source.protocol, threshold="fixed"),
+        protocol=replace(source.protocol, threshold="fixed", calibration="none"),
         **rows,
     )
 
@@ -98,7 +98,10 @@ def predict_expressions(
     told = ((expressions, logits, batch.expressions, batch.indices) for batch, logits in said)
     _, rows = _collect(told, source, lambda logits: logits.softmax(dim=1), "expressions")
     return ExpressionPredictions(
-        expressions=expressions, epoch=source.protocol.epoch, held_out=source.protocol.folds, **rows
+        expressions=expressions,
+        epoch="last" if source.protocol.epoch == "last" else "unknown",
+        held_out=source.protocol.folds,
+        **rows,
     )
 
 

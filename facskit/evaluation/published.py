@@ -5,6 +5,8 @@ F1 of action units is that of the result tables of two papers, each with the met
 - FMAE-IAT: Ning, Salah, Onal Ertugrul, arXiv 2407.11243, Tables 1 to 3.
 - CIU: Acta Electronica Sinica 52(10), 3312-3321, 2024, Tables 1 to 3.
 
+Means alone, as their authors print them: Norface (ECCV 2024) and ELEGANT (a preprint; an ensemble).
+
 Accuracies of expressions are those of Table 4 of FMAE-IAT, version 2, FMAE's own and those of the methods it compares
 with; methods that only the table's earlier version has are from the figure in the paper's repository. The two versions
 differ for FMAE: 93.09 and 93.45 % on RAF-DB, 65.00 and 64.79 % on AffectNet-8.
@@ -22,6 +24,7 @@ from jaxtyping import Float
 
 from facskit.action_units import ActionUnitSet
 from facskit.errors import DatasetError
+from facskit.evaluation.protocols import ProtocolName
 
 __all__ = [
     "PublishedAccuracy",
@@ -29,6 +32,7 @@ __all__ = [
     "published_accuracies",
     "published_caveats",
     "published_f1",
+    "published_protocol",
 ]
 
 _MEAN = "avg"
@@ -37,6 +41,15 @@ _WARNINGS = {
     "FMAE-IAT": "a different protocol: its released code picks the best epoch and threshold on the test fold",
     "CIU": "a different protocol: threshold 0.5, undefined F1 counted as 0, and the code it builds on evaluates every "
     "epoch on the test fold",
+}
+_PROTOCOLS: dict[str, ProtocolName] = {
+    "FMAE": "published-fmae",
+    "FMAE-IAT": "published-fmae",
+    "JAA-Net": "published-jaa",
+    "ARL": "published-jaa",
+    "CIU": "published-jaa",
+    "CIU TDE ablation": "published-jaa",
+    "CIU TE ablation": "published-jaa",
 }
 _CAVEATS = {
     "raf-db": (
@@ -80,6 +93,11 @@ class PublishedF1:
     def mean_for(self, action_units: ActionUnitSet) -> float:
         """Return the printed mean if the set holds exactly the paper's AUs, otherwise NaN: means must compare."""
         return self.mean if set(self.f1) == set(action_units.codes) else float("nan")
+
+
+def published_protocol(method: str) -> ProtocolName | None:
+    """Return the protocol that a method's public code follows; None where nobody can tell."""
+    return _PROTOCOLS.get(method)
 
 
 @dataclass(frozen=True)
@@ -131,14 +149,16 @@ def _plain(name: str) -> str:
     return name.lower().replace("plus", "+").replace("-", "").replace("_", "").replace(" ", "")
 
 
-def published_f1(dataset: str, methods: tuple[str, ...] = _HEADLINES) -> list[PublishedF1]:
+def published_f1(dataset: str, methods: tuple[str, ...] | None = _HEADLINES) -> list[PublishedF1]:
     """Return the published F1 of methods on a data set, without the methods that have none there.
 
     Args:
         dataset: Name of the data set; "bp4d-plus" and "BP4D+" are the same.
-        methods: Names as the papers write them.
+        methods: Names as the papers write them; None for all, the best mean first.
     """
     entries = _of_data_set(_all_f1(), dataset, "F1 scores")
+    if methods is None:
+        return sorted(entries, key=lambda entry: -entry.mean)
     chosen = [entry for entry in entries if entry.method in methods]
     return sorted(chosen, key=lambda entry: methods.index(entry.method))
 

@@ -10,21 +10,24 @@ from typing import Any
 from torch import nn
 
 from facskit.datasets.fold import Fold
+from facskit.datasets.loaders import EpochLoader
 from facskit.datasets.people import People, find_known_people, people_of_weights, refuse_known_people
 from facskit.datasets.samples import Batch
-from facskit.experiments.assemble import assemble_loader
+from facskit.evaluation.epochs import EpochPredictions
+from facskit.evaluation.protocols import Readout
+from facskit.experiments.assemble import Part, assemble_loader
 from facskit.experiments.data_check import check_data, record_data
 from facskit.experiments.initial_branches import branch_sources
 from facskit.experiments.initial_weights import Body, describe_start, provenance_of_start
 from facskit.experiments.recipe import Recipe
 from facskit.experiments.recipe_files import describe_difference, format_recipe
-from facskit.experiments.scoring import scoring_of
+from facskit.experiments.scoring import RunScoring, scoring_of
 from facskit.experiments.session import Session, device_name
 from facskit.experiments.training_parts import Feeds, assemble_network
 from facskit.experiments.untaught import describe_untaught, untaught_labels
 from facskit.files import write_text
 from facskit.models.attention_network import AttentionConfig
-from facskit.models.checkpoints import CheckpointInfo, save_checkpoint
+from facskit.models.checkpoints import CheckpointInfo, load_checkpoint, save_checkpoint
 from facskit.models.layers import FaceNetwork
 from facskit.objectives.objective import Objective
 from facskit.training.loop import fit
@@ -83,26 +86,52 @@ def train_network(
         provenance["initial_branches"] = branches
     info = partial(_describe_weights, recipe, {**provenance, **before.provenance})
     scoring = scoring_of(recipe, session)
-
-    def watch(epoch: int, model: nn.Module) -> dict[str, float]:
-        """Keep weights on the way, and score the validation subjects for the log alone."""
-        if recipe.training.keeps(epoch):
-            assert isinstance(model, FaceNetwork)
-            thresholds = (recipe.evaluation.fixed_threshold,) * len(recipe.data.unit_set)
-            save_checkpoint(run.kept_weights(epoch), model, info(thresholds, epoch))
-        validation = parts.feeds.scored.get("validation")
-        if validation is None or not recipe.evaluation.validate_each_epoch:
-            return {}
-        return scoring.after_epoch(model, validation)
-
+    watch = _EpochWatch(recipe=recipe, run=run, scoring=scoring, scored=parts.feeds.scored, info=info)
     fit(parts.objective, parts.feeds.training, recipe.plan, run=run, fabric=session.fabric, on_epoch_end=watch)
     if session.fabric.is_global_zero:
-        thresholds = scoring.test(parts.model, parts.feeds.scored, run.path)
+        epoch = _adopt_best(run, parts.model) if recipe.evaluation.epoch == "validation" else None
+        readout = scoring.test(parts.model, parts.feeds.scored, run.path)
         _look_back(recipe, session, fold, parts.objective, run.path)
-        save_checkpoint(run.weights, parts.model, info(thresholds))
+        save_checkpoint(run.weights, parts.model, info(readout, epoch))
         run.drop_snapshots()
     session.fabric.barrier()
     return run
+
+
+@dataclass(frozen=True, kw_only=True)
+class _EpochWatch:
+    """Keeps weights on the way, scores the subjects that the recipe wants scored, and keeps the best weights."""
+
+    recipe: Recipe
+    run: RunDirectory
+    scoring: RunScoring
+    scored: dict[Part, EpochLoader[Batch]]
+    info: Callable[[Readout, int], CheckpointInfo]
+
+    def __call__(self, epoch: int, model: nn.Module) -> dict[str, float]:
+        """Do so after an epoch, from 1; return its scores for the log."""
+        if self.recipe.training.keeps(epoch):
+            self._save(self.run.kept_weights(epoch), model, epoch)
+        logged = self.scoring.after_epoch(model, self.scored, self.run.path, epoch)
+        if self.recipe.evaluation.epoch == "validation" and self._best_epoch() == epoch:
+            self._save(self.run.best_weights, model, epoch)
+        return logged
+
+    def _save(self, path: Path, model: nn.Module, epoch: int) -> None:
+        assert isinstance(model, FaceNetwork)
+        evaluation = self.recipe.evaluation
+        unread = Readout(thresholds=(evaluation.fixed_threshold,) * len(self.recipe.data.unit_set))
+        save_checkpoint(path, model, self.info(unread, epoch))
+
+    def _best_epoch(self) -> int:
+        return EpochPredictions.load(self.run.path).choose_epoch(self.recipe.evaluation.protocol(""))
+
+
+def _adopt_best(run: RunDirectory, model: FaceNetwork) -> int:
+    """Give a network the weights of the epoch that was chosen; return the epoch."""
+    best, info = load_checkpoint(run.best_weights)
+    model.load_state_dict(best.state_dict())
+    return int(info.provenance["epoch"])
 
 
 def open_run(recipe: Recipe, out: Path, session: Session, claim: Callable[[], None] | None = None) -> None:
@@ -193,7 +222,7 @@ def _provenance(recipe: Recipe, session: Session, fold: Fold) -> dict[str, Any]:
 
 
 def _describe_weights(
-    recipe: Recipe, provenance: Mapping[str, Any], thresholds: tuple[float, ...], epoch: int | None = None
+    recipe: Recipe, provenance: Mapping[str, Any], readout: Readout, epoch: int | None = None
 ) -> CheckpointInfo:
     return CheckpointInfo(
         model=recipe.model,
@@ -201,7 +230,8 @@ def _describe_weights(
         expressions=recipe.data.expression_set,
         crop=recipe.data.crop,
         normalization=recipe.data.normalization,
-        thresholds=thresholds,
+        thresholds=readout.thresholds,
+        calibration=readout.calibration,
         answers=recipe.objective.answers,
         licence=recipe.licence,
         provenance={**provenance, "epoch": "last" if epoch is None else epoch},

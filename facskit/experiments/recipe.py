@@ -11,7 +11,8 @@ from facskit.configurations import BY_KIND
 from facskit.datasets.augmentation import AugmentationConfig
 from facskit.datasets.folds import FoldsConfig, HoldOut
 from facskit.datasets.loaders import LoaderConfig
-from facskit.evaluation.protocols import Protocol
+from facskit.evaluation.epochs import ScoredPart
+from facskit.evaluation.protocols import PROTOCOLS, Protocol, ProtocolName
 from facskit.experiments.base_recipe import About, BaseRecipe
 from facskit.expressions import ExpressionSet
 from facskit.faces.alignment import CropRecipe, EyeSimilarityCrop
@@ -93,18 +94,42 @@ class EvaluationConfig:
     """Where decision thresholds come from; `test-shared` imitates a paper and is optimistic."""
     fixed_threshold: float = 0.5
     """Probability from which an AU counts as present, for `fixed`."""
+    epoch: Literal["last", "validation"] = "last"
+    """Which epoch's weights are tested and kept: the last one's, or those that score best on validation subjects."""
+    calibration: Literal["none", "validation"] = "none"
+    """Whether a temperature and a bias per AU are fitted on validation subjects and kept with the weights."""
+    protocols: tuple[ProtocolName, ...] = ()
+    """Protocols to score the same training by as well, side by side; those that choose an epoch keep the predictions
+    of every epoch in the run's `epochs` folder."""
     undefined_f1: Literal["excluded", "zero"] = "excluded"
     """What happens to the F1 of an AU that is neither present nor predicted."""
     dataset: Literal["none", "bp4d", "bp4d-plus", "disfa", "raf-db", "affectnet-8"] = "none"
     """Whose published scores the report sets beside ours; the last two are of expressions."""
     validate_each_epoch: bool = True
-    """Log the validation subjects' scores after each epoch; they choose nothing."""
+    """Log the validation subjects' scores after each epoch; they choose nothing unless `epoch` says so."""
 
     def __post_init__(self) -> None:
         """Refuse a cross-validation without seeds and thresholds that no protocol knows."""
         if not self.seeds or len(set(self.seeds)) != len(self.seeds) or min(self.seeds) < 0:
             raise ValueError(f"seeds must be different numbers from 0, at least one, got {self.seeds}")
         self.protocol("")
+
+    @property
+    def needs_validation(self) -> bool:
+        """Whether validation subjects choose anything."""
+        return any(protocol.needs_validation for protocol in self._all_protocols)
+
+    @property
+    def kept_parts(self) -> tuple[ScoredPart, ...]:
+        """Parts of a fold whose predictions are kept after each epoch."""
+        by_epoch = [protocol for protocol in self._all_protocols if protocol.needs_epochs]
+        if len(by_epoch) > (self.epoch == "validation"):
+            return ("validation", "test")
+        return ("validation",) if by_epoch else ()
+
+    @property
+    def _all_protocols(self) -> list[Protocol]:
+        return [self.protocol(""), *(PROTOCOLS[name] for name in self.protocols)]
 
     def protocol(self, folds: str) -> Protocol:
         """Return the stamp that every score gets.
@@ -113,9 +138,10 @@ class EvaluationConfig:
             folds: How test subjects were held out, in words.
         """
         return Protocol(
-            epoch="last",
+            epoch=self.epoch,
             threshold=self.threshold,
             fixed_threshold=self.fixed_threshold,
+            calibration=self.calibration,
             undefined_f1=self.undefined_f1,
             folds=folds,
         )
@@ -169,11 +195,16 @@ class Recipe(BaseRecipe):
         if dataset != "none" and (dataset in {"raf-db", "affectnet-8"}) != (expressions is not None):
             labels = "action units" if expressions is None else "expressions"
             raise ValueError(f"evaluation.dataset must be one with published scores of {labels}, got {dataset}")
-        if expressions is not None and self.evaluation.threshold != "fixed":
-            raise ValueError(
-                f"evaluation.threshold must stay fixed for expressions, which have no threshold, "
-                f"got {self.evaluation.threshold}"
-            )
+        if expressions is not None:
+            self._check_expression_scores()
+
+    def _check_expression_scores(self) -> None:
+        """Check that nothing is to be chosen that expressions don't have."""
+        unchosen = EvaluationConfig()
+        for name in ("threshold", "epoch", "calibration", "protocols"):
+            value, wanted = getattr(self.evaluation, name), getattr(unchosen, name)
+            if value != wanted:
+                raise ValueError(f"evaluation.{name} must stay {wanted or 'empty'} for expressions, got {value}")
 
     def _check_attention(self) -> None:
         """Check that attention is only taught to a network that has some, and where its maps are known."""

@@ -66,9 +66,9 @@ def _open_feeds(recipe: Recipe, session: Session, fold: Fold) -> Feeds:
     """Open what the network learns from and what it will be scored on, the latter as far as it is used."""
     manifest, fabric = session.manifest, session.fabric
     training = assemble_loader(recipe, manifest, fold, "train", fabric)
-    chosen_there = recipe.evaluation.threshold.startswith("validation")
+    chosen_there = recipe.evaluation.needs_validation
     if chosen_there and not len(fold.validation):
-        raise DatasetError("evaluation.threshold asks for validation subjects, but data.folds sets none aside.")
+        raise DatasetError("evaluation asks for validation subjects to choose on, but data.folds sets none aside.")
     scored: dict[Part, EpochLoader[Batch]] = {}
     if len(fold.validation) and (chosen_there or recipe.evaluation.validate_each_epoch):
         scored["validation"] = assemble_loader(recipe, manifest, fold, "validation", fabric)

@@ -144,6 +144,12 @@ COMMANDS = (
         "facskit sweep recipes/packaged/fmae_iat_tiny.yaml --objective.strength 0,0.02,0.1 --seeds 0,1",
     ),
     Command(
+        "report",
+        "Analyse",
+        "Write one page about finished runs: scores, protocols, calibration, bias, mistakes.",
+        "facskit report runs/fmae_iat_tiny -o report.html",
+    ),
+    Command(
         "compare",
         "Analyse",
         "Say whether runs differ, with a paired bootstrap over subjects.",

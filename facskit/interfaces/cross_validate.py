@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from facskit.experiments.train import cross_validate
 from facskit.interfaces.recipe_command import read_command
-from facskit.interfaces.report_printing import print_networks, print_report
+from facskit.interfaces.report_printing import print_networks, print_protocols, print_report
 
 __all__ = ["main"]
 
@@ -16,6 +16,7 @@ def main(words: Sequence[str]) -> int:
     report = cross_validate(command.recipe, command.out)
     if report is not None:
         print_report(report, command.out)
+        print_protocols(command.out, command.recipe.evaluation.protocols)
         if command.recipe.objective.stage_names:
             print_networks(command.out)
     return 0

@@ -8,10 +8,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from facskit.evaluation.expressions.reports import ExpressionReport
+from facskit.evaluation.protocol_scores import score_protocols
+from facskit.evaluation.protocols import ProtocolName
 from facskit.evaluation.reports import Report
 from facskit.experiments.analysis.networks_report import networks_table, score_networks
+from facskit.experiments.run_tree import runs_in
 
-__all__ = ["print_networks", "print_report", "print_tables", "table_console"]
+__all__ = ["print_networks", "print_protocols", "print_report", "print_tables", "table_console"]
 
 _WIDTH_IN_FILES = 140
 _NEAR_CHANCE = 0.6
@@ -22,6 +25,13 @@ def print_report(report: Report | ExpressionReport, folder: Path) -> None:
     """Print the table and where the results are."""
     beside = "results.json, confusion.png" if isinstance(report, ExpressionReport) else "results.json"
     print_tables([report.to_terminal()], folder, f"{beside} and predictions.parquet")
+
+
+def print_protocols(folder: Path, names: Sequence[ProtocolName]) -> None:
+    """Print the same training under every protocol that its recipe names."""
+    if names:
+        scores = score_protocols(runs_in(folder) or [folder], names)
+        table_console().print(scores.to_table().to_terminal())
 
 
 def print_tables(tables: Sequence[Table], folder: Path | None, beside: str) -> None:

@@ -6,7 +6,7 @@ from rich.console import Console
 
 from facskit.experiments.train import train
 from facskit.interfaces.recipe_command import read_command
-from facskit.interfaces.report_printing import print_networks, print_report
+from facskit.interfaces.report_printing import print_networks, print_protocols, print_report
 
 __all__ = ["main"]
 
@@ -17,6 +17,7 @@ def main(words: Sequence[str]) -> int:
     weights, report = train(command.recipe, command.out)
     if report is not None:
         print_report(report, command.out)
+        print_protocols(command.out, command.recipe.evaluation.protocols)
         if command.recipe.objective.stage_names:
             print_networks(command.out)
     Console(highlight=False, soft_wrap=True).print(f"Weights: {weights}")

@@ -5,6 +5,7 @@ strict: a missing key, another shape or an unknown version is an error, never a 
 a pre-trained masked autoencoder has no head, so it's never taken for a recogniser.
 """
 
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -38,6 +39,7 @@ __all__ = [
     "load_encoder",
     "read_weight_info",
     "save_checkpoint",
+    "weights_digest",
 ]
 
 _METADATA_KEY = "facskit"
@@ -80,6 +82,19 @@ def save_checkpoint(
             safetensors.torch.save_file(tensors, part, metadata)
     except (OSError, safetensors.SafetensorError) as error:
         raise CheckpointError(f"{path} can't be written ({error})") from error
+
+
+def weights_digest(state: Mapping[str, Tensor]) -> str:
+    """Return the SHA-256 of tensors with their names, types and shapes: what tells one trained network from another.
+
+    The description beside the weights doesn't count, so that a calibration fitted later keeps the digest.
+    """
+    digest = hashlib.sha256()
+    for name in sorted(state):
+        tensor = state[name].detach().cpu().contiguous()
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.flatten().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
 
 
 def load_checkpoint(path: Path) -> tuple[FaceNetwork, CheckpointInfo]:

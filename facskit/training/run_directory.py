@@ -7,7 +7,8 @@ run/
   environment.json     versions, commit and device
   metrics.jsonl        one JSON object per logged interval and per epoch
   checkpoints/         the last two snapshots of everything needed to go on
-  epochs/              weights kept on the way, if the recipe asks for them: epoch-003.safetensors
+  epochs/              weights kept on the way, if the recipe asks for them: epoch-003.safetensors, and what they say of
+                       validation and test subjects: epoch-003-test.parquet; best.safetensors: those that go on
   weights.safetensors  the result; where it is, the run is finished
 ```
 
@@ -75,6 +76,11 @@ class RunDirectory:
     def kept_weights(self, epoch: int) -> Path:
         """Return where the weights after an epoch, from 1, are kept."""
         return self.path / "epochs" / f"epoch-{epoch:03d}.safetensors"
+
+    @property
+    def best_weights(self) -> Path:
+        """Where the weights are kept that scored best on validation subjects, if that chooses the epoch."""
+        return self.path / "epochs" / "best.safetensors"
 
     @property
     def finished(self) -> bool:

@@ -11,7 +11,7 @@ from facskit.errors import DatasetError
 from facskit.evaluation.metrics import f1_per_au
 from facskit.evaluation.predicted_faces import concat
 from facskit.evaluation.predictions import Predictions, apply_protocol
-from facskit.evaluation.protocols import Protocol, choose_thresholds
+from facskit.evaluation.protocols import Protocol, choose_readout
 from tests.evaluation.builders import TWO, make_predictions
 
 
@@ -150,7 +150,7 @@ def test_thresholds_come_from_validation_alone() -> None:
     per_au = apply_protocol(test, Protocol(threshold="validation-per-au"), validation)
     for fold in range(3):
         seen = validation.run(fold, 0)
-        expected = choose_thresholds(per_au.protocol, seen.labels, seen.probabilities)
+        expected = choose_readout(per_au.protocol, seen.labels, seen.probabilities).thresholds
         np.testing.assert_allclose(per_au.run(fold, 0).thresholds, np.tile(expected, (60, 1)), atol=1e-7)
         assert len(np.unique(shared.run(fold, 0).thresholds)) == 1
     assert len(np.unique(per_au.thresholds)) > 2

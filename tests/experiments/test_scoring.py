@@ -45,10 +45,10 @@ class _Right(nn.Module):
 
 @pytest.mark.parametrize(("undefined", "expected"), [("excluded", 1.0), ("zero", 0.5)])
 def test_validation_f1_counts_undefined_f1_as_the_recipe_says(
-    undefined: Literal["excluded", "zero"], expected: float
+    undefined: Literal["excluded", "zero"], expected: float, tmp_path: Path
 ) -> None:
     recipe = replace(RECIPE, evaluation=replace(RECIPE.evaluation, undefined_f1=undefined))
     faces, _ = two_people(recipe)
     session = Session(fabric=Fabric(accelerator="cpu"), manifest=faces, folds=[], config=recipe.data)
-    logged = ActionUnitScoring(recipe, session).after_epoch(_Right(), _Loader())
+    logged = ActionUnitScoring(recipe, session).after_epoch(_Right(), {"validation": _Loader()}, tmp_path, 1)
     assert logged["validation_f1"] == expected

@@ -9,13 +9,15 @@ import pytest
 from facskit.datasets.folds import HoldOut, SubjectFolds
 from facskit.datasets.loaders import LoaderConfig
 from facskit.errors import DatasetError, RecipeError
+from facskit.evaluation.epochs import EpochPredictions
 from facskit.evaluation.predictions import Predictions
+from facskit.evaluation.protocols import PROTOCOLS
 from facskit.experiments.analysis.weight_scores import evaluate
 from facskit.experiments.recipe import DataConfig, EvaluationConfig, Recipe
 from facskit.experiments.recipe_files import read_recipe
 from facskit.experiments.train import cross_validate, train
 from facskit.faces.alignment import EyeSimilarityCrop, WholeImage
-from facskit.models.checkpoints import load_checkpoint, save_checkpoint
+from facskit.models.checkpoints import load_checkpoint, save_checkpoint, weights_digest
 from facskit.models.compact_network import CompactConfig
 from facskit.objectives.identity_adversarial import IdentityAdversarialConfig
 from facskit.training.loop import TrainingConfig
@@ -127,7 +129,7 @@ def test_thresholds_from_validation_subjects_go_with_the_weights(recipe: Recipe,
     assert len(set(info.thresholds)) == 1
     assert info.thresholds == pytest.approx(predictions.thresholds[0].tolist())
     nobody = replace(shared, data=replace(shared.data, folds=SubjectFolds(k=2, validation_fraction=0.0)))
-    with pytest.raises(DatasetError, match="asks for validation subjects, but data.folds sets none aside"):
+    with pytest.raises(DatasetError, match="asks for validation subjects to choose on, but data.folds sets none aside"):
         train(nobody, tmp_path / "other")
 
 
@@ -203,3 +205,28 @@ def test_a_crop_by_landmarks_names_the_manifest_without_them(recipe: Recipe, tmp
     five_points = replace(recipe, data=replace(recipe.data, crop=EyeSimilarityCrop(size=32)))
     with pytest.raises(DatasetError, match=r"y_67, which \S*faces\.parquet lacks; add them, or choose the crop 'none'"):
         train(five_points, tmp_path / "run")
+
+
+def test_the_best_epoch_on_validation_subjects_goes_on_calibrated(recipe: Recipe, tmp_path: Path) -> None:
+    evaluation = EvaluationConfig(
+        epoch="validation", calibration="validation", threshold="validation-per-au", protocols=("fixed", "validation")
+    )
+    recipe = replace(recipe, evaluation=evaluation, training=replace(recipe.training, epochs=4))
+    weights, _ = train(recipe, tmp_path / "run")
+    network, info = load_checkpoint(weights)
+    epochs = EpochPredictions.load(tmp_path / "run")
+    assert len(epochs.test) == len(epochs.validation) == 4
+    chosen = epochs.under(PROTOCOLS["validation"])
+    assert info.provenance["epoch"] == chosen.epoch
+    assert info.calibration is not None
+    predictions = Predictions.load(tmp_path / "run" / "predictions.parquet")
+    np.testing.assert_allclose(predictions.probabilities, chosen.predictions.probabilities, atol=1e-6)
+    assert predictions.protocol.name == "validation"
+    np.testing.assert_allclose(predictions.thresholds[0], info.thresholds, atol=1e-7)
+    assert predictions.model["weights"] == weights_digest(network.state_dict())
+    scores = json.loads((tmp_path / "run" / "protocols.json").read_text())["protocols"]
+    assert scores["fixed"]["epochs"] == {"run": 4}
+    assert scores["validation"]["epochs"] == {"run": chosen.epoch}
+    logged = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    of_epochs = [record["test_f1"] for record in logged if record["kind"] == "epoch"]
+    assert of_epochs == [pytest.approx(said.macro_f1(), nan_ok=True) for said in epochs.test.values()]

@@ -15,7 +15,7 @@ from facskit.evaluation.bootstrap import Interval
 from facskit.evaluation.confusion_counts import Counts, PerAU
 from facskit.tables import MISSING, TextTable, markdown_page, number_cell, percent_cell, write_results
 
-__all__ = ["bias_dict", "bias_markdown", "bias_tables", "write_bias_report"]
+__all__ = ["bias_dict", "bias_markdown", "bias_tables", "bias_text_tables", "write_bias_report"]
 
 _NUMBERS = {
     "spread": ("Spread", 1, 2),
@@ -36,9 +36,14 @@ def bias_tables(report: BiasReport) -> list[Table]:
     return [summary, _unit_table(report, repeated=False).to_terminal()]
 
 
+def bias_text_tables(report: BiasReport) -> list[TextTable]:
+    """Return the tables for files, the footnotes under the last one."""
+    return [_summary_table(report, "{} ({} to {})"), _unit_table(report, repeated=True)]
+
+
 def bias_markdown(report: BiasReport) -> str:
     """Return tables and footnotes as Markdown."""
-    return markdown_page([_summary_table(report, "{} ({} to {})"), _unit_table(report, repeated=True)])
+    return markdown_page(bias_text_tables(report))
 
 
 def bias_dict(report: BiasReport) -> dict[str, Any]:

@@ -9,17 +9,16 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int8, UInt8
 
-from facskit.datasets.face_dataset import FaceDataset, Preparation
+from facskit.datasets.face_dataset import FaceDataset, Preparation, cut_face
 from facskit.datasets.loaders import LoaderConfig, eval_loader
 from facskit.datasets.manifest import Manifest
-from facskit.datasets.packed import open_manifest, recipe_matrix
+from facskit.datasets.packed import open_manifest
 from facskit.datasets.samples import LabelState
 from facskit.errors import CheckpointError, DatasetError, RecipeError
 from facskit.evaluation.attention_scores import AttentionScores, AttentionTally
 from facskit.experiments.assemble import remaining_crop
 from facskit.experiments.recipe_files import read_recipe
-from facskit.faces.alignment import CropRecipe, border_level
-from facskit.faces.images import warp
+from facskit.faces.alignment import CropRecipe
 from facskit.models.attention_targets import attention_targets
 from facskit.models.checkpoints import CheckpointInfo
 from facskit.models.layers import AttentiveNetwork
@@ -154,16 +153,14 @@ def check_attention(
 def _drawn(
     faces: Manifest, crop: CropRecipe, info: CheckpointInfo, row: int, arrays: list[Float[np.ndarray, "..."]]
 ) -> DrawnFace:
-    image, landmarks, name = faces.image(row), faces.landmarks(row), faces.image_name(row)
-    points = None if landmarks is None else landmarks.astype(np.float64)
     attention, targets, probabilities = arrays
     labels = []
     for unit in info.action_units:
         known = unit in faces.action_units
         labels.append(faces.labels[row, faces.action_units.index(unit)] if known else LabelState.UNKNOWN)
     return DrawnFace(
-        name=name,
-        crop=warp(image, recipe_matrix(crop, image, points, name), crop.size, border_level(crop)),
+        name=faces.image_name(row),
+        crop=cut_face(faces, crop, row),
         attention=attention,
         targets=targets,
         probabilities=probabilities,
