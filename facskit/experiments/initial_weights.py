@@ -114,13 +114,14 @@ class Body:
         return sorted({name for people in self.people for name in people.subjects})
 
 
-def describe_body(weights: str | Path) -> Body:
+def describe_body(weights: str | Path, key: str = "initial_weights") -> Body:
     """Read what a weight file says of itself, and the file's digest; look once and hand it down.
 
     Args:
         weights: As for `load_body`.
+        key: The recipe's key that names it, for messages.
     """
-    path = _find(weights)
+    path = _find(weights, key)
     # A run's weights are named by the run's folder, since all are called the same.
     name = f"{path.resolve().parent.name}/{path.name}" if path.stem in {"weights", "encoder"} else path.name
     with path.open("rb") as file:
@@ -189,10 +190,11 @@ def provenance_of_people(groups: Iterable[People]) -> dict[str, Any]:
     return {"initial_people": people, "initial_training_subjects": names}
 
 
-def _find(weights: str | Path) -> Path:
+def _find(weights: str | Path, key: str = "initial_weights") -> Path:
     path = find_weights(weights)
     if not path.is_file():
-        raise CheckpointError(f"{path}: there is no such weight file to start from; see initial_weights in the recipe.")
+        use = "start from" if key == "initial_weights" else "learn from"
+        raise CheckpointError(f"{path}: there is no such weight file to {use}; see {key} in the recipe.")
     return path
 
 

@@ -147,7 +147,8 @@ def refuse_known_start(start: Body | None, session: Session, fold: Fold) -> None
 
 def _meet_teachers(recipe: Recipe, session: Session, fold: Fold) -> dict[str, Body]:
     """Describe the finished networks that teach, by name; those who know people to test on are refused."""
-    teachers = {name: describe_body(weights) for name, weights in recipe.objective.teachers.items()}
+    named = recipe.objective.teachers
+    teachers = {name: describe_body(weights, f"objective.{name}") for name, weights in named.items()}
     for teacher in teachers.values():
         refuse_known_start(teacher, session, fold)
     return teachers
