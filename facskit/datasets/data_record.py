@@ -34,6 +34,8 @@ class DataRecord:
     """By column: a digest of its values in the order of rows, which training depends on."""
     people: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Who is in the `training`, the `validation` and the `test` part of the fold."""
+    unlabelled: str = ""
+    """Digest of what is known of the unlabelled faces that are learned from beside; empty if there are none."""
 
     def to_json(self) -> str:
         """Return the text that is kept beside the run."""
@@ -49,7 +51,9 @@ class DataRecord:
         try:
             values: dict[str, Any] = json.loads(text)
             people = {part: tuple(names) for part, names in values["people"].items()}
-            return cls(images=int(values["images"]), digests=dict(values["digests"]), people=people)
+            unlabelled = str(values.get("unlabelled", ""))
+            images, digests = int(values["images"]), dict(values["digests"])
+            return cls(images=images, digests=digests, people=people, unlabelled=unlabelled)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise DatasetError(f"{name}: this is no record of a run's data ({error})") from error
 
@@ -63,6 +67,8 @@ class DataRecord:
             name for name in {**then.digests, **self.digests} if self.digests.get(name) != then.digests.get(name)
         ]:
             found.append(f"the manifest has other values, or another order of rows, in {', '.join(columns)}")
+        if self.unlabelled != then.unlabelled:
+            found.append("the unlabelled faces are others")
         before, now = then._places(), self._places()
         moved = [name for name in now if name in before and now[name] != before[name]]
         # People who were learned from and are now to be scored are the worst, so one of them is named if there is any.

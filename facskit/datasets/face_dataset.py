@@ -1,6 +1,6 @@
 """One labelled image to one model input: crop, random changes, normalisation, with a single resampling of pixels."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -43,6 +43,7 @@ class PreparedArrays(NamedTuple):
     landmarks: Tensor
     levels: Tensor
     angles: Tensor
+    views: dict[str, Tensor]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +58,9 @@ class Preparation:
     """Random changes; the default changes nothing."""
     seed: int = 0
     """Seed of the random changes and of the order of rows."""
+    views: Mapping[str, "Preparation"] = field(default_factory=dict)
+    """Further looks at the same faces, by name, each prepared in its own way; the same augmentation and seed change
+    them in the same way. Their own views are ignored."""
 
 
 def cut_face(faces: Manifest, recipe: CropRecipe, row: int) -> UInt8[np.ndarray, "size size 3"]:
@@ -112,10 +116,11 @@ class FaceDataset(PreparedSamples[Batch]):
         everyone = np.full(len(manifest), -1) if expressions is None else manifest.expression_indices(expressions)
         self.expressions: Int64[np.ndarray, "rows"] = everyone[self.rows]
         self._landmarks: Float32[np.ndarray, "rows 68 2"] | None = None
-        if not isinstance(preparation.recipe, WholeImage):
-            self._landmarks = needed_landmarks(manifest, self.rows, preparation.recipe)
-        elif manifest.all_landmarks is not None:
+        if manifest.all_landmarks is not None:
             self._landmarks = manifest.all_landmarks[self.rows]
+        for each in (preparation, *preparation.views.values()):
+            if not isinstance(each.recipe, WholeImage):
+                self._landmarks = needed_landmarks(manifest, self.rows, each.recipe)
         self._levels = np.full_like(self.labels, -1) if manifest.levels is None else manifest.levels[self.rows]
         self._angles = None if manifest.angles is None else manifest.angles[self.rows]
         self._images = ImageStore(manifest, self.rows, cache_gib)
@@ -140,7 +145,7 @@ class FaceDataset(PreparedSamples[Batch]):
             print(dict(zip(sample.action_units.codes, sample.labels.tolist())))
             ```
         """
-        image, matrix = self._crop(epoch, position)
+        image, matrix = self._crop(self._images.image(position), self.preparation, epoch, position)
         return Sample(
             image=torch.from_numpy(image),
             labels=torch.from_numpy(self.labels[position]),
@@ -153,12 +158,15 @@ class FaceDataset(PreparedSamples[Batch]):
 
     def __getitem__(self, key: BatchKey) -> PreparedArrays | FacskitError:
         epoch, positions = key
-        size = self.preparation.recipe.size
-        images = np.empty((len(positions), 3, size, size), np.float32)
+        images = _empty_images(self.preparation, len(positions))
+        views = {name: _empty_images(each, len(positions)) for name, each in self.preparation.views.items()}
         matrices = np.empty((len(positions), 2, 3))
         try:
-            for place, position in enumerate(positions):
-                images[place], matrices[place] = self._crop(epoch, int(position))
+            for place, position in enumerate(positions.tolist()):
+                picture = self._images.image(position)
+                images[place], matrices[place] = self._crop(picture, self.preparation, epoch, position)
+                for name, each in self.preparation.views.items():
+                    views[name][place], _ = self._crop(picture, each, epoch, position)
         except FacskitError as error:
             return error
         return PreparedArrays(
@@ -170,6 +178,7 @@ class FaceDataset(PreparedSamples[Batch]):
             landmarks=self._landmarks_in_crops(positions, matrices),
             levels=torch.from_numpy(self._levels[positions]),
             angles=self._angles_in_crops(positions, matrices),
+            views={name: torch.from_numpy(seen) for name, seen in views.items()},
         )
 
     def _landmarks_in_crops(
@@ -197,10 +206,10 @@ class FaceDataset(PreparedSamples[Batch]):
         angles[:, 2] += in_plane_turn(matrices)
         return torch.from_numpy(angles.astype(np.float32))
 
-    def _crop(self, epoch: int, position: int) -> tuple[Float[np.ndarray, "3 height width"], Float[np.ndarray, "2 3"]]:
+    def _crop(
+        self, picture: UInt8[np.ndarray, "height width 3"], steps: Preparation, epoch: int, position: int
+    ) -> tuple[Float[np.ndarray, "3 side side"], Float[np.ndarray, "2 3"]]:
         """Return the model's input, and how the picture's pixels became the crop's."""
-        steps = self.preparation
-        picture = self._images.image(position)
         landmarks = None
         if self._landmarks is not None and not isinstance(steps.recipe, WholeImage):
             landmarks = self._landmarks[position].astype(np.float64)
@@ -210,6 +219,10 @@ class FaceDataset(PreparedSamples[Batch]):
         crop = warp(picture, matrix, steps.recipe.size, border_level(steps.recipe))
         image = normalize(augment_pixels(steps.augmentation, crop, rng), steps.normalization)
         return augment_normalised(steps.augmentation, image, rng), matrix
+
+
+def _empty_images(preparation: Preparation, count: int) -> Float32[np.ndarray, "batch 3 side side"]:
+    return np.empty((count, 3, preparation.recipe.size, preparation.recipe.size), np.float32)
 
 
 def needed_landmarks(

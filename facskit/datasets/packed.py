@@ -10,6 +10,7 @@ from jaxtyping import Float, UInt8
 from rich.console import Console
 from rich.progress import track
 
+from facskit.action_units import ActionUnitSet
 from facskit.columns import IMAGE_BYTES, NEUTRAL_IMAGE
 from facskit.datasets.landmark_columns import landmark_columns
 from facskit.datasets.manifest import Manifest, read_manifest, write_manifest
@@ -83,12 +84,17 @@ def packaged_faces() -> Manifest:
         return read_manifest(path)
 
 
-def open_manifest(name: str) -> Manifest:
-    """Open a manifest by its path, or that of the folder it lies in; `packaged` names the faces that facskit brings."""
+def open_manifest(name: str, action_units: ActionUnitSet | None = None) -> Manifest:
+    """Open a manifest by its path, or that of the folder it lies in; `packaged` names the faces that facskit brings.
+
+    Args:
+        action_units: The AUs wanted; by default all there are.
+    """
     path = Path(name)
     if name == "packaged":
-        return packaged_faces()
-    return read_manifest(path / "manifest.parquet" if path.is_dir() else path)
+        faces = packaged_faces()
+        return faces if action_units is None else replace(faces, action_units=action_units)
+    return read_manifest(path / "manifest.parquet" if path.is_dir() else path, action_units)
 
 
 def recipe_matrix(

@@ -3,6 +3,7 @@
 A label has three states, never a magic 9 or 999: an AU that nobody could code must change neither loss nor score.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import Any
@@ -85,6 +86,10 @@ class Batch:
     angles: Float32[Tensor, "batch 5"] = field(default_factory=lambda: torch.empty(0, 5))
     """Pose of the head and gaze in degrees, as `facskit.faces.angles` names them, as they are in the crops;
     NaN where unknown, and so are all if left out."""
+    views: Mapping[str, Float[Tensor, "batch 3 _ _"]] = field(default_factory=dict)
+    """The same faces prepared in other ways, by name, where the objective asked for them: see `Preparation.views`."""
+    unlabelled: "Batch | None" = None
+    """Faces without labels, which an objective learns from beside these."""
 
     def __post_init__(self) -> None:
         """Refuse parts of different lengths, labels that don't belong to `action_units`, and impossible expressions."""
@@ -98,6 +103,7 @@ class Batch:
             unknown = torch.full((len(self.labels), 5), torch.nan, device=self.images.device)
             object.__setattr__(self, "angles", unknown)
         lengths = {name: len(getattr(self, name)) for name in _TENSORS}
+        lengths |= {f"the view {name}": len(images) for name, images in self.views.items()}
         if len(set(lengths.values())) != 1:
             found = ", ".join(f"{name} {length}" for name, length in lengths.items())
             raise ValueError(f"a batch needs one entry per sample in every part, got {found}")
@@ -115,7 +121,9 @@ class Batch:
     def to(self, device: torch.device | str) -> "Batch":
         """Return the batch on another device; copies from pinned memory don't wait."""
         moved: dict[str, Any] = {name: getattr(self, name).to(device, non_blocking=True) for name in _TENSORS}
-        return replace(self, **moved)
+        views = {name: images.to(device, non_blocking=True) for name, images in self.views.items()}
+        unlabelled = None if self.unlabelled is None else self.unlabelled.to(device)
+        return replace(self, **moved, views=views, unlabelled=unlabelled)
 
 
 def _check_labels(labels: Tensor, action_units: ActionUnitSet) -> None:

@@ -5,17 +5,18 @@ Networks and objectives build themselves from their configs; of folds this is th
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Literal
 
 import torch
 from lightning_fabric import Fabric
 
-from facskit.datasets.augmentation import AugmentationConfig
 from facskit.datasets.face_dataset import FaceDataset, Preparation
 from facskit.datasets.fold import Fold
 from facskit.datasets.loaders import EpochLoader, eval_loader, train_loader
 from facskit.datasets.manifest import Manifest
 from facskit.datasets.samples import Batch
+from facskit.datasets.unlabelled.beside import UnlabelledBeside, unlabelled_rows
 from facskit.errors import DatasetError
 from facskit.experiments.initial_weights import load_body
 from facskit.experiments.recipe import DataConfig, Recipe
@@ -25,11 +26,13 @@ from facskit.models.build import build_model
 from facskit.models.layers import FaceNetwork
 from facskit.objectives.config import TrainingPart
 from facskit.objectives.objective import Objective
+from facskit.training.loop import BatchSource
 
 __all__ = [
     "assemble_loader",
     "assemble_model",
     "assemble_objective",
+    "assemble_training",
     "head_subjects",
     "remaining_crop",
 ]
@@ -64,15 +67,9 @@ def assemble_loader(
         DatasetError: The part is empty or smaller than a batch, or landmarks are missing.
     """
     data, training = recipe.data, part == "train" and not plain
-    preparation = Preparation(
-        recipe=remaining_crop(manifest, data.crop),
-        normalization=data.normalization,
-        augmentation=data.augmentation if training else AugmentationConfig(),
-        seed=recipe.runtime.seed,
-    )
     dataset = FaceDataset(
         manifest,
-        preparation,
+        _training_preparation(recipe, manifest, labelled=True) if training else _preparation(recipe, manifest),
         rows=getattr(fold, part),
         train_subjects=head_subjects(data, manifest, fold),
         expressions=data.expression_set,
@@ -84,6 +81,55 @@ def assemble_loader(
         return train_loader(dataset, data.loader, rank=fabric.global_rank, world_size=fabric.world_size)
     except DatasetError as error:
         raise DatasetError(f"{data.manifest}: data.loader.batch_size: {error}") from error
+
+
+def assemble_training(
+    recipe: Recipe, manifest: Manifest, unlabelled: Manifest | None, fold: Fold, fabric: Fabric
+) -> BatchSource[Batch]:
+    """Return what a network learns from: the training part, and beside it the unlabelled faces, if there are any.
+
+    Raises:
+        DatasetError: As for `assemble_loader`, of the unlabelled faces too.
+    """
+    labelled = assemble_loader(recipe, manifest, fold, "train", fabric)
+    if unlabelled is None:
+        return labelled
+    data = recipe.data
+    config = replace(data.loader, batch_size=data.unlabelled.batch_size)
+    try:
+        dataset = FaceDataset(
+            unlabelled,
+            _training_preparation(recipe, unlabelled, labelled=False),
+            rows=unlabelled_rows(unlabelled, manifest, fold),
+            cache_gib=data.loader.cache_gib,
+        )
+        faces = train_loader(dataset, config, rank=fabric.global_rank, world_size=fabric.world_size)
+    except DatasetError as error:
+        raise DatasetError(f"data.unlabelled: {unlabelled.name}: {error}") from error
+    return UnlabelledBeside(labelled, faces)
+
+
+def _training_preparation(recipe: Recipe, manifest: Manifest, *, labelled: bool) -> Preparation:
+    """Return how training faces are prepared, in all the ways that the objective needs."""
+    data = recipe.data
+    wanted = Preparation(
+        recipe=data.crop, normalization=data.normalization, augmentation=data.augmentation, seed=recipe.runtime.seed
+    )
+    views = recipe.objective.views(wanted, labelled=labelled)
+    try:
+        left = {name: replace(view, recipe=remaining_crop(manifest, view.recipe)) for name, view in views.items()}
+    except DatasetError as error:
+        raise DatasetError(
+            f"objective.kind {recipe.objective.kind} needs another look at each face: {error}"
+        ) from error
+    return replace(wanted, recipe=remaining_crop(manifest, data.crop), views=left)
+
+
+def _preparation(recipe: Recipe, manifest: Manifest) -> Preparation:
+    """Return how faces are prepared to be looked at as they are."""
+    data = recipe.data
+    crop = remaining_crop(manifest, data.crop)
+    return Preparation(recipe=crop, normalization=data.normalization, seed=recipe.runtime.seed)
 
 
 def assemble_model(recipe: Recipe) -> FaceNetwork:

@@ -8,7 +8,7 @@ safetensors file with the parameter names of the published masked autoencoders.
 
 import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from facskit.action_units import NO_ACTION_UNITS, ActionUnitSet
-from facskit.datasets.people import people_of_weights
+from facskit.datasets.people import People, people_of_weights
 from facskit.errors import CheckpointError
 from facskit.experiments.initial_branches import load_branches
 from facskit.models.attention_network import AttentionNetwork
@@ -29,7 +29,15 @@ from facskit.models.positions import resize_positions
 from facskit.models.vision_transformer import ViTConfig
 from facskit.models.weight_files import find_weights
 
-__all__ = ["Body", "describe_body", "describe_start", "load_body", "provenance_of_start"]
+__all__ = [
+    "Body",
+    "describe_body",
+    "describe_start",
+    "load_body",
+    "provenance_of_people",
+    "provenance_of_start",
+    "provenance_of_teachers",
+]
 
 _ANSWERS = ("head.", "intensity_scale.", "geometry.")
 """A head never fits another set of action units, so it is never taken over and may be missing; so are other answers."""
@@ -96,18 +104,24 @@ class Body:
     """What the file says of itself."""
 
     @property
+    def people(self) -> tuple[People, ...]:
+        """Whom it was trained on, as far as the file says: also before, where its own training started."""
+        return people_of_weights(self.provenance)
+
+    @property
     def training_subjects(self) -> list[str]:
-        """Names of those it was trained on, as far as the file says: also before, where its own training started."""
-        return sorted({name for people in people_of_weights(self.provenance) for name in people.subjects})
+        """Names of these people."""
+        return sorted({name for people in self.people for name in people.subjects})
 
 
-def describe_body(weights: str | Path) -> Body:
+def describe_body(weights: str | Path, key: str = "initial_weights") -> Body:
     """Read what a weight file says of itself, and the file's digest; look once and hand it down.
 
     Args:
         weights: As for `load_body`.
+        key: The recipe's key that names it, for messages.
     """
-    path = _find(weights)
+    path = _find(weights, key)
     # A run's weights are named by the run's folder, since all are called the same.
     name = f"{path.resolve().parent.name}/{path.name}" if path.stem in {"weights", "encoder"} else path.name
     with path.open("rb") as file:
@@ -142,14 +156,45 @@ def provenance_of_start(start: Body | None) -> dict[str, Any]:
     return {
         "initial_weights": {key: getattr(start, key) for key in ("name", "sha256", "kind", "licence")},
         "initial_training_subjects": start.training_subjects,
-        "initial_people": [asdict(people) for people in people_of_weights(start.provenance)],
+        "initial_people": [asdict(people) for people in start.people],
     }
 
 
-def _find(weights: str | Path) -> Path:
+def provenance_of_teachers(teachers: Mapping[str, Body]) -> dict[str, Any]:
+    """Say which networks taught another one, by name."""
+    told = {
+        name: {"recipe": body.provenance.get("recipe", ""), "sha256": body.sha256, "name": body.name}
+        for name, body in teachers.items()
+    }
+    return {"teachers": told}
+
+
+def provenance_of_people(groups: Iterable[People]) -> dict[str, Any]:
+    """Say whom a network knows that isn't in its own training part: they are no strangers to it either.
+
+    Args:
+        groups: People of its initial weights, of its teachers, and of the unlabelled faces it learned from.
+
+    Returns:
+        `initial_training_subjects` and `initial_people`, in the place of those of `provenance_of_start`; nothing if
+        there are no such people.
+    """
+    people: list[dict[str, Any]] = []
+    for group in groups:
+        told = {"corpus": group.corpus, "subjects": list(group.subjects)}
+        if told not in people:  # several teachers mostly start from the same weights
+            people.append(told)
+    if not people:
+        return {}
+    names = sorted({name for group in people for name in group["subjects"]})
+    return {"initial_people": people, "initial_training_subjects": names}
+
+
+def _find(weights: str | Path, key: str = "initial_weights") -> Path:
     path = find_weights(weights)
     if not path.is_file():
-        raise CheckpointError(f"{path}: there is no such weight file to start from; see initial_weights in the recipe.")
+        use = "start from" if key == "initial_weights" else "learn from"
+        raise CheckpointError(f"{path}: there is no such weight file to {use}; see {key} in the recipe.")
     return path
 
 

@@ -13,12 +13,20 @@ from facskit.datasets.fold import Fold
 from facskit.datasets.loaders import EpochLoader
 from facskit.datasets.people import People, find_known_people, people_of_weights, refuse_known_people
 from facskit.datasets.samples import Batch
+from facskit.datasets.unlabelled.beside import unlabelled_rows
 from facskit.evaluation.epochs import EpochPredictions
 from facskit.evaluation.protocols import Readout
 from facskit.experiments.assemble import Part, assemble_loader
 from facskit.experiments.data_check import check_data, record_data
 from facskit.experiments.initial_branches import branch_sources
-from facskit.experiments.initial_weights import Body, describe_start, provenance_of_start
+from facskit.experiments.initial_weights import (
+    Body,
+    describe_body,
+    describe_start,
+    provenance_of_people,
+    provenance_of_start,
+    provenance_of_teachers,
+)
 from facskit.experiments.recipe import Recipe
 from facskit.experiments.recipe_files import describe_difference, format_recipe
 from facskit.experiments.scoring import RunScoring, scoring_of
@@ -72,6 +80,7 @@ def train_network(
         start = describe_start(recipe.initial_weights)
         refuse_known_start(start, session, fold)
         mention_untaught(recipe, session, fold)
+    teachers = _meet_teachers(recipe, session, fold)
     parts = assemble_network(recipe, session, fold, stages=before.networks, feeds=before.feeds)
     open_run(recipe, out, session, claim)
     if run.finished:  # by another process, while this one waited
@@ -81,9 +90,8 @@ def train_network(
     if start is not None and isinstance(recipe.model, AttentionConfig):
         branches = branch_sources(recipe.data.unit_set, start.action_units)
     _mention_start(recipe, session, start, branches)
-    provenance = _provenance(recipe, session, fold) | provenance_of_start(start)
-    if branches:
-        provenance["initial_branches"] = branches
+    provenance = _provenance(recipe, session, fold) | _provenance_of_others(session, fold, start, teachers)
+    provenance |= {"initial_branches": branches} if branches else {}
     info = partial(_describe_weights, recipe, {**provenance, **before.provenance})
     scoring = scoring_of(recipe, session)
     watch = _EpochWatch(recipe=recipe, run=run, scoring=scoring, scored=parts.feeds.scored, info=info)
@@ -166,6 +174,15 @@ def refuse_known_start(start: Body | None, session: Session, fold: Fold) -> None
         )
 
 
+def _meet_teachers(recipe: Recipe, session: Session, fold: Fold) -> dict[str, Body]:
+    """Describe the finished networks that teach, by name; those who know people to test on are refused."""
+    named = recipe.objective.teachers
+    teachers = {name: describe_body(weights, f"objective.{name}") for name, weights in named.items()}
+    for teacher in teachers.values():
+        refuse_known_start(teacher, session, fold)
+    return teachers
+
+
 def mention_untaught(recipe: Recipe, session: Session, fold: Fold) -> None:
     """Say which labels and places the training part can't teach."""
     for sentence in describe_untaught(recipe, session.manifest, fold):
@@ -219,6 +236,22 @@ def _provenance(recipe: Recipe, session: Session, fold: Fold) -> dict[str, Any]:
     }
     untaught = untaught_labels(recipe, session.manifest, fold)
     return entries | ({"untaught": untaught} if untaught else {})
+
+
+def _provenance_of_others(
+    session: Session, fold: Fold, start: Body | None, teachers: Mapping[str, Body]
+) -> dict[str, Any]:
+    """Say where a network started, who taught it, what unlabelled faces it learned from, and whom all these know."""
+    entries = provenance_of_start(start)
+    if not teachers and session.unlabelled is None:
+        return entries
+    entries |= provenance_of_teachers(teachers) if teachers else {}
+    known = [group for body in (start, *teachers.values()) if body is not None for group in body.people]
+    if (faces := session.unlabelled) is not None:
+        rows = unlabelled_rows(faces, session.manifest, fold)
+        entries["unlabelled"] = {"manifest": faces.name, "images": len(rows)}
+        known.append(People.of(faces, sorted(set(faces.subjects[rows]))))
+    return entries | provenance_of_people(known)
 
 
 def _describe_weights(

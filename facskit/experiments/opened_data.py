@@ -1,5 +1,6 @@
 """Opened data of a recipe: its faces with the labels that are wanted, divided into folds, and the record of both."""
 
+import json
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -7,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from facskit.action_units import NO_ACTION_UNITS
 from facskit.columns import SPLIT
-from facskit.datasets.data_record import DataRecord, manifest_digests, parts_of
+from facskit.datasets.data_record import DataRecord, digest, manifest_digests, parts_of
 from facskit.datasets.fold import Fold
 from facskit.datasets.folds import (
     FoldsConfig,
@@ -20,7 +22,7 @@ from facskit.datasets.folds import (
     make_folds,
 )
 from facskit.datasets.manifest import Manifest, read_manifest
-from facskit.datasets.packed import packaged_faces
+from facskit.datasets.packed import open_manifest, packaged_faces
 from facskit.errors import DatasetError, RecipeError
 from facskit.experiments.recipe import DataConfig
 
@@ -37,21 +39,33 @@ class OpenedData:
     """All folds of the recipe."""
     config: DataConfig
     """What the recipe says of its data."""
+    unlabelled: Manifest | None = None
+    """The faces without labels to learn from beside, if there are some."""
 
     @classmethod
     def read(cls, data: DataConfig) -> "OpenedData":
         """Open and divide the faces that a recipe names."""
         manifest = assemble_manifest(data)
-        return cls(manifest=manifest, folds=assemble_folds(data, manifest), config=data)
+        named = data.unlabelled.manifest
+        unlabelled = open_manifest(named, NO_ACTION_UNITS) if named else None
+        return cls(manifest=manifest, folds=assemble_folds(data, manifest), config=data, unlabelled=unlabelled)
 
     def record(self, fold: int) -> DataRecord:
         """Return what a run keeps of its data, to know them again."""
         people = parts_of(self.folds[fold - 1])
-        return DataRecord(images=len(self.manifest), digests=self._digests, people=people)
+        return DataRecord(
+            images=len(self.manifest), digests=self._digests, people=people, unlabelled=self._unlabelled_digest
+        )
 
     @cached_property
     def _digests(self) -> dict[str, str]:
         return manifest_digests(self.manifest, expressions=self.config.expression_set is not None)
+
+    @cached_property
+    def _unlabelled_digest(self) -> str:
+        if self.unlabelled is None:
+            return ""
+        return digest(json.dumps(manifest_digests(self.unlabelled, expressions=False), sort_keys=True).encode())
 
 
 def assemble_manifest(data: DataConfig) -> Manifest:

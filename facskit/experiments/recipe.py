@@ -11,6 +11,7 @@ from facskit.configurations import BY_KIND
 from facskit.datasets.augmentation import AugmentationConfig
 from facskit.datasets.folds import FoldsConfig, HoldOut
 from facskit.datasets.loaders import LoaderConfig
+from facskit.datasets.unlabelled.beside import UnlabelledConfig
 from facskit.evaluation.epochs import ScoredPart
 from facskit.evaluation.protocols import PROTOCOLS, Protocol, ProtocolName
 from facskit.experiments.base_recipe import About, BaseRecipe
@@ -22,6 +23,8 @@ from facskit.models.build import ModelConfig
 from facskit.models.compact_network import CompactConfig
 from facskit.objectives.attention_regression import taught_attention
 from facskit.objectives.causal_intervention import CausalInterventionConfig
+from facskit.objectives.consistency import ConsistencyConfig
+from facskit.objectives.distillation import DistillationConfig
 from facskit.objectives.expression import ExpressionConfig
 from facskit.objectives.identity_adversarial import IdentityAdversarialConfig
 from facskit.objectives.occurrence import OccurrenceConfig
@@ -30,7 +33,13 @@ from facskit.objectives.several_answers import SeveralAnswersConfig
 __all__ = ["About", "DataConfig", "EvaluationConfig", "ObjectiveConfig", "Recipe"]
 
 ObjectiveConfig = (
-    OccurrenceConfig | SeveralAnswersConfig | IdentityAdversarialConfig | CausalInterventionConfig | ExpressionConfig
+    OccurrenceConfig
+    | SeveralAnswersConfig
+    | IdentityAdversarialConfig
+    | CausalInterventionConfig
+    | DistillationConfig
+    | ConsistencyConfig
+    | ExpressionConfig
 )
 """Every objective on labelled faces; the `kind` field tells which. This is the only place that lists them."""
 
@@ -53,6 +62,8 @@ class DataConfig:
     """How training crops are varied."""
     loader: LoaderConfig = field(default_factory=LoaderConfig)
     """Batch size and worker processes."""
+    unlabelled: UnlabelledConfig = field(default_factory=UnlabelledConfig)
+    """Faces without labels, for objectives that learn from such beside the labelled ones."""
     folds: Annotated[FoldsConfig, BY_KIND] = field(default_factory=HoldOut)
     """How subjects are divided."""
     fold: int = 1
@@ -172,6 +183,7 @@ class Recipe(BaseRecipe):
                 f"data.crop.size must be the {self.model.image_size} px of model.image_size, got {self.data.crop.size}"
             )
         self._check_labels()
+        self._check_unlabelled()
         self._check_attention()
 
     def of_run(self, fold: int, seed: int) -> "Recipe":
@@ -205,6 +217,19 @@ class Recipe(BaseRecipe):
             value, wanted = getattr(self.evaluation, name), getattr(unchosen, name)
             if value != wanted:
                 raise ValueError(f"evaluation.{name} must stay {wanted or 'empty'} for expressions, got {value}")
+
+    def _check_unlabelled(self) -> None:
+        """Check that faces without labels are there for whoever needs them, and for nobody else."""
+        kind, named = self.objective.kind, self.data.unlabelled.manifest
+        if self.objective.unlabelled == "always" and not named:
+            raise ValueError(
+                f"objective.kind {kind} needs data.unlabelled.manifest, the faces without labels; got none"
+            )
+        if self.objective.unlabelled == "never" and named:
+            raise ValueError(
+                f"data.unlabelled.manifest must be empty with objective.kind {kind}, which learns from labels alone, "
+                f"got {named}"
+            )
 
     def _check_attention(self) -> None:
         """Check that attention is only taught to a network that has some, and where its maps are known."""

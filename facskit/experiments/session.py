@@ -26,7 +26,10 @@ class Session(OpenedData):
     def open(cls, recipe: Recipe) -> "Session":
         """Check the data before any process starts, then start the runtime."""
         data = OpenedData.read(recipe.data)
-        return cls(manifest=data.manifest, folds=data.folds, config=data.config, fabric=start_runtime(recipe.runtime))
+        fabric = start_runtime(recipe.runtime)
+        return cls(
+            manifest=data.manifest, folds=data.folds, config=data.config, unlabelled=data.unlabelled, fabric=fabric
+        )
 
     @property
     def held_out(self) -> str:

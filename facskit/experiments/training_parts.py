@@ -7,12 +7,13 @@ from facskit.datasets.fold import Fold
 from facskit.datasets.loaders import EpochLoader
 from facskit.datasets.samples import Batch
 from facskit.errors import DatasetError
-from facskit.experiments.assemble import Part, assemble_loader, assemble_model, assemble_objective
+from facskit.experiments.assemble import Part, assemble_loader, assemble_model, assemble_objective, assemble_training
 from facskit.experiments.recipe import Recipe
 from facskit.experiments.session import Session
 from facskit.models.layers import FaceNetwork
 from facskit.objectives.config import StagedConfig
 from facskit.objectives.objective import Objective
+from facskit.training.loop import BatchSource
 from facskit.training.runtime import seed_everything
 
 __all__ = ["Feeds", "NetworkParts", "assemble_network"]
@@ -22,7 +23,7 @@ __all__ = ["Feeds", "NetworkParts", "assemble_network"]
 class Feeds:
     """The batches of one fold, which networks trained one after the other may share: no feed has a state."""
 
-    training: EpochLoader[Batch]
+    training: BatchSource[Batch]
     """The training batches."""
     scored: dict[Part, EpochLoader[Batch]]
     """The test subjects, and the validation subjects where they are used."""
@@ -65,7 +66,7 @@ def assemble_network(
 def _open_feeds(recipe: Recipe, session: Session, fold: Fold) -> Feeds:
     """Open what the network learns from and what it will be scored on, the latter as far as it is used."""
     manifest, fabric = session.manifest, session.fabric
-    training = assemble_loader(recipe, manifest, fold, "train", fabric)
+    training = assemble_training(recipe, manifest, session.unlabelled, fold, fabric)
     chosen_there = recipe.evaluation.needs_validation
     if chosen_there and not len(fold.validation):
         raise DatasetError("evaluation asks for validation subjects to choose on, but data.folds sets none aside.")

@@ -188,6 +188,6 @@ def _short(value: object) -> str:
         case list() if len(value) > 6:
             return f"{', '.join(map(str, value[:3]))}, ... ({len(value)} in all)"
         case list():
-            return ", ".join(map(str, value))
+            return ", ".join(map(_short, value))
         case _:
             return str(value)

@@ -12,6 +12,7 @@ from jaxtyping import Int8, Int64
 from torch import Tensor
 
 from facskit.action_units import NO_ACTION_UNITS, ActionUnitSet
+from facskit.datasets.face_dataset import Preparation
 from facskit.datasets.samples import Batch
 from facskit.models.answers import PRESENCE_ALONE, Answers
 from facskit.models.layers import FaceNetwork
@@ -42,8 +43,27 @@ class FaceObjectiveConfig(ABC):
     kind: str
     learns: ClassVar[Literal["action_units", "expressions"]] = "action_units"
     """Which labels it needs; the network has an output for each."""
-    answers: ClassVar[Answers] = PRESENCE_ALONE
-    """What else the network must answer."""
+    unlabelled: ClassVar[Literal["never", "maybe", "always"]] = "never"
+    """Whether it learns from faces without labels, too."""
+
+    @property
+    def answers(self) -> Answers:
+        """What else the network must answer."""
+        return PRESENCE_ALONE
+
+    @property
+    def teachers(self) -> Mapping[str, str]:
+        """Finished weights that teach the network, by the field that names them: as `find_weights` takes them."""
+        return {}
+
+    def views(self, given: Preparation, *, labelled: bool) -> Mapping[str, Preparation]:
+        """Return how else each training face must be prepared, by name, for `Batch.views`.
+
+        Args:
+            given: How the network sees it.
+            labelled: Whether it's about the labelled faces, or about those without labels.
+        """
+        return {}
 
     @property
     def stage_names(self) -> tuple[str, ...]:

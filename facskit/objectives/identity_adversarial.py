@@ -83,6 +83,7 @@ class IdentityAdversarial(ReversingObjective):
         return StepOutput(
             loss=occurrence + identity + seen.loss,
             terms={"occurrence": occurrence.detach(), **seen.terms, **terms},
+            logits=seen.logits,
         )
 
     def own_loss(self, features: Float[Tensor, "batch dim"], batch: Batch, given: None) -> Float[Tensor, ""]:

@@ -40,6 +40,8 @@ class StepOutput:
     """The number to minimise; the loop calls `backward` on it."""
     terms: dict[str, Tensor] = field(default_factory=dict)
     """Detached scalars to log, by name; the same names at every step."""
+    logits: Float[Tensor, "batch aus"] | None = None
+    """The network's answers to the batch, where somebody may want to learn more from them."""
 
 
 class Objective(nn.Module, ABC, Generic[BatchT]):

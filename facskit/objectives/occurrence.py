@@ -235,4 +235,4 @@ class Occurrence(Objective[Batch]):
         """
         seen = self.occurrence.observe(self.model, batch)
         loss = self.occurrence(seen.logits, batch.labels)
-        return StepOutput(loss=loss + seen.loss, terms={"occurrence": loss.detach(), **seen.terms})
+        return StepOutput(loss=loss + seen.loss, terms={"occurrence": loss.detach(), **seen.terms}, logits=seen.logits)

@@ -1,7 +1,7 @@
 """Several answers at once, from faces that know them all: presence, intensity, landmarks, head pose and gaze."""
 
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from typing import Literal
 
 import torch
 from jaxtyping import Float, Int8
@@ -24,7 +24,6 @@ __all__ = ["SeveralAnswers", "SeveralAnswersConfig", "angle_loss", "landmark_los
 class SeveralAnswersConfig(FaceObjectiveConfig):
     """How much each answer counts; our choice, no paper."""
 
-    answers: ClassVar[Answers] = Answers(intensities=True, geometry=True)
     kind: Literal["several-answers"] = "several-answers"
     occurrence: OccurrenceConfig = field(default_factory=OccurrenceConfig)
     """How presence is learned; it counts 1."""
@@ -40,6 +39,11 @@ class SeveralAnswersConfig(FaceObjectiveConfig):
         for name in ("level_weight", "landmark_weight", "angle_weight"):
             if not getattr(self, name) >= 0.0:
                 raise ValueError(f"{name} must be at least 0, got {getattr(self, name)}")
+
+    @property
+    def answers(self) -> Answers:
+        """Intensities and geometry."""
+        return Answers(intensities=True, geometry=True)
 
     def build(self, model: FaceNetwork, part: TrainingPart) -> "SeveralAnswers":
         """Join the network with the losses."""
@@ -129,4 +133,4 @@ class SeveralAnswers(Objective[Batch]):
         loss = loss + config.landmark_weight * landmarks + config.angle_weight * angles
         terms = {"occurrence": occurrence, "levels": levels, "landmarks": landmarks, "angles": angles}
         detached = {name: term.detach() for name, term in terms.items()}
-        return StepOutput(loss=loss + seen.loss, terms=detached | seen.terms)
+        return StepOutput(loss=loss + seen.loss, terms=detached | seen.terms, logits=seen.logits)

@@ -3,8 +3,9 @@
 import contextlib
 from collections.abc import Iterator
 
-import torch
-from torch import Tensor, nn
+from torch import nn
+
+from facskit.models.averaging import average_decay, move_average
 
 __all__ = ["AveragedWeights"]
 
@@ -12,8 +13,7 @@ __all__ = ["AveragedWeights"]
 class AveragedWeights:
     """Exponential moving average of a model's parameters and buffers.
 
-    The average remembers little at first, `min(decay, (1 + updates) / (10 + updates))`, so that it leaves the random
-    initial weights behind quickly.
+    The average remembers little at first: see `average_decay`.
 
     Args:
         decay: Share of the old average that an update keeps, in the long run.
@@ -25,20 +25,10 @@ class AveragedWeights:
         self._model = model
         self.weights = {name: value.detach().clone() for name, value in model.state_dict().items()}
 
-    @torch.no_grad()
     def update(self) -> None:
         """Move the average towards the model's present weights; counters are copied."""
-        decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
+        move_average(self.weights, self._model.state_dict(), average_decay(self.decay, self.updates))
         self.updates += 1
-        averages: list[Tensor] = []
-        values: list[Tensor] = []
-        for name, value in self._model.state_dict().items():
-            if value.is_floating_point():
-                averages.append(self.weights[name])
-                values.append(value)
-            else:
-                self.weights[name].copy_(value)
-        torch._foreach_lerp_(averages, values, 1.0 - decay)
 
     @contextlib.contextmanager
     def in_place(self) -> Iterator[None]:

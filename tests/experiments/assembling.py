@@ -14,6 +14,7 @@ from facskit.datasets.manifest import Manifest
 from facskit.datasets.samples import Batch
 from facskit.experiments.assemble import assemble_model, assemble_objective
 from facskit.experiments.recipe import Recipe
+from facskit.objectives.distillation import DistillationConfig
 from facskit.objectives.objective import Objective
 
 
@@ -42,6 +43,8 @@ def objective_on_meta(recipe: Recipe) -> Objective[Batch]:
     """Assemble model and loss for two invented subjects, on the device without memory."""
     manifest, fold = two_people(recipe)
     fresh = replace(recipe, initial_weights="")
+    if isinstance(recipe.objective, DistillationConfig):  # the one it names isn't trained yet
+        recipe = replace(recipe, objective=replace(recipe.objective, teacher="packaged"))
     with torch.device("meta"):
         stages = {name: assemble_model(fresh) for name in recipe.objective.stage_names}
         return assemble_objective(recipe, assemble_model(fresh), manifest, fold, stages)

@@ -9,6 +9,7 @@ import torch
 from facskit.datasets.augmentation import AugmentationConfig
 from facskit.datasets.folds import HoldOut, LeaveOneSubjectOut, PublishedFolds, SubjectFolds
 from facskit.datasets.loaders import LoaderConfig
+from facskit.datasets.unlabelled.beside import UnlabelledConfig
 from facskit.errors import DatasetError, RecipeError
 from facskit.experiments.assemble import assemble_loader, assemble_model, assemble_objective, head_subjects
 from facskit.experiments.opened_data import assemble_folds, assemble_manifest, describe_folds
@@ -118,9 +119,10 @@ def test_class_weights_come_from_the_training_rows(recipe: Recipe) -> None:
 def test_every_objective_there_is_is_built_and_written(kind: type[ObjectiveConfig], tmp_path: Path) -> None:
     by_learning = {"action_units": ("AU01,AU12", "none"), "expressions": ("none", "neutral,happiness")}
     units, expressions = by_learning[kind.learns]
+    beside = UnlabelledConfig(manifest="packaged" if kind.unlabelled == "always" else "")
     recipe = Recipe(
         name="any",
-        data=DataConfig(action_units=units, expressions=expressions, crop=WholeImage(size=32)),
+        data=DataConfig(action_units=units, expressions=expressions, crop=WholeImage(size=32), unlabelled=beside),
         model=AttentionConfig(image_size=32, unit_width=1, branch_widths=(2, 2, 2, 2, 2)),
         objective=kind(),
     )
@@ -128,7 +130,8 @@ def test_every_objective_there_is_is_built_and_written(kind: type[ObjectiveConfi
     assert read_recipe(tmp_path / "recipe.yaml") == recipe
     objective = objective_on_meta(recipe)
     groups = parameter_groups(objective, weight_decay=0.1, layer_decay=0.5)
-    assert sum(len(group["params"]) for group in groups) == len(list(objective.parameters()))
+    learned = [parameter for parameter in objective.parameters() if parameter.requires_grad]
+    assert sum(len(group["params"]) for group in groups) == len(learned) >= len(list(objective.model.parameters()))
     assert isinstance(recipe.objective, StagedConfig) == bool(recipe.objective.stage_names)
     assert objective.rate_factors().keys() <= dict(objective.named_parameters()).keys()
 

@@ -119,7 +119,8 @@ def test_is_assembled(path: Path) -> None:
     groups = parameter_groups(
         objective, weight_decay=recipe.optimizer.weight_decay, layer_decay=recipe.optimizer.layer_decay
     )
-    assert sum(len(group["params"]) for group in groups) == len(list(objective.parameters()))
+    learned = [parameter for parameter in objective.parameters() if parameter.requires_grad]
+    assert sum(len(group["params"]) for group in groups) == len(learned) >= len(list(objective.model.parameters()))
     plan = TrainingPlan(training=recipe.training, optimizer=recipe.optimizer, batch_size=recipe.data.loader.batch_size)
     rate = plan.schedule(recipe.runtime.devices)
     assert rate(recipe.optimizer.warmup_epochs) == pytest.approx(recipe.learning_rate)

@@ -8,13 +8,21 @@ and finished stages serve any number of runs that differ in the last stage alone
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any, cast
 
+from facskit.datasets.people import people_of_weights
 from facskit.errors import RecipeError
 from facskit.experiments.assemble import assemble_model
 from facskit.experiments.data_check import check_data
-from facskit.experiments.initial_weights import Body, describe_body, describe_start, provenance_of_start
+from facskit.experiments.initial_weights import (
+    Body,
+    describe_body,
+    describe_start,
+    provenance_of_people,
+    provenance_of_teachers,
+)
 from facskit.experiments.network_run import (
     Predecessors,
     mention_untaught,
@@ -188,23 +196,10 @@ def _check_finished(stage: Recipe, folder: Path) -> None:
 def _provenance(recipe: Recipe, folders: Mapping[str, Path], start: Body | None) -> dict[str, Any]:
     """Say who the teachers were; people whom they knew before are no strangers to their pupil either."""
     bodies = {name: describe_body(folder) for name, folder in folders.items()}
-    found: dict[str, Any] = {
-        **_config(recipe).provenance(),
-        "teachers": {
-            name: {"recipe": body.provenance.get("recipe", ""), "sha256": body.sha256, "name": body.name}
-            for name, body in bodies.items()
-        },
-    }
-    people: list[dict[str, Any]] = []
-    for known in (provenance_of_start(start), *(body.provenance for body in bodies.values())):
-        for group in known.get("initial_people", ()):
-            told = {"corpus": group["corpus"], "subjects": list(group["subjects"])}
-            if told not in people:  # the teachers mostly start from the same weights
-                people.append(told)
-    if people:
-        found["initial_people"] = people
-        found["initial_training_subjects"] = sorted({name for group in people for name in group["subjects"]})
-    return found
+    # The stages' own people are those of the fold.
+    before = [people_of_weights({**body.provenance, "training_subjects": []}) for body in bodies.values()]
+    known = [*(() if start is None else start.people), *chain.from_iterable(before)]
+    return {**_config(recipe).provenance(), **provenance_of_teachers(bodies), **provenance_of_people(known)}
 
 
 def _like_from_like(weights: str, name: str) -> str:
