@@ -1,11 +1,14 @@
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 from typing import get_args
 
 import numpy as np
 import pytest
 import torch
 
+import facskit.objectives
 from facskit.datasets.augmentation import AugmentationConfig
 from facskit.datasets.folds import HoldOut, LeaveOneSubjectOut, PublishedFolds, SubjectFolds
 from facskit.datasets.loaders import LoaderConfig
@@ -18,7 +21,7 @@ from facskit.experiments.recipe_files import format_recipe, read_recipe
 from facskit.faces.alignment import WholeImage
 from facskit.models.attention_network import AttentionConfig
 from facskit.models.compact_network import CompactConfig
-from facskit.objectives.config import StagedConfig
+from facskit.objectives.config import FaceObjectiveConfig, StagedConfig
 from facskit.objectives.identity_adversarial import IdentityAdversarial, IdentityAdversarialConfig
 from facskit.objectives.occurrence import Occurrence, OccurrenceConfig
 from facskit.training.optimization import parameter_groups
@@ -113,6 +116,16 @@ def test_class_weights_come_from_the_training_rows(recipe: Recipe) -> None:
     expected = (labels == 0).sum(0) / (labels == 1).sum(0)
     assert objective.occurrence.weights is not None
     assert np.allclose(objective.occurrence.weights.numpy(), expected)
+
+
+def test_no_objective_is_forgotten() -> None:
+    for module in iter_modules(facskit.objectives.__path__, "facskit.objectives."):
+        import_module(module.name)
+
+    families = (FaceObjectiveConfig, StagedConfig)
+    below = {kind for family in families for kind in family.__subclasses__() if kind not in families}
+    written = {kind for kind in below if kind.__module__.startswith("facskit.")}
+    assert written == set(get_args(ObjectiveConfig))
 
 
 @pytest.mark.parametrize("kind", get_args(ObjectiveConfig), ids=lambda kind: kind.kind)

@@ -1,5 +1,6 @@
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import tyro
@@ -9,8 +10,11 @@ from facskit.errors import RecipeError
 from facskit.experiments.recipe import DataConfig, EvaluationConfig, Recipe
 from facskit.experiments.recipe_files import describe_difference, format_recipe, read_recipe
 from facskit.faces.alignment import BoxCrop
+from facskit.models.build import ModelConfig
 from facskit.models.vision_transformer import ViTConfig
 from facskit.objectives.identity_adversarial import IdentityAdversarialConfig
+
+KINDS = ", ".join(repr(config.kind) for config in get_args(ModelConfig))
 
 
 def _read(tmp_path: Path, text: str) -> Recipe:
@@ -66,7 +70,7 @@ def test_names_that_look_like_numbers_stay_names(tmp_path: Path) -> None:
         ("name: a\nruntime: {device: gpu}", "runtime.device: found \"gpu\", expected 'auto', 'cpu', 'cuda' or 'mps'"),
         (
             "name: a\nmodel: {kind: vti}",
-            "model.kind: found 'vti', expected one of 'vit', 'compact', 'attention'; did you mean 'vit'?",
+            f"model.kind: found 'vti', expected one of {KINDS}; did you mean 'vit'?",
         ),
         ("name: a\nmodel: {dim: 3}", "model: the key 'kind' is missing, which says what the section is about."),
         ("name: a\nmodel: 3", "model: found 3, expected a section with keys."),

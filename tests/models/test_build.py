@@ -1,16 +1,19 @@
 """Configs to models and to plain values and back."""
 
 import json
+from importlib import import_module
+from pkgutil import iter_modules
 from typing import Any, get_args
 
 import pytest
 import torch
 
+import facskit.models
 from facskit.configurations import keys_left_out, plain_values, read_configuration
 from facskit.models.attention_network import AttentionConfig, AttentionNetwork
 from facskit.models.build import ModelConfig, build_model
 from facskit.models.compact_network import CompactConfig, CompactNetwork
-from facskit.models.layers import AttentiveNetwork
+from facskit.models.layers import AttentiveNetwork, NetworkConfig
 from facskit.models.masked_autoencoder import AutoencoderConfig
 from facskit.models.vision_transformer import VisionTransformer, ViTConfig
 
@@ -19,6 +22,7 @@ VIT = ViTConfig(image_size=16, patch_size=8, dim=8, depth=1, heads=2)
 ATTENTION = AttentionConfig(image_size=16, unit_width=1, branch_widths=(2, 3, 4, 5, 6))
 MAE = AutoencoderConfig(encoder=VIT, decoder_dim=8, decoder_depth=1, decoder_heads=2)
 ANY = ModelConfig | AutoencoderConfig
+KINDS = ", ".join(repr(config.kind) for config in get_args(ANY))
 
 
 NETWORKS = [(COMPACT, CompactNetwork), (VIT, VisionTransformer), (ATTENTION, AttentionNetwork)]
@@ -31,6 +35,14 @@ def test_each_config_builds_its_network(config: ModelConfig, kind: type[object])
     assert isinstance(model, kind)
     assert model.num_outputs == 3
     assert model.head(torch.zeros(2, model.dim)).shape == (2, 3)
+
+
+def test_no_network_is_forgotten() -> None:
+    for module in iter_modules(facskit.models.__path__, "facskit.models."):
+        import_module(module.name)
+
+    written = {kind for kind in NetworkConfig.__subclasses__() if kind.__module__.startswith("facskit.")}
+    assert written == set(get_args(ModelConfig))
 
 
 @pytest.mark.parametrize("kind", get_args(ModelConfig), ids=lambda kind: kind.kind)
@@ -58,7 +70,7 @@ def test_configs_survive_the_way_through_plain_values(config: ModelConfig | Auto
         (MAE, {"encoder": plain_values(COMPACT)}, "unknown key 'encoder.widths'|encoder.kind: found .compact."),
         (MAE, {"encoder": plain_values(VIT) | {"colour": 1}}, "unknown key 'encoder.colour'"),
         (MAE, {"encoder": [1]}, r"encoder: found \[1\], expected a section with keys"),
-        (VIT, {"kind": "resnet"}, "kind: found 'resnet', expected one of 'vit', 'compact', 'attention', 'mae'"),
+        (VIT, {"kind": "resnet"}, f"kind: found 'resnet', expected one of {KINDS}"),
         (VIT, {"colour": 1}, "unknown key 'colour'; expected one of .*dim"),
         (VIT, {"dim": "8"}, 'dim: found "8", expected a whole number'),
         (VIT, {"dim": True}, "dim: found true, expected a whole number"),
