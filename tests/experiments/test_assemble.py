@@ -21,6 +21,7 @@ from facskit.experiments.recipe_files import format_recipe, read_recipe
 from facskit.faces.alignment import WholeImage
 from facskit.models.attention_network import AttentionConfig
 from facskit.models.compact_network import CompactConfig
+from facskit.objectives.beside_labels import BesideLabelsConfig
 from facskit.objectives.config import FaceObjectiveConfig, StagedConfig
 from facskit.objectives.identity_adversarial import IdentityAdversarial, IdentityAdversarialConfig
 from facskit.objectives.occurrence import Occurrence, OccurrenceConfig
@@ -122,7 +123,7 @@ def test_no_objective_is_forgotten() -> None:
     for module in iter_modules(facskit.objectives.__path__, "facskit.objectives."):
         import_module(module.name)
 
-    families = (FaceObjectiveConfig, StagedConfig)
+    families = (FaceObjectiveConfig, StagedConfig, BesideLabelsConfig)
     below = {kind for family in families for kind in family.__subclasses__() if kind not in families}
     written = {kind for kind in below if kind.__module__.startswith("facskit.")}
     assert written == set(get_args(ObjectiveConfig))

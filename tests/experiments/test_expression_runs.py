@@ -84,7 +84,7 @@ def validated(recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) -> Path:
         ),
         (
             {"evaluation": EvaluationConfig(threshold="test-shared")},
-            "evaluation.threshold must stay fixed for expressions, which have no threshold, got test-shared",
+            "evaluation.threshold must stay fixed for expressions, got test-shared",
         ),
     ],
 )

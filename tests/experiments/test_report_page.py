@@ -166,4 +166,4 @@ def test_charts_survive_what_is_missing() -> None:
     assert "Nothing to draw" in lines([], x_title="epoch", y_title="F1")
     empty = reliability(np.full(10, np.nan), np.full(10, np.nan), np.zeros(10, np.int64))
     assert "circle" not in empty
-    assert heat_map(np.full((2, 2), np.nan), ["AU01", "AU02"], limit=1, what="phi").count("<rect") == 0
+    assert heat_map(np.full((2, 2), np.nan), ["AU01", "AU02"], limit=1.0, what="phi").count("<rect") == 0
