@@ -3,11 +3,11 @@
 import base64
 import html
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import polars
@@ -150,7 +150,8 @@ def recognize(
 
     Args:
         source: A path, a uint8 array (height, width, 3) in RGB order, a Pillow image, the bytes of a photograph, an
-            open file, or a list of these; or the path of a video.
+            open file; a list, tuple or generator of these, or an array (pictures, height, width, 3); or the path of a
+            video.
         weights: `packaged`, the name of other weights, or the path of a weight file or of a finished run's folder.
         every: Of a video, look at every n-th frame.
         config: How to look.
@@ -174,7 +175,8 @@ def recognize(
     recognizer = _recognizer(str(weights), device, config or RecognizerConfig())
     if isinstance(source, str | Path) and Path(source).is_file() and is_video(Path(source)):
         return VideoResult(Path(source), recognizer, recognizer.info, every)
-    pictures = list(source) if isinstance(source, list | tuple) else [source]
+    several = isinstance(source, list | tuple | Generator) or (isinstance(source, np.ndarray) and source.ndim == 4)
+    pictures = list(cast("Iterable[Picture]", source)) if several else [source]
     return Result(tuple(_look(recognizer, picture) for picture in pictures), recognizer.info)
 
 

@@ -1,6 +1,7 @@
 """`facskit export`: a recogniser as one ONNX file, smaller or faster if wanted, checked against the original."""
 
 import statistics
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -61,22 +62,25 @@ def main(arguments: Sequence[str]) -> int:
     if config.output.suffix.lower() != ".onnx":
         raise RecipeError(f"{config.output}: found the ending {config.output.suffix!r}, expected .onnx")
     model, info = load_checkpoint(find_weights(config.weights))
-    try:
-        write_onnx(config.output, model, info)
-        faces = _Faces.of(info)
-        if config.precision != "fp32":
-            _reduce(config, info, faces)
-    except ImportError as error:
-        raise RecipeError(
-            f"facskit export needs {error.name}, which isn't installed: pip install 'facskit[export]'"
-        ) from error
     console = Console(highlight=False, soft_wrap=True)
-    table, difference = _compare(DeployedNetwork(model, info), config.output, faces, info)
-    console.print(table.to_terminal())
-    if config.precision == "fp32" and difference > _TOLERANCE:
-        raise CheckpointError(
-            f"{config.output}: its probabilities differ by {difference:.4f} from those of {config.weights}"
-        )
+    # A file has the name that was asked for only once it is in the precision that was asked for, and compared.
+    with atomic_path(config.output) as part:
+        try:
+            write_onnx(part, model, info)
+            faces = _Faces.of(info)
+            if config.precision != "fp32":
+                _reduce(part, config.precision, info, faces)
+        except ImportError as error:
+            raise RecipeError(
+                f"facskit export needs {error.name}, which isn't installed: pip install 'facskit[export]'"
+            ) from error
+        table, difference = _compare(DeployedNetwork(model, info), part, config.output.name, faces)
+        console.print(table.to_terminal())
+        if config.precision == "fp32" and difference > _TOLERANCE:
+            raise CheckpointError(
+                f"{config.output} isn't written: its probabilities would differ by {difference:.4f} from those of "
+                f"{config.weights}, expected at most {_TOLERANCE}"
+            )
     size = config.output.stat().st_size / 1e6
     console.print(
         f"{config.output}: {size:.1f} MB; probabilities differ by at most {difference:.2g} from {config.weights}"
@@ -104,15 +108,15 @@ class _Faces:
         return cls(manifest, np.stack(crops))
 
 
-def _reduce(config: ExportConfig, info: CheckpointInfo, faces: _Faces) -> None:
-    """Replace the file by one with smaller numbers."""
+def _reduce(path: Path, precision: Literal["fp16", "int8"], info: CheckpointInfo, faces: _Faces) -> None:
+    """Replace a file by one with smaller numbers."""
     import onnx
 
-    with atomic_path(config.output) as part:
-        if config.precision == "fp16":
+    with atomic_path(path) as part, tempfile.TemporaryDirectory() as scratch:
+        if precision == "fp16":
             from onnxruntime.transformers.float16 import convert_float_to_float16
 
-            graph = convert_float_to_float16(onnx.load(config.output), keep_io_types=True)
+            graph = convert_float_to_float16(onnx.load(path), keep_io_types=True)
         else:
             from onnxruntime.quantization import CalibrationDataReader, QuantFormat, quantize_static
             from onnxruntime.quantization.shape_inference import quant_pre_process
@@ -128,8 +132,8 @@ def _reduce(config: ExportConfig, info: CheckpointInfo, faces: _Faces) -> None:
                     crops = next(self.batches, None)
                     return None if crops is None else {"crops": crops}
 
-            prepared = part.with_suffix(".prepared")
-            quant_pre_process(str(config.output), str(prepared))
+            prepared = Path(scratch) / "prepared.onnx"
+            quant_pre_process(str(path), str(prepared))
             # Norms and activations stay as they are: they cost little and would lose most.
             quantize_static(
                 str(prepared),
@@ -139,14 +143,13 @@ def _reduce(config: ExportConfig, info: CheckpointInfo, faces: _Faces) -> None:
                 op_types_to_quantize=["Conv", "MatMul", "Gemm"],
                 per_channel=True,
             )
-            prepared.unlink()
             graph = onnx.load(part)
         describe_onnx(graph, info)
         onnx.save(graph, part)
 
 
-def _compare(network: DeployedNetwork, path: Path, faces: _Faces, info: CheckpointInfo) -> tuple[TextTable, float]:
-    """Return how the file and the original do on the same faces, one core each, and how far they differ."""
+def _compare(network: DeployedNetwork, path: Path, name: str, faces: _Faces) -> tuple[TextTable, float]:
+    """Return how a file, called `name`, and the original do on the same faces, and how far they differ."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3
@@ -159,19 +162,19 @@ def _compare(network: DeployedNetwork, path: Path, faces: _Faces, info: Checkpoi
     def in_onnx(crops: UInt8[np.ndarray, "faces size size 3"]) -> Float[np.ndarray, "faces outputs"]:
         return np.asarray(session.run([network.output_names[0]], {"crops": crops})[0])
 
-    answers = {"PyTorch": in_torch(faces.crops), path.name: in_onnx(faces.crops)}
-    times = _milliseconds({"PyTorch": in_torch, path.name: in_onnx}, faces.crops)
+    answers = {"PyTorch": in_torch(faces.crops), name: in_onnx(faces.crops)}
+    times = _milliseconds({"PyTorch": in_torch, name: in_onnx}, faces.crops)
     rows = []
-    for name, told in answers.items():
-        f1 = _macro_f1(told, faces.manifest, info)
-        gain = times["PyTorch"] / times[name]
-        rows.append((name, number_cell(times[name], 1), number_cell(gain, 2), "-" if f1 is None else percent_cell(f1)))
+    for form, told in answers.items():
+        f1 = _macro_f1(told, faces.manifest, network.info)
+        gain = times["PyTorch"] / times[form]
+        rows.append((form, number_cell(times[form], 1), number_cell(gain, 2), "-" if f1 is None else percent_cell(f1)))
     table = TextTable(
         title=f"{network.info.model.kind} on {len(faces.crops)} packaged faces, one processor core",
         header=("", "ms a face", "times as fast", "macro F1 %"),
         rows=tuple(rows),
     )
-    return table, float(np.abs(answers["PyTorch"] - answers[path.name]).max())
+    return table, float(np.abs(answers["PyTorch"] - answers[name]).max())
 
 
 def _milliseconds(

@@ -49,6 +49,14 @@ def test_everything_that_holds_a_picture_says_the_same(tmp_path: Path) -> None:
         np.testing.assert_array_equal(frame.image, pixels)
 
 
+def test_batches_and_generators_are_several_pictures() -> None:
+    several = [picture(*BLOCKS), picture(), picture((10, 20, 30))]
+    for batch in (np.stack(several), tuple(several), (each for each in several)):
+        found = recognize(batch)
+        assert isinstance(found, Result)
+        assert [len(frame.faces) for frame in found] == [2, 0, 1]
+
+
 def test_a_pillow_image_is_turned_as_its_camera_says() -> None:
     upright = picture((10, 20, 30))
     turned = Image.fromarray(np.rot90(upright))
