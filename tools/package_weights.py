@@ -97,6 +97,7 @@ def _provenance(info: CheckpointInfo, manifest: Manifest, research: list[str]) -
     people = len(manifest.subject_names)
     return {
         **info.provenance,
+        "manifest": "data/train/manifest.parquet",  # wherever it lay
         "training_data": "50,400 rendered faces of 2,100 people, two heads: facskit synthesize, seed 1, mixed, 192 px",
         "calibrated_on": f"{len(manifest):,} rendered faces of {people} other people, drawn otherwise: seed 77, disfa",
         "chosen_on_photographs": sorted(ON_PHOTOGRAPHS),
