@@ -69,7 +69,7 @@ def main(arguments: Sequence[str]) -> int:
             write_onnx(part, model, info)
             faces = _Faces.of(info)
             if config.precision != "fp32":
-                _reduce(part, config.precision, info, faces)
+                _reduce(part, config.precision, info)
         except ImportError as error:
             raise RecipeError(
                 f"facskit export needs {error.name}, which isn't installed: pip install 'facskit[export]'"
@@ -96,9 +96,10 @@ class _Faces:
     crops: UInt8[np.ndarray, "faces size size 3"]
 
     @classmethod
-    def of(cls, info: CheckpointInfo) -> "_Faces":
+    def of(cls, info: CheckpointInfo, first: int = 0) -> "_Faces":
+        """Take every sixth packaged face, so that faces from another first one are all others."""
         everyone = packaged_faces()
-        manifest = everyone.select(np.arange(0, len(everyone), -(-len(everyone) // _FACES)))
+        manifest = everyone.select(np.arange(first, len(everyone), -(-len(everyone) // _FACES)))
         crops = []
         for row in range(len(manifest)):
             image, landmarks = manifest.image(row), manifest.landmarks(row)
@@ -108,7 +109,7 @@ class _Faces:
         return cls(manifest, np.stack(crops))
 
 
-def _reduce(path: Path, precision: Literal["fp16", "int8"], info: CheckpointInfo, faces: _Faces) -> None:
+def _reduce(path: Path, precision: Literal["fp16", "int8"], info: CheckpointInfo) -> None:
     """Replace a file by one with smaller numbers."""
     import onnx
 
@@ -121,11 +122,14 @@ def _reduce(path: Path, precision: Literal["fp16", "int8"], info: CheckpointInfo
             from onnxruntime.quantization import CalibrationDataReader, QuantFormat, quantize_static
             from onnxruntime.quantization.shape_inference import quant_pre_process
 
+            # Not the faces that the file is then compared on.
+            others = _Faces.of(info, first=3).crops
+
             class Reader(CalibrationDataReader):  # type: ignore[misc]
                 """Gives the faces whose values decide about the scales."""
 
                 def __init__(self) -> None:
-                    self.batches: Iterator[UInt8[np.ndarray, "8 size size 3"]] = iter(np.split(faces.crops[:96], 12))
+                    self.batches: Iterator[UInt8[np.ndarray, "8 size size 3"]] = iter(np.split(others[:96], 12))
 
                 def get_next(self) -> dict[str, UInt8[np.ndarray, "8 size size 3"]] | None:
                     """Return the next faces, or None after the last."""
