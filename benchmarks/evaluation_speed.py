@@ -1,7 +1,7 @@
-"""How long does a report take? `python -m benchmarks.evaluation_speed` scores a million frames with 1,000 draws of people.
+"""How long does a report take? `python -m benchmarks.evaluation_speed` scores a million frames, 1,000 draws of people.
 
-Every number of a report is computed: F1 and its interval over people, areas, calibration, baselines. Beside it stands the
-paired comparison of two networks on the same frames, areas under each draw included.
+Every number of a report is computed: F1 and its interval over people, areas, calibration, baselines. Beside it stands
+the paired comparison of two networks on the same frames, areas under each draw included.
 """
 
 import time

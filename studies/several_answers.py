@@ -18,11 +18,10 @@ from facskit.columns import HEAD
 from facskit.datasets.manifest import Manifest
 from facskit.datasets.packed import open_manifest
 from facskit.evaluation.metrics import icc_per_au, intensity_error_per_au
+from facskit.faces.landmarks import OUTER_EYE_CORNERS
 from facskit.inference.recognition import Recognition
 from facskit.inference.recognizer import Recognizer
 from facskit.tables import TextTable, number_cell, write_results
-
-OUTER_EYE_CORNERS = (36, 45)
 
 
 @dataclass(frozen=True, kw_only=True)
