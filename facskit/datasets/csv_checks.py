@@ -1,4 +1,4 @@
-"""Checks of what polars lets pass in a CSV file: doubled columns, other separators, and lines that are too short."""
+"""What polars doesn't find out about a CSV file by itself: its separator, doubled columns, lines that are too short."""
 
 import csv
 from collections import Counter
@@ -9,24 +9,33 @@ import polars as pl
 
 from facskit.errors import DatasetError
 
-__all__ = ["check_csv_header", "check_csv_lines", "has_uneven_lines"]
+__all__ = ["DECIMAL_COMMA", "NO_VALUE", "check_csv_header", "check_csv_lines", "has_uneven_lines", "separator_of"]
+
+NO_VALUE = ("NA", "N/A", "#N/A", "NaN", "nan", "null", "NULL")
+"""What statistics programs and spreadsheets write into a cell where nothing is known, beside nothing at all."""
+DECIMAL_COMMA = r"^([+-]?\d+),(\d+(?:[eE][+-]?\d+)?)$"
+"""A number as it is written where cells are separated by something else than commas."""
 
 _NOWHERE = "\x1f"
 """A separator that no text file holds, so that a line is read as one cell."""
 
 
-def check_csv_header(path: Path) -> None:
-    """Refuse a header that polars would repair silently, or that isn't separated by commas.
+def separator_of(header: str) -> str:
+    """Return what separates the cells of a table: a comma, semicolon or tab, the one that its header has most of."""
+    return max(",;\t", key=header.count)
+
+
+def check_csv_header(path: Path) -> str:
+    """Refuse a header that polars would repair silently; return what separates the cells.
 
     Raises:
-        DatasetError: A column stands there twice, or semicolons separate the columns.
+        DatasetError: A column stands there twice.
     """
     names = next((cells for _, cells in _rows(path)), [])
-    if len(names) == 1 and ";" in names[0]:
-        raise DatasetError(f"{path}: found the header {names[0][:60]!r}; separated by semicolons? expected commas")
     for name, times in Counter(names).items():
         if times > 1:
             raise DatasetError(f"{path}: the column {name} stands there {times} times; expected it once")
+    return _separator(path)
 
 
 def has_uneven_lines(path: Path, width: int) -> bool:
@@ -41,8 +50,8 @@ def has_uneven_lines(path: Path, width: int) -> bool:
         glob=False,
     )
     line = pl.col("line")
-    quoted = line.str.contains('"', literal=True)  # a comma in it separates nothing
-    uneven = line.str.count_matches(",", literal=True) != width - 1
+    quoted = line.str.contains('"', literal=True)  # a separator in it separates nothing
+    uneven = line.str.count_matches(_separator(path), literal=True) != width - 1
     return lines.select((quoted | uneven).any()).collect(engine="streaming").item() is True
 
 
@@ -64,10 +73,15 @@ def check_csv_lines(path: Path) -> None:
 def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     """Yield line number and cells of all rows that aren't empty, as far as the file is text."""
     with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-        reader = csv.reader(file)
+        reader = csv.reader(file, delimiter=_separator(path))
         try:
             for cells in reader:
                 if cells:
                     yield reader.line_num, cells
         except csv.Error:  # polars says better what is wrong with such a file
             return
+
+
+def _separator(path: Path) -> str:
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+        return separator_of(file.readline())

@@ -6,7 +6,7 @@ checked on reading, so that a mistake is named by file, row and column before a 
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -21,7 +21,7 @@ from facskit.columns import level as column_of_level
 from facskit.datasets.landmark_columns import read_landmarks
 from facskit.datasets.manifest_checks import check_images_exist, check_table, find_layout, infer_extra_types
 from facskit.datasets.origin import ORIGIN_KEY, DataOrigin, read_origin
-from facskit.datasets.table_files import collect_table, scan_table, write_table
+from facskit.datasets.table_files import collect_table, rename_columns, scan_table, write_table
 from facskit.errors import DatasetError
 from facskit.expressions import EXPRESSION_NAMES, ExpressionSet
 from facskit.faces.images import decode_image, read_image
@@ -183,7 +183,13 @@ class Manifest:
         return "\n".join(lines)
 
 
-def read_manifest(path: Path, action_units: ActionUnitSet | None = None, *, check_images: bool = True) -> Manifest:
+def read_manifest(
+    path: Path,
+    action_units: ActionUnitSet | None = None,
+    *,
+    check_images: bool = True,
+    columns: Mapping[str, str] | None = None,
+) -> Manifest:
     """Read and check a manifest.
 
     AU cells may be numbers, truth values or text; empty cells mean unknown, and so does a binary file's NaN, which is
@@ -195,12 +201,13 @@ def read_manifest(path: Path, action_units: ActionUnitSet | None = None, *, chec
         action_units: The AUs wanted, in that order; by default all that the file has, in ascending order, which may be
             none where it has expressions. With `NO_ACTION_UNITS` a file without any label will do.
         check_images: Whether to check that every image file exists (one listing per folder).
+        columns: The names of columns as the file has them, by those that a manifest has: `{"AU12": "smile"}`.
 
     Raises:
         DatasetError: Anything is wrong with the file; the message names it, the row and the column.
     """
     path = Path(path)
-    source = scan_table(path)
+    source = rename_columns(scan_table(path), columns or {}, path)
     layout = find_layout(path, source.collect_schema().to_frame())
     coded = sorted(layout.labels, key=lambda unit: unit.number)
     chosen = action_units

@@ -1,4 +1,7 @@
-"""Tables as files: Parquet, CSV and JSON lines; text cells stay text when read, and writing is atomic."""
+"""Tables as files: Parquet, CSV and JSON lines; text cells stay text when read, and writing is atomic.
+
+A CSV file may be separated by commas, or by semicolons or tabs, then with decimal commas; `NA` is an empty cell.
+"""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -6,11 +9,17 @@ from pathlib import Path
 
 import polars as pl
 
-from facskit.datasets.csv_checks import check_csv_header, check_csv_lines, has_uneven_lines
+from facskit.datasets.csv_checks import (
+    DECIMAL_COMMA,
+    NO_VALUE,
+    check_csv_header,
+    check_csv_lines,
+    has_uneven_lines,
+)
 from facskit.errors import DatasetError
 from facskit.files import atomic_path
 
-__all__ = ["SUFFIXES", "cell_place", "collect_table", "raw_cell", "scan_table", "write_table"]
+__all__ = ["SUFFIXES", "cell_place", "collect_table", "raw_cell", "rename_columns", "scan_table", "write_table"]
 
 SUFFIXES = (".parquet", ".csv", ".jsonl")
 """The file name endings that tell a table's format."""
@@ -31,8 +40,7 @@ def scan_table(path: Path) -> pl.LazyFrame:
             case ".parquet":
                 table = pl.scan_parquet(path, glob=False)
             case ".csv":
-                check_csv_header(path)
-                table = pl.scan_csv(path, infer_schema=False, glob=False)
+                table = _scan_csv(path)
             case ".jsonl":
                 return _read_json_lines(path).lazy()
             case found:
@@ -41,6 +49,33 @@ def scan_table(path: Path) -> pl.LazyFrame:
     except (pl.exceptions.PolarsError, OSError) as error:
         raise _unreadable(path, error) from error
     return table
+
+
+def _scan_csv(path: Path) -> pl.LazyFrame:
+    separator = check_csv_header(path)
+    table = pl.scan_csv(path, separator=separator, null_values=list(NO_VALUE), infer_schema=False, glob=False)
+    if separator == ",":
+        return table
+    # Spreadsheets separate cells otherwise where numbers have decimal commas.
+    return table.with_columns(pl.all().str.replace(DECIMAL_COMMA, "${1}.${2}"))
+
+
+def rename_columns(table: pl.LazyFrame, columns: Mapping[str, str], path: Path) -> pl.LazyFrame:
+    """Give columns other names.
+
+    Args:
+        columns: The file's names by the new ones: `{"AU12": "smile"}`.
+
+    Raises:
+        DatasetError: The file lacks a column, or has one of a new name already.
+    """
+    there = table.collect_schema().names()
+    for new, given in columns.items():
+        if given not in there:
+            raise DatasetError(f"{path}: the column {given} (for {new}) is missing; found {', '.join(there[:12])}")
+        if new in there and new not in columns.values():
+            raise DatasetError(f"{path}: there is a column {new} already; leave {new}={given} out, or rename it")
+    return table.rename({given: new for new, given in columns.items()})
 
 
 def collect_table(table: pl.LazyFrame, path: Path) -> pl.DataFrame:

@@ -12,6 +12,7 @@ from facskit.datasets.corpora.reading.import_log import some_of
 from facskit.datasets.findings import Finding, Severity, counted
 from facskit.datasets.manifest import Manifest, read_manifest
 from facskit.datasets.manifest_checks import find_layout, missing_images
+from facskit.datasets.own_columns import suggest_columns
 from facskit.datasets.table_files import collect_table, raw_cell, scan_table
 from facskit.doctor.checkup import Checkup, finding_of, quoted
 from facskit.doctor.pictures import with_pictures
@@ -33,8 +34,8 @@ def check_manifest(path: Path, *, every_picture: bool = False) -> Checkup:
         manifest = read_manifest(path, check_images=False)
     except DatasetError as error:
         checkup = Checkup(kind="manifest", what="a table that should be a manifest", place=path)
-        step = f"facskit convert {quoted(path)} -o manifest.parquet, if other software wrote this table"
-        return checkup.adding(findings=_wrong_cells(path) or [finding_of(error, path)], steps=[step])
+        wrong = _wrong_cells(path)
+        return checkup.adding(findings=wrong or [finding_of(error, path)], steps=[] if wrong else _own_names(path))
     checkup = Checkup(kind="manifest", what="a manifest", place=path, facts=_facts(manifest))
     missing = pl.repeat(False, len(manifest), eager=True)
     if not manifest.is_packed:
@@ -60,6 +61,19 @@ def check_manifest(path: Path, *, every_picture: bool = False) -> Checkup:
     if croppable and manifest.action_units and not checkup.only("error"):
         return checkup.adding(steps=[f"facskit evaluate packaged {quoted(path)}"])
     return checkup
+
+
+def _own_names(path: Path) -> list[str]:
+    """Say how a table whose columns have other names is read."""
+    convert = f"facskit convert {quoted(path)} -o manifest.parquet, if other software wrote this table"
+    try:
+        columns = suggest_columns(collect_table(scan_table(path).cast(pl.String), path))
+    except DatasetError:
+        return [convert]
+    if columns is None:
+        return [convert]
+    explained = " (with the action unit that each column is about for AU??)" if "AU??" in columns else ""
+    return [f"facskit prepare manifest {quoted(path)} -o prepared --columns {columns}{explained}"]
 
 
 def _wrong_cells(path: Path) -> list[Finding]:

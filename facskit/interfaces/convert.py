@@ -44,6 +44,7 @@ from facskit.datasets.findings import Finding, counted
 from facskit.datasets.folds import published_parts
 from facskit.datasets.manifest import Manifest, read_manifest, write_manifest
 from facskit.datasets.manifest_checks import missing_images
+from facskit.datasets.own_columns import parse_columns
 from facskit.datasets.table_files import SUFFIXES, write_table
 from facskit.errors import DatasetError, RecipeError
 
@@ -90,6 +91,8 @@ class ConvertCommand:
     """For result tables: a table of pictures (image, subject, recording, frame) to put the labels beside."""
     frame_offset: int = 0
     """For --onto: added to that table's frame numbers to count from 0; -1 if they count from 1."""
+    columns: str = ""
+    """For a manifest of your own: what its columns are called, `image=path,subject=id,AU12=smile`."""
     bare_numbers: bool = False
     """Take columns called 1, 2, 4 ... for AUs."""
 
@@ -185,7 +188,7 @@ def _read(command: ConvertCommand, kind: InFormat) -> tuple[Manifest | LabelSour
         case "manifest":
             if command.bare_numbers:
                 return read_bare_numbers(path), ()
-            return read_manifest(path, units, check_images=False), ()
+            return read_manifest(path, units, check_images=False, columns=parse_columns(command.columns)), ()
         case _:
             return _read_table(command, kind)
 

@@ -1,5 +1,6 @@
 """`facskit prepare`: from a corpus as it was released to cropped images and a manifest that recipes can train on."""
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -10,11 +11,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from facskit.columns import LANDMARKS_X
 from facskit.datasets.corpora.decisions import CorpusName, Decisions, PaperName
 from facskit.datasets.corpora.importers import read_corpus
 from facskit.datasets.corpora.index import CorpusIndex
 from facskit.datasets.corpora.listed import read_listed
 from facskit.datasets.corpora.reading.published_counts import PAPER_FRAMES
+from facskit.datasets.own_columns import parse_columns
 from facskit.datasets.preparation.config import PointsFrom, PreparationConfig, paper_preparation
 from facskit.datasets.preparation.prepare import prepare, refuse_inside
 from facskit.datasets.preparation.report import count_rows, read_report
@@ -37,6 +40,7 @@ Examples:
   facskit prepare disfa /data/DISFA -o data/disfa --camera right --threshold 2 --crop five-point --size 224
   facskit prepare raf-db /data/RAF-DB -o data/raf_db
   facskit prepare manifest data/rendered -o data/rendered_aligned --as ciu
+  facskit prepare manifest mine.csv -o data/mine --crop none --landmarks ours --columns image=path,subject=id,AU12=smile
 """
 
 Source = CorpusName | Literal["manifest"]
@@ -68,6 +72,12 @@ class PrepareCommand:
     """Side of the crops in pixels; by default 224, for similarity-49 200."""
     points: PointsFrom = PreparationConfig.points
     """Whether the corpus's landmarks place the crop where it has them, or always the detector."""
+    landmarks: Literal["corpus", "ours"] = "corpus"
+    """Whose 68 landmarks: the corpus's, if it has any, or for pictures without them `ours`, as the packaged weights see
+    them: CIU's attention is taught by landmarks, and crops are placed by them."""
+    columns: str = ""
+    """For a manifest of your own: what its columns are called, `image=path,subject=id,AU12=smile`; those that have
+    a manifest's names already needn't be named."""
     max_side: int = PreparationConfig.max_side
     """With --crop none, shrink pictures to this longer side; 0 keeps their size."""
     workers: int = PreparationConfig.workers
@@ -144,20 +154,33 @@ def _crop_of_kind(kind: CropKind | None, usual: CropRecipe | None) -> CropRecipe
 def main(words: Sequence[str]) -> int:
     """Parse the words after `facskit prepare` and prepare a corpus; return the exit code."""
     command, decisions, config = plan(words)
+    if command.columns and command.corpus != "manifest":
+        raise RecipeError(f"--columns has no effect on {command.corpus}; leave it out")
     refuse_inside(command.out, command.root)
     console = Console(highlight=False, soft_wrap=True)
     if command.corpus == "manifest":
-        index = read_listed(command.root)
+        index = read_listed(command.root, parse_columns(command.columns))
     else:
         index = read_corpus(command.corpus, command.root, decisions)
+    found_here = command.out.with_name(f"{command.out.name}.landmarks")
+    if command.landmarks == "ours":
+        index = _with_landmarks(index, found_here)
     _print_index(console, index, config)
     manifest = prepare(index, config, command.out)
+    shutil.rmtree(found_here, ignore_errors=True)
     _print_result(console, index, manifest)
     if command.like is not None and command.corpus != "manifest" and (command.like, command.corpus) in PAPER_FRAMES:
         count = PAPER_FRAMES[command.like, command.corpus]
         console.print(f"{command.like}'s own lists have {count:,} frames of {command.corpus}.")
     console.print(f"Next: {escape(next_command(index, config, manifest))}")
     return 0
+
+
+def _with_landmarks(index: CorpusIndex, store: Path) -> CorpusIndex:
+    # Recognition takes a while to import, and few preparations need it.
+    from facskit.inference.own_landmarks import locate_landmarks
+
+    return locate_landmarks(index, store)
 
 
 def _print_index(console: Console, index: CorpusIndex, config: PreparationConfig) -> None:
@@ -198,6 +221,12 @@ def next_command(index: CorpusIndex, config: PreparationConfig, manifest: Path) 
         return f"facskit cross-validate {recipe} --data.manifest {manifest}"
     if isinstance(config.crop, Similarity49Crop) and index.corpus in ("bp4d", "disfa"):
         return f"facskit cross-validate recipes/ciu/{index.corpus}.yaml --data.manifest {manifest}"
+    # The small recipes take crops of their own size, or cut whole pictures with landmarks themselves.
+    croppable = config.crop is None and LANDMARKS_X[0] in index.table.columns
+    if index.action_units and (croppable or config.crop == EyeSimilarityCrop(size=112)):
+        units = ",".join(index.action_units.codes)
+        recipe = "recipes/packaged/fmae_tiny.yaml"
+        return f"facskit cross-validate {recipe} --data.manifest {manifest} --data.action-units {units}"
     if isinstance(config.crop, EyeSimilarityCrop):
         return f"facskit evaluate packaged {manifest}"
     kind = "none" if config.crop is None else config.crop.kind

@@ -4,6 +4,7 @@ All labels, subjects and landmarks are the manifest's; nothing is left to decide
 """
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import polars as pl
@@ -18,11 +19,12 @@ from facskit.errors import DatasetError
 __all__ = ["read_listed"]
 
 
-def read_listed(path: Path) -> CorpusIndex:
+def read_listed(path: Path, columns: Mapping[str, str] | None = None) -> CorpusIndex:
     """Read a manifest of whole pictures.
 
     Args:
         path: A manifest file, a folder with a `manifest.parquet` as `facskit synthesize` writes it, or `packaged`.
+        columns: The file's names of columns by those that a manifest has, where they differ.
 
     Returns:
         Every row. An index of images packed into the manifest has them in the column `image_bytes`.
@@ -33,7 +35,7 @@ def read_listed(path: Path) -> CorpusIndex:
     if str(path) == "packaged" and not path.exists():
         manifest = packaged_faces()
     else:
-        manifest = read_manifest(path / "manifest.parquet" if path.is_dir() else path)
+        manifest = read_manifest(path / "manifest.parquet" if path.is_dir() else path, columns=columns)
     origin = manifest.origin
     if origin is not None and origin.crop is not None:
         raise DatasetError(

@@ -35,7 +35,7 @@ from facskit.faces.video import frames
 from facskit.files import atomic_path
 from facskit.processes import tick
 
-__all__ = ["FACE_SCORE", "FILE", "REASON", "Unit", "do_unit", "part_file"]
+__all__ = ["FACE_SCORE", "FILE", "NO_FACE", "REASON", "Unit", "do_unit", "part_file"]
 
 FACE_SCORE = "face_score"
 """Column with the detector's confidence; empty where the corpus's landmarks placed the crop."""
@@ -45,6 +45,7 @@ FILE = "file"
 """Column of a unit's table with the sentence that names the file and what is wrong with it."""
 
 NO_FACE = "no face found"
+"""The reason where neither detector nor landmarks say where a face is."""
 UNREADABLE = "picture can't be read"
 CUT_SHORT = "video damaged or too short"
 

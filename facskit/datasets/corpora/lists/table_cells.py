@@ -14,6 +14,7 @@ from pathlib import Path
 import polars as pl
 import polars.selectors as cs
 
+from facskit.datasets.csv_checks import DECIMAL_COMMA, separator_of
 from facskit.datasets.table_files import collect_table, scan_table
 from facskit.errors import DatasetError
 
@@ -27,7 +28,6 @@ STEM = "stem of the file"
 """Column with the name of a row's file without its ending."""
 _TYPED = (".parquet", ".jsonl")
 _MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
-_DECIMAL_COMMA = r"^([+-]?\d+),(\d+(?:[eE][+-]?\d+)?)$"
 
 
 def header_names(path: Path) -> list[str]:
@@ -82,8 +82,8 @@ def _encoding(path: Path) -> str:
 
 
 def _split_header(line: str) -> tuple[str, list[str]]:
-    """Return the separator, the one that a header has most of, and the columns' names."""
-    separator = max(",;\t", key=line.count)
+    """Return the separator and the columns' names."""
+    separator = separator_of(line)
     return separator, [name.strip().strip('"') for name in line.strip("\r\n").split(separator)]
 
 
@@ -110,7 +110,7 @@ def _read_text(path: Path) -> pl.DataFrame:
         _check_lines(path, text, separator)
     table.columns = [name or f"column {position}" for position, name in enumerate(names, start=1)]
     if separator != ",":  # spreadsheets that separate cells otherwise do so because numbers have decimal commas
-        table = table.with_columns(pl.all().str.strip_chars().str.replace(_DECIMAL_COMMA, "${1}.${2}"))
+        table = table.with_columns(pl.all().str.strip_chars().str.replace(DECIMAL_COMMA, "${1}.${2}"))
     return table
 
 
