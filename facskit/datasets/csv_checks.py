@@ -11,7 +11,7 @@ from facskit.errors import DatasetError
 
 __all__ = ["DECIMAL_COMMA", "NO_VALUE", "check_csv_header", "check_csv_lines", "has_uneven_lines", "separator_of"]
 
-NO_VALUE = ("NA", "N/A", "#N/A", "NaN", "nan", "null", "NULL")
+NO_VALUE = ("NA", "N/A", "#N/A", "null", "NULL", "#NULL!")
 """What statistics programs and spreadsheets write into a cell where nothing is known, beside nothing at all."""
 DECIMAL_COMMA = r"^([+-]?\d+),(\d+(?:[eE][+-]?\d+)?)$"
 """A number as it is written where cells are separated by something else than commas."""

@@ -50,8 +50,8 @@ class BaseRecipe:
     """Length of the run."""
     runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
     """Device, precision and seed."""
-    licence: str = "Apache-2.0"
-    """Licence of the trained weights; those from restricted faces are restricted too."""
+    licence: str = "not stated"
+    """Licence of the trained weights, for you to state; those from restricted faces are restricted too."""
 
     def __post_init__(self) -> None:
         """Check the parts against each other."""

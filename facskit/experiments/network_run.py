@@ -234,6 +234,8 @@ def _provenance(recipe: Recipe, session: Session, fold: Fold) -> dict[str, Any]:
         "epochs": recipe.training.epochs,
         "threshold": recipe.evaluation.threshold if recipe.evaluation.threshold.startswith("validation") else "fixed",
     }
+    if isinstance(recipe.model, AttentionConfig):
+        entries["attention"] = "taught" if recipe.objective.teaches_attention else "never taught"
     untaught = untaught_labels(recipe, session.manifest, fold)
     return entries | ({"untaught": untaught} if untaught else {})
 

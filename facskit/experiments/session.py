@@ -39,8 +39,9 @@ class Session(OpenedData):
     @property
     def notes(self) -> list[str]:
         """What a report must say about the data: where they are from, with every decision that changes a number."""
-        origin = self.manifest.origin
-        return [] if origin is None else [f"Data: {origin.stamp()}."]
+        origin, crop = self.manifest.origin, self.config.crop
+        seen = f"The network sees {crop.kind} crops of {crop.size} px."
+        return [seen] if origin is None else [f"Data: {origin.stamp()}.", seen]
 
     def say(self, text: str) -> None:
         """Tell the person at the terminal, once for all processes."""

@@ -65,6 +65,11 @@ def attentive(model: nn.Module, info: CheckpointInfo) -> AttentiveNetwork:
             f"these weights have no attention maps: found a network of kind {info.model.kind!r}, expected one that "
             "learns where to look, such as kind 'attention'"
         )
+    if info.provenance.get("attention") == "never taught":
+        raise CheckpointError(
+            "these weights were never taught where to look (their objective gave attention no weight), so that their "
+            "attention maps mean nothing"
+        )
     return model
 
 

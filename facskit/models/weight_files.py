@@ -50,6 +50,11 @@ def find_weights(weights: str | Path) -> Path:
         CheckpointError: No weights have that name; the message has the nearest one and the list.
     """
     text, of_run = str(weights), weights_of_run(Path(weights))
+    if of_run is None and (runs := _weights_below(Path(weights))):
+        raise CheckpointError(
+            f"{weights}: these are several networks, one for each fold; name one of them: {', '.join(runs)}. "
+            "facskit train RECIPE --folds all makes one from everybody"
+        )
     if isinstance(weights, Path) or text.endswith(_ENDING) or "/" in text or "\\" in text:
         return of_run or Path(weights)
     known = installed_weights() | packaged_weights()
@@ -67,6 +72,13 @@ def find_weights(weights: str | Path) -> Path:
     raise CheckpointError(
         f"no weights called {text!r} are here; give a file's path, or one of {', '.join(sorted(known))}{hint}"
     )
+
+
+def _weights_below(folder: Path) -> list[str]:
+    """Return the finished runs of a cross-validation's folder; none for any other."""
+    if not folder.is_dir():
+        return []
+    return [str(run) for run in sorted(folder.glob("fold-*-seed-*")) if weights_of_run(run) is not None]
 
 
 def weights_of_run(folder: Path) -> Path | None:

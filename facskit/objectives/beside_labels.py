@@ -40,6 +40,11 @@ class BesideLabelsConfig(FaceObjectiveConfig):
                 raise ValueError(f"{name} must be at least 0 and finite, got {value}")
 
     @property
+    def teaches_attention(self) -> bool:
+        """Whether the labels' objective does."""
+        return self.labels.teaches_attention
+
+    @property
     def answers(self) -> Answers:
         """What the labels' objective wants answered."""
         return self.labels.answers

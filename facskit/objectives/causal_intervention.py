@@ -106,6 +106,11 @@ class CausalInterventionConfig(StagedConfig):
         """Return how sharply the weights followed."""
         return {"gamma": self.gamma}
 
+    @property
+    def teaches_attention(self) -> bool:
+        """Whether attention has a weight."""
+        return self.attention.weight > 0
+
     def build(self, model: FaceNetwork, part: TrainingPart) -> "CausalIntervention":
         """Join the third network with its teachers, the finished stages."""
         teachers = Teachers(imbalanced=part.stages["imbalanced"], balanced=part.stages.get("balanced"))

@@ -52,6 +52,11 @@ class FaceObjectiveConfig(ABC):
         return PRESENCE_ALONE
 
     @property
+    def teaches_attention(self) -> bool:
+        """Whether a network with attention maps is told where to look; else its maps mean nothing."""
+        return False
+
+    @property
     def teachers(self) -> Mapping[str, str]:
         """Finished weights that teach the network, by the field that names them: as `find_weights` takes them."""
         return {}

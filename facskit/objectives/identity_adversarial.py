@@ -33,6 +33,11 @@ class IdentityAdversarialConfig(IdentityReversalConfig, FaceObjectiveConfig):
     strength: float = 2.0
     """Factor on the reversed gradient (paper: lambda; 2 on BP4D, 1 on BP4D+, 0.5 on DISFA)."""
 
+    @property
+    def teaches_attention(self) -> bool:
+        """Whether the action units' objective does."""
+        return self.occurrence.teaches_attention
+
     def build(self, model: FaceNetwork, part: TrainingPart) -> "IdentityAdversarial":
         """Join the network with both losses."""
         return IdentityAdversarial(model, self, part.subject_counts, part.labels, part.units)

@@ -60,6 +60,11 @@ class OccurrenceConfig(FaceObjectiveConfig):
         if self.reduction not in {"mean", "sum"}:
             raise ValueError(f"reduction must be mean or sum, got {self.reduction!r}")
 
+    @property
+    def teaches_attention(self) -> bool:
+        """Whether attention has a weight."""
+        return self.attention.weight > 0
+
     def build(self, model: FaceNetwork, part: TrainingPart) -> "Occurrence":
         """Join the network with the loss."""
         return Occurrence(model, self, part.labels, part.units)

@@ -45,6 +45,11 @@ class SeveralAnswersConfig(FaceObjectiveConfig):
         """Intensities and geometry."""
         return Answers(intensities=True, geometry=True)
 
+    @property
+    def teaches_attention(self) -> bool:
+        """Whether the action units' objective does."""
+        return self.occurrence.teaches_attention
+
     def build(self, model: FaceNetwork, part: TrainingPart) -> "SeveralAnswers":
         """Join the network with the losses."""
         return SeveralAnswers(model, self, part.labels, part.units)

@@ -8,17 +8,19 @@ import pytest
 
 from facskit.datasets.folds import HoldOut, SubjectFolds
 from facskit.datasets.loaders import LoaderConfig
-from facskit.errors import DatasetError, RecipeError
+from facskit.errors import CheckpointError, DatasetError, RecipeError
 from facskit.evaluation.epochs import EpochPredictions
 from facskit.evaluation.predictions import Predictions
 from facskit.evaluation.protocols import PROTOCOLS
 from facskit.experiments.analysis.weight_scores import evaluate
 from facskit.experiments.recipe import DataConfig, EvaluationConfig, Recipe
-from facskit.experiments.recipe_files import read_recipe
+from facskit.experiments.recipe_files import format_recipe, read_recipe
 from facskit.experiments.train import cross_validate, train
 from facskit.faces.alignment import EyeSimilarityCrop, WholeImage
+from facskit.interfaces import cli
 from facskit.models.checkpoints import load_checkpoint, save_checkpoint, weights_digest
 from facskit.models.compact_network import CompactConfig
+from facskit.models.weight_files import find_weights
 from facskit.objectives.identity_adversarial import IdentityAdversarialConfig
 from facskit.training.loop import TrainingConfig
 from facskit.training.optimization import OptimizerConfig
@@ -144,6 +146,26 @@ def test_training_on_everybody_leaves_no_predictions(recipe: Recipe, tmp_path: P
     assert not (tmp_path / "run" / "predictions.parquet").exists()
     with pytest.raises(DatasetError, match="A cross-validation needs test subjects in every fold"):
         cross_validate(everybody, tmp_path / "all")
+
+
+def test_folds_all_trains_on_everybody(recipe: Recipe, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    short = replace(recipe, training=TrainingConfig(epochs=1), optimizer=OptimizerConfig(base_lr=0.1))
+    (tmp_path / "short.yaml").write_text(format_recipe(short))
+    words = ["train", str(tmp_path / "short.yaml"), "--folds", "all", "-o", str(tmp_path / "run")]
+
+    assert cli.main(words) == 0
+
+    assert "nobody is left to test on" in capsys.readouterr().out
+    _, info = load_checkpoint(tmp_path / "run" / "weights.safetensors")
+    assert info.provenance["training_images"] == 144
+    assert not (tmp_path / "run" / "predictions.parquet").exists()
+    assert cli.main([*words[:2], "--folds", "2"]) == 1
+    assert "--folds: found '2', expected all" in capsys.readouterr().err
+
+
+def test_a_cross_validation_isnt_one_network_and_names_those_it_holds(validated: Path) -> None:
+    with pytest.raises(CheckpointError, match=r"several networks, one for each fold.*fold-1-seed-0.*--folds all"):
+        find_weights(validated)
 
 
 def test_evaluate_scores_a_weight_file_and_warns_of_known_subjects(

@@ -212,12 +212,12 @@ def _group_table(found: Sequence[GroupNumbers]) -> TextTable:
 
 
 def attention_section(network: ReportedNetwork, device: Device) -> Section | None:
-    """Draw where the first run's network looks, if it has attention maps; None if it has none."""
+    """Draw where the first run's network looks, if it has attention maps that were taught; else None."""
     weights = next((run.weights for run in network.runs if run.weights is not None), None)
     if weights is None or network.faces is None:
         return None
     model, info = load_checkpoint(weights)
-    if not isinstance(model, AttentiveNetwork):
+    if not isinstance(model, AttentiveNetwork) or info.provenance.get("attention") == "never taught":
         return None
     tested = network.predictions.run(*network.predictions.runs[0]).names
     mine = np.isin(network.predictions.names, tested)
