@@ -29,8 +29,8 @@ class RecognizeConfig:
     where the weights know expressions, expression is the most probable one and expression_happiness a probability;
     frames count from 0; a picture without a face has one row with success 0 and empty cells."""
     dialect: DialectName = "facskit"
-    """Whose columns the table has, so that what reads their tables reads ours: `openface` (2.2, `-aus`; frames count
-    from 1), `pyfeat` or `libreface`. What isn't estimated, such as intensities, stays empty."""
+    """Whose columns the table has, so that what reads their tables reads ours: `openface` (2.2, `-pose -aus`;
+    frames count from 1), `pyfeat` or `libreface`. What isn't known, such as intensities, stays empty."""
     summary: Path | None = None
     """Table (.csv) with a row per person and AU: share of time present, mean and peak probability, episodes a minute;
     and beside it every episode's start, end and length. Unreliable frames don't count. Needs --output."""
