@@ -37,7 +37,7 @@ class AttentionFolder:
     def _name(self, frame: RecognizedFrame) -> str:
         """Return what the pictures of a frame are called, different for files of the same name."""
         if frame.source not in self._names:
-            stem, number = Path(frame.source).stem, 1
+            stem, number = shortened(Path(frame.source).stem, 200), 1
             name = stem
             while name in self._names.values():
                 number += 1

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import import_module
+from itertools import pairwise
 
 from rich.console import Console
 from rich.markup import escape
@@ -191,6 +192,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if words[0] in {"-V", "--version"}:
         print(f"facskit {__version__}")
         return 0
+    if any(not word and not before.startswith("-") for before, word in pairwise(words)):
+        return _fail(
+            f'found an empty word ("") after facskit {words[0]}, expected a path; is a variable empty?', code=2
+        )
     command = next((command for command in COMMANDS if command.name == words[0]), None)
     if command is None:
         near = get_close_matches(words[0], [command.name for command in COMMANDS], n=1)

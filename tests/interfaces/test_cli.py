@@ -52,6 +52,13 @@ def test_an_unknown_command_is_answered_with_the_nearest(capsys: pytest.CaptureF
     assert capsys.readouterr().err.strip() == "facskit: there is no command 'recognise'; did you mean recognize?"
 
 
+@pytest.mark.parametrize("words", [["recognize", ""], ["doctor", ""], ["recognize", "a.jpg", "", "--every", "2"]])
+def test_an_empty_word_is_no_path(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(words) == 2
+    sentence = f'found an empty word ("") after facskit {words[0]}, expected a path; is a variable empty?'
+    assert sentence in capsys.readouterr().err
+
+
 def test_an_error_becomes_one_sentence_and_exit_code_one(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

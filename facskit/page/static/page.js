@@ -61,7 +61,7 @@ function forget() {
 // --- what is going on ---
 
 function say(text) {
-  element("status").textContent = text;
+  if (element("status").textContent !== text) element("status").textContent = text;
 }
 
 function complain(text) {
@@ -69,8 +69,9 @@ function complain(text) {
   element("error").hidden = !text;
 }
 
-function showProgress(share) {
+function showProgress(share, detail = "") {
   element("progress").hidden = share === null;
+  element("detail").textContent = detail;
   if (share === undefined) element("bar").removeAttribute("value");
   else if (share !== null) element("bar").value = share;
 }
@@ -114,8 +115,10 @@ async function finished(job, run) {
       say(job.ahead ? `Waiting for ${job.ahead} other upload${job.ahead > 1 ? "s" : ""} …` : "Waiting …");
       showProgress(undefined);
     } else if (job.kind === "video") {
-      say(`Looking at frame ${job.done.toLocaleString()}${job.total ? ` of about ${job.total.toLocaleString()}` : ""} …`);
-      showProgress(job.total ? Math.min(1, job.done / job.total) : undefined);
+      // the number changes twice a second, which nobody wants to have read out
+      say("Looking at the video …");
+      const detail = `frame ${job.done.toLocaleString()}${job.total ? ` of about ${job.total.toLocaleString()}` : ""}`;
+      showProgress(job.total ? Math.min(1, job.done / job.total) : undefined, detail);
     } else {
       say("Looking …");
       showProgress(undefined);
@@ -144,6 +147,7 @@ function present(name, maps) {
   view.src = shown.url;
   if (!isVideo) view.alt = `The photograph, with ${found}`;
   element("attention").hidden = !maps;
+  element("no-attention").hidden = !(isVideo && about.attention);
   linkTable();
   const busiest = [...people].sort((one, other) => framesOf(other) - framesOf(one))[0];
   shown.face = busiest === undefined ? null : busiest;
@@ -175,7 +179,7 @@ async function toggleWebcam() {
   }
   element("webcam").textContent = "Stop the webcam";
   document.body.classList.add("compact");
-  for (const id of ["photo", "timeline", "attention", "downloads", "unplayable"]) element(id).hidden = true;
+  for (const id of ["photo", "timeline", "attention", "no-attention", "downloads", "unplayable"]) element(id).hidden = true;
   element("result").hidden = false;
   element("result-heading").textContent = "Webcam";
   const video = element("video");
@@ -225,6 +229,7 @@ function goTo(index) {
 function showMap(place) {
   if (element("attention").hidden || place < 0) return;
   const address = `api/jobs/${shown.job}/attention/${place}`;
+  element("attention-map").alt = `Face ${shown.face}, with a heat map for each action unit`;
   if (element("attention-map").getAttribute("src") !== address) element("attention-map").src = address;
 }
 
@@ -289,7 +294,7 @@ function prepareBars() {
     const row = make("tr");
     const head = make("th", unit.code);
     head.scope = "row";
-    head.append(make("span", unit.name));
+    head.append(make("span", unit.name, "name"), make("span", "", "hidden state"));
     const cell = make("td", undefined, "bar");
     const bar = make("div");
     const notch = make("b");
@@ -309,7 +314,9 @@ function prepareBars() {
 function fillBars(face) {
   [...element("units").tBodies[0].rows].forEach((row, place) => {
     const probability = face ? face.probabilities[place] : null;
-    row.classList.toggle("present", Boolean(face && face.present[place]));
+    const present = Boolean(face && face.present[place]);
+    row.classList.toggle("present", present);
+    row.querySelector(".state").textContent = present ? ", present" : "";
     row.querySelector("i").style.width = `${100 * (probability || 0)}%`;
     row.cells[2].textContent = face ? probability.toFixed(2) : "–";
     if (about.intensities) row.cells[3].textContent = face && face.intensities ? face.intensities[place].toFixed(1) : "–";
