@@ -4,6 +4,7 @@ from pathlib import Path
 
 from facskit.faces.alignment import CropRecipe
 from facskit.faces.images import write_image
+from facskit.files import shortened
 from facskit.inference.attention_maps import attended_face, draw_attention
 from facskit.inference.overlay_files import check_writable
 from facskit.inference.recognition import RecognizedFrame

@@ -62,6 +62,8 @@ def _recognize_files(config: RecognizeConfig, recognizer: Recognizer | None, sen
     Args:
         sent: The file that holds what came to standard input.
     """
+    if config.timeline is not None:
+        import facskit.inference.timeline  # noqa: F401 (says before any work if matplotlib is missing)
     found = find_media(config.inputs, leave_out=_folders(config))
     _refuse_several(config, found.files)
     recognizer = recognizer or _open_recognizer(config)
