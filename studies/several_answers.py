@@ -17,11 +17,11 @@ from rich.progress import track
 from facskit.columns import HEAD
 from facskit.datasets.manifest import Manifest
 from facskit.datasets.packed import open_manifest
+from facskit.evaluation.metrics import icc_per_au, intensity_error_per_au
+from facskit.faces.landmarks import OUTER_EYE_CORNERS
 from facskit.inference.recognition import Recognition
 from facskit.inference.recognizer import Recognizer
 from facskit.tables import TextTable, number_cell, write_results
-
-OUTER_EYE_CORNERS = (36, 45)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,12 +76,12 @@ def measure(manifest: Manifest, rows: Int[np.ndarray, "faces"], faces: list[Reco
         raise ValueError("the weights don't know intensities and geometry")
     errors: dict[str, float] = {}
     graded = np.stack([face.intensities for face in faces if face.intensities is not None])
-    for column, unit in enumerate(manifest.action_units):
-        if unit in faces[0].action_units:
-            told = graded[:, faces[0].action_units.index(unit)]
-            truth = levels[rows, column].astype(np.float64)
-            errors[f"{unit.code} ICC"] = intraclass_correlation(truth, told.astype(np.float64))
-            errors[f"{unit.code} MAE"] = float(np.abs(truth - told).mean())
+    shared = [unit for unit in manifest.action_units if unit in faces[0].action_units]
+    truth = levels[rows][:, [manifest.action_units.index(unit) for unit in shared]]
+    told = graded[:, [faces[0].action_units.index(unit) for unit in shared]]
+    scores = (icc_per_au(truth, told), intensity_error_per_au(truth, told))
+    for unit, icc, error in zip(shared, *scores, strict=True):
+        errors[f"{unit.code} ICC"], errors[f"{unit.code} MAE"] = float(icc), float(error)
     for kind in ("ICC", "MAE"):
         errors[f"mean {kind}"] = float(np.nanmean([value for name, value in errors.items() if name.endswith(kind)]))
     known = [geometry for geometry in geometries if geometry is not None]
@@ -92,15 +92,6 @@ def measure(manifest: Manifest, rows: Int[np.ndarray, "faces"], faces: list[Reco
     errors |= dict(zip(("pitch", "yaw", "roll"), pose.tolist(), strict=True))
     errors["gaze"] = float(np.mean(_between(np.stack([each.gaze for each in known]), angles[rows, 3:])))
     return errors
-
-
-def intraclass_correlation(truth: Float[np.ndarray, "faces"], told: Float[np.ndarray, "faces"]) -> float:
-    """Return ICC(3,1), the consistency of two raters; NaN where neither varies."""
-    both = np.stack([truth, told], axis=1)
-    between = 2 * both.mean(1).var(ddof=1)
-    residual = both - both.mean(1, keepdims=True) - both.mean(0) + both.mean()
-    within = float((residual**2).sum()) / (len(truth) - 1)
-    return float((between - within) / (between + within)) if between + within > 0 else float("nan")
 
 
 def _between(told: Float[np.ndarray, "faces 2"], truth: Float[np.ndarray, "faces 2"]) -> Float[np.ndarray, "faces"]:

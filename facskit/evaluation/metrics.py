@@ -10,6 +10,8 @@ Conventions, the same for every number facskit prints:
   follow scikit-learn's default count an undefined F1 as 0; `undefined_f1=0.0` does the same.
 - F1, precision, recall and average precision are of the class "present". Rates and scores are fractions, not percent.
 - ROC-AUC and average precision are scikit-learn's.
+- Where levels (0 to 5) are known and a network says intensities, `icc` is ICC(3,1), the consistency of both, and
+  `intensity_error` their mean absolute difference; elsewhere both are NaN.
 """
 
 from collections.abc import Callable, Iterator
@@ -31,6 +33,8 @@ __all__ = [
     "brier_per_au",
     "calibration_error_per_au",
     "f1_per_au",
+    "icc_per_au",
+    "intensity_error_per_au",
     "macro_mean",
     "roc_auc_per_au",
     "score",
@@ -93,6 +97,42 @@ def calibration_error_per_au(labels: Labels, probabilities: Probabilities, bins:
     return np.array(errors, dtype=float)
 
 
+def icc_per_au(levels: Labels, intensities: Probabilities) -> PerAU:
+    """Return ICC(3,1) per AU, how consistently intensities rise with the levels (0 to 5, -1 unknown); 1 is best.
+
+    Two raters, the coder and the network, each with a level of its own that doesn't count: of the mean squares between
+    faces (BMS) and left over (EMS) it is (BMS - EMS) / (BMS + EMS). NaN where neither varies or fewer than two faces
+    are known.
+    """
+    return _of_known_levels(levels, intensities, _intraclass_correlation)
+
+
+def _intraclass_correlation(truth: np.ndarray, told: np.ndarray) -> float:
+    if len(truth) < 2:
+        return float("nan")
+    both = np.stack([truth, told], axis=1)
+    between = 2 * both.mean(1).var(ddof=1)
+    residual = both - both.mean(1, keepdims=True) - both.mean(0) + both.mean()
+    within = float((residual**2).sum()) / (len(truth) - 1)
+    return float((between - within) / (between + within)) if between + within > 0 else float("nan")
+
+
+def intensity_error_per_au(levels: Labels, intensities: Probabilities) -> PerAU:
+    """Return the mean absolute difference of level and intensity per AU, in levels; NaN where no level is known."""
+    return _of_known_levels(levels, intensities, lambda truth, told: float(np.abs(truth - told).mean()))
+
+
+def _of_known_levels(
+    levels: Labels, intensities: Probabilities, scorer: Callable[[np.ndarray, np.ndarray], float]
+) -> PerAU:
+    scores = []
+    for column, told in zip(levels.T, intensities.T, strict=True):
+        known = column >= 0
+        truth = column[known].astype(np.float64)
+        scores.append(scorer(truth, told[known].astype(np.float64)) if truth.size else np.nan)
+    return np.array(scores, dtype=float)
+
+
 @dataclass(frozen=True)
 class MacroMean:
     """A mean over AUs that says how many entered it."""
@@ -145,6 +185,10 @@ class AUScores:
     """Expected calibration error in 15 bins; 0 is best."""
     brier: PerAU
     """Mean squared difference of probability and label; 0 is best."""
+    icc: PerAU
+    """Consistency of intensities with levels, ICC(3,1); 1 is best; NaN without intensities or levels."""
+    intensity_error: PerAU
+    """Mean absolute difference of intensity and level; 0 is best; NaN without intensities or levels."""
 
     def per_au(self, metric: str) -> PerAU:
         """Return one metric's entries by its name in `METRICS`."""
@@ -170,6 +214,7 @@ def score(
     thresholds: Thresholds = 0.5,
     *,
     undefined_f1: float = np.nan,
+    graded: tuple[Labels, Probabilities] | None = None,
 ) -> AUScores:
     """Compute every score of a set of predictions.
 
@@ -177,6 +222,7 @@ def score(
         thresholds: At or above which an AU is predicted present: one for all, one per AU, or one per row and AU.
         undefined_f1: F1 of an AU that is neither present nor predicted: NaN leaves it out, 0.0 is what papers that
             use scikit-learn's default report.
+        graded: Where intensities are to be scored: FACS levels 0 to 5, -1 for unknown, and what the model says.
 
     Raises:
         ValueError: Labels, probabilities and action units differ in shape.
@@ -188,6 +234,7 @@ def score(
             f"samples and {len(action_units)} columns, one for each of {action_units}"
         )
     counts = count(labels, decide(probabilities, thresholds))
+    nothing = np.full(len(action_units), np.nan)
     return AUScores(
         action_units=action_units,
         num_known=counts.known,
@@ -204,4 +251,6 @@ def score(
         average_precision=average_precision_per_au(labels, probabilities),
         calibration_error=calibration_error_per_au(labels, probabilities),
         brier=brier_per_au(labels, probabilities),
+        icc=nothing if graded is None else icc_per_au(*graded),
+        intensity_error=nothing if graded is None else intensity_error_per_au(*graded),
     )

@@ -50,7 +50,7 @@ class PredictedFaces(ABC):
     metadata_key: ClassVar[str]
     """Under which name a file says what it holds."""
     arrays_by_output: ClassVar[tuple[str, ...]]
-    """Arrays with a column for each output."""
+    """Arrays with a column for each output; some may be None."""
     arrays_by_row: ClassVar[tuple[str, ...]] = ("subjects", "names", "folds", "seeds")
     """Arrays with one entry for each row."""
 
@@ -101,7 +101,8 @@ class PredictedFaces(ABC):
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return everything that has an entry for each row."""
-        return {name: getattr(self, name) for name in (*self.arrays_by_output, *self.arrays_by_row)}
+        every = {name: getattr(self, name) for name in (*self.arrays_by_output, *self.arrays_by_row)}
+        return {name: values for name, values in every.items() if values is not None}
 
     @property
     def runs(self) -> list[tuple[int, int]]:
@@ -188,6 +189,8 @@ def concat(parts: Sequence[_Kind]) -> _Kind:
             raise DatasetError(f"can't join predictions of {first.outputs} with predictions of {part.outputs}")
         if part.about() != first.about():
             raise DatasetError(f"can't join numbers of two protocols: {first.stamp!r}, {part.stamp!r}")
+        if part.arrays().keys() != first.arrays().keys():
+            raise DatasetError("can't join predictions with intensities and predictions without")
         runs.extend(part.model.get("runs", [dict(part.model)] if part.model else []))
     arrays = {}
     for name in first.arrays():

@@ -19,6 +19,7 @@ from facskit.evaluation.expressions.predictions import ExpressionPredictions
 from facskit.evaluation.predictions import Predictions
 from facskit.evaluation.protocols import Protocol
 from facskit.expressions import ExpressionSet
+from facskit.models.answers import IntensityScale
 
 __all__ = ["Precision", "PredictionSource", "answers", "predict", "predict_expressions"]
 
@@ -59,7 +60,8 @@ def predict(
     Probabilities are always the sigmoid of 32-bit logits: 16-bit ones tie, and ties change rank scores.
 
     Args:
-        model: Maps images to one logit per action unit.
+        model: Maps images to one logit per action unit; if it has an `intensity_scale`, its intensities are kept beside
+            the levels, where any is known.
         description: Text of a progress bar on the error stream, shown when the work takes longer than two seconds;
             without it there is none.
 
@@ -68,8 +70,11 @@ def predict(
             batches' action units.
     """
     said = answers(model, batches, precision=precision, description=description)
-    told = ((batch.action_units, logits, batch.labels, batch.indices) for batch, logits in said)
+    scale = getattr(model, "intensity_scale", None)
+    told = ((batch.action_units, logits, _truth(batch, logits, scale), batch.indices) for batch, logits in said)
     action_units, rows = _collect(told, source, torch.sigmoid, "action units")
+    if scale is not None and not (rows["levels"] >= 0).any():
+        del rows["levels"], rows["intensities"]
     return Predictions(
         action_units=action_units,
         thresholds=np.full(rows["probabilities"].shape, source.protocol.fixed_threshold, dtype=np.float32),
@@ -95,7 +100,7 @@ def predict_expressions(
         expressions: What the logits and the batches' labels mean.
     """
     said = answers(model, batches, precision=precision, description=description)
-    told = ((expressions, logits, batch.expressions, batch.indices) for batch, logits in said)
+    told = ((expressions, logits, {"labels": batch.expressions}, batch.indices) for batch, logits in said)
     _, rows = _collect(told, source, lambda logits: logits.softmax(dim=1), "expressions")
     return ExpressionPredictions(
         expressions=expressions,
@@ -105,11 +110,20 @@ def predict_expressions(
     )
 
 
+@torch.no_grad()
+def _truth(batch: Batch, logits: Tensor, scale: IntensityScale | None) -> dict[str, Tensor]:
+    """Return what is known of a batch, and what the network says of its intensities if it has a scale."""
+    known = {"labels": batch.labels}
+    if scale is None:
+        return known
+    return known | {"levels": batch.levels, "intensities": scale.cpu().expected(logits)}
+
+
 _Outputs = TypeVar("_Outputs", ActionUnitSet, ExpressionSet)
 
 
 def _collect(
-    told: Iterable[tuple[_Outputs, Tensor, Tensor, Tensor]],
+    told: Iterable[tuple[_Outputs, Tensor, Mapping[str, Tensor], Tensor]],
     source: PredictionSource,
     activation: Callable[[Tensor], Tensor],
     kind: str,
@@ -117,11 +131,11 @@ def _collect(
     """Gather what all kinds of predictions have, in the manifest's order.
 
     Args:
-        told: For each batch what its logits mean, the logits, labels and manifest rows.
+        told: For each batch what its logits mean, the logits, what else is to be kept by name, and manifest rows.
     """
     first: _Outputs | None = None
-    parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
-    for outputs, logits, labels, indices in told:
+    parts: list[dict[str, np.ndarray]] = []
+    for outputs, logits, beside, indices in told:
         first = outputs if first is None else first
         if outputs != first:
             raise ValueError(f"batches have different {kind}: {first} and {outputs}")
@@ -130,18 +144,18 @@ def _collect(
                 f"the model gave logits of shape {tuple(logits.shape)} for {len(indices)} images and "
                 f"{len(outputs)} {kind} ({outputs})"
             )
-        parts.append((activation(logits).numpy(), labels.cpu().numpy(), indices.cpu().numpy()))
+        kept = {"probabilities": activation(logits), **beside, "rows": indices}
+        parts.append({name: values.cpu().numpy() for name, values in kept.items()})
     if first is None:
         raise ValueError("there is nothing to predict: the loader gave no batch")
-    probabilities, truth, rows = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-    order = np.argsort(rows, kind="stable")
-    rows = rows[order]
+    arrays = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    order = np.argsort(arrays["rows"], kind="stable")
+    rows = arrays.pop("rows")[order]
     repeated = rows[:-1][rows[1:] == rows[:-1]]
     if repeated.size:
         raise ValueError(f"row {repeated[0]} ({source.names[repeated[0]]}) comes twice; expected every image once")
     return first, {
-        "probabilities": probabilities[order],
-        "labels": truth[order],
+        **{name: values[order] for name, values in arrays.items()},
         "subjects": np.array([source.subjects[row] for row in rows], dtype=np.str_),
         "names": np.array([source.names[row] for row in rows], dtype=np.str_),
         "folds": np.full(len(rows), source.fold, dtype=np.int64),

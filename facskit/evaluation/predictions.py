@@ -1,7 +1,8 @@
 """Predictions of action units (AUs): probability, threshold and label of each, and the scores they give.
 
 In a file they add to the columns of all predictions `AU01` (1 present, 0 absent, null unknown), `AU01_probability` and
-`AU01_threshold` for each unit.
+`AU01_threshold` for each unit; where intensities are scored also `AU01_level` (0 to 5, null unknown) and
+`AU01_intensity`, what the network said of it.
 """
 
 from collections.abc import Mapping
@@ -30,7 +31,7 @@ class Predictions(PredictedFaces):
 
     kind = "action units"
     metadata_key = "facskit.predictions"
-    arrays_by_output = ("probabilities", "labels", "thresholds")
+    arrays_by_output = ("probabilities", "labels", "thresholds", "levels", "intensities")
 
     action_units: ActionUnitSet
     """What the columns of probabilities, labels and thresholds mean."""
@@ -40,6 +41,10 @@ class Predictions(PredictedFaces):
     """Label states."""
     thresholds: Float32[np.ndarray, "samples aus"]
     """Decision threshold of each row and AU, the same within a fold and seed."""
+    levels: Int8[np.ndarray, "samples aus"] | None = None
+    """FACS levels 0 to 5, -1 for unknown; None where no intensities are scored."""
+    intensities: Float32[np.ndarray, "samples aus"] | None = None
+    """What the network says of the levels, 0 to 5; None together with them."""
     protocol: Protocol = field(default_factory=Protocol)
     """How epoch and thresholds were chosen."""
 
@@ -61,7 +66,14 @@ class Predictions(PredictedFaces):
     def scores(self) -> AUScores:
         """Score all rows together, under their thresholds and the protocol's rule for undefined F1."""
         undefined = self.protocol.undefined_f1_value
-        return score(self.labels, self.probabilities, self.action_units, self.thresholds, undefined_f1=undefined)
+        return score(
+            self.labels,
+            self.probabilities,
+            self.action_units,
+            self.thresholds,
+            undefined_f1=undefined,
+            graded=None if self.levels is None or self.intensities is None else (self.levels, self.intensities),
+        )
 
     def macro_f1(self) -> float:
         """Return the macro F1 of all rows together, as in `scores`, which it's faster than."""
@@ -73,13 +85,16 @@ class Predictions(PredictedFaces):
         return {"action_units": list(self.action_units.codes), "protocol": asdict(self.protocol)}
 
     def own_columns(self) -> dict[str, pl.Series]:
-        """Return label, probability and threshold of each action unit."""
+        """Return label, probability and threshold of each action unit, and level and intensity if there are any."""
         found = {}
         for au, unit in enumerate(self.action_units):
             labels = pl.Series(self.labels[:, au].copy())
             found[columns.occurrence(unit)] = labels.replace(int(LabelState.UNKNOWN), None)
             found[f"{unit.code}_probability"] = pl.Series(self.probabilities[:, au].copy())
             found[f"{unit.code}_threshold"] = pl.Series(self.thresholds[:, au].copy())
+            if self.levels is not None and self.intensities is not None:
+                found[columns.level(unit)] = pl.Series(self.levels[:, au].copy()).replace(-1, None)
+                found[columns.intensity(unit)] = pl.Series(self.intensities[:, au].copy())
         return found
 
     @classmethod
@@ -91,8 +106,11 @@ class Predictions(PredictedFaces):
             chosen = table.select(pl.col(f"{code}{suffix}").fill_null(int(LabelState.UNKNOWN)) for code in codes)
             return np.ascontiguousarray(chosen.to_numpy(), dtype=dtype).reshape(len(table), len(codes))
 
+        graded = bool(codes) and f"{codes[0]}_level" in table.columns
         return cls(
             action_units=ActionUnitSet.parse(codes),
+            levels=stack("_level", np.int8) if graded else None,
+            intensities=stack("_intensity", np.float32) if graded else None,
             protocol=Protocol(**about["protocol"]),
             labels=stack("", np.int8),
             probabilities=stack("_probability", np.float32),
@@ -106,6 +124,12 @@ class Predictions(PredictedFaces):
         possible = (self.probabilities >= 0) & (self.probabilities <= 1)  # False for NaN
         self._refuse(~known_state, self.labels, "label", "1 (present), 0 (absent) or -1 (unknown)")
         self._refuse(~possible, self.probabilities, "probability", "a number from 0 to 1")
+        if (self.levels is None) != (self.intensities is None):
+            raise ValueError("levels and intensities belong together: found one without the other")
+        if self.levels is not None and self.intensities is not None:
+            self._refuse(~((self.levels >= -1) & (self.levels <= 5)), self.levels, "level", "0 to 5 or -1 (unknown)")
+            graded = (self.intensities >= 0) & (self.intensities <= 5)  # False for NaN
+            self._refuse(~graded, self.intensities, "intensity", "a number from 0 to 5")
 
     def _refuse(self, wrong: Bool[np.ndarray, "samples aus"], values: np.ndarray, what: str, expected: str) -> None:
         if wrong.any():

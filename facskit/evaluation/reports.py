@@ -5,6 +5,7 @@ guessing at the training rate), how often the action unit (AU) occurs, and under
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,11 @@ class Report:
     """Sentences under the table, after the headline and the protocol."""
 
     @property
+    def model(self) -> Mapping[str, Any]:
+        """What the predictions say of the model that made them."""
+        return self.result.predictions.model
+
+    @property
     def columns(self) -> list[Column]:
         """The columns of numbers, left to right."""
         result, baselines = self.result, self.result.baselines
@@ -72,10 +78,20 @@ class Report:
             _percent_column(f"F1 %{optimistic}", result.mean("f1"), strong=True),
             _percent_column("ROC-AUC %", result.mean("roc_auc")),
             _percent_column("AP %", result.mean("average_precision")),
+            *self._intensity_columns(),
             _percent_column("All-present F1 %", baselines.all_positive),
             _percent_column("Guess F1 %", baselines.prior),
             *self.published,
         ]
+
+    def _intensity_columns(self) -> list[Column]:
+        """Return how good intensities are, where levels are known and the network says them."""
+        columns = []
+        for title, metric in (("ICC", "icc"), ("Level off by", "intensity_error")):
+            values = self.result.mean(metric)
+            if not np.isnan(values).all():
+                columns.append(Column(title, values, macro_mean(values).value, decimals=2))
+        return columns
 
     @property
     def headline(self) -> str:
@@ -165,7 +181,7 @@ class Report:
             ],
             "published_f1": {column.title: _by_au(units, column.values / 100) for column in self.published},
             "notes": self.notes,
-            "model": dict(result.predictions.model),
+            "model": dict(self.model),
         }
 
     def write(self, folder: Path) -> None:

@@ -13,6 +13,7 @@ __all__ = [
     "INNER_MOUTH_CORNERS",
     "JAW",
     "MIRRORED_68",
+    "OUTER_EYE_CORNERS",
     "POINTS_49",
     "POINTS_66",
     "box_of",
@@ -23,6 +24,8 @@ __all__ = [
 
 JAW = tuple(range(17))
 """Points of 68 along the jaw, which the 49-point scheme lacks."""
+OUTER_EYE_CORNERS = (36, 45)
+"""Points of 68 at the outer ends of both eyes, whose distance errors of landmarks are measured by."""
 INNER_MOUTH_CORNERS = (60, 64)
 """Points of 68 that both smaller schemes lack."""
 POINTS_66 = tuple(point for point in range(68) if point not in INNER_MOUTH_CORNERS)

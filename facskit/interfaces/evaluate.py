@@ -1,4 +1,4 @@
-"""`facskit evaluate WEIGHTS MANIFEST`: the scores of a weight file on labelled faces."""
+"""`facskit evaluate WEIGHTS MANIFEST`: the scores of a weight file, or stored predictions scored again."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Annotated
 
 import tyro
+from rich.markup import escape
 
+from facskit.experiments.analysis.verification import verify
 from facskit.experiments.analysis.weight_scores import KnownPeople, evaluate
 from facskit.inference.recognizer import Device
-from facskit.interfaces.report_printing import print_report
+from facskit.interfaces.report_printing import print_report, table_console
 from facskit.models.weight_files import find_weights
 
 __all__ = ["EvaluateCommand", "main"]
@@ -19,11 +21,16 @@ __all__ = ["EvaluateCommand", "main"]
 class EvaluateCommand:
     """Score a weight file on a manifest: action units with the thresholds stored in it, or expressions.
 
-    Example: facskit evaluate packaged faces/manifest.parquet --out runs/packaged-on-faces
+    A predictions file instead is scored again, and compared with the results and weights beside it: anybody can verify
+    a result without the pictures.
+
+    Examples:
+      facskit evaluate packaged faces/manifest.parquet --out runs/packaged-on-faces
+      facskit evaluate runs/packaged-on-faces/predictions.parquet
     """
 
     weights: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="WEIGHTS")] = "packaged"
-    """Name of installed weights, or path of a weight file or of a finished run's folder."""
+    """Name of installed weights, or path of a weight file or of a finished run's folder; or a predictions file."""
     manifest: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="MANIFEST")] = "packaged"
     """Path of a manifest (.parquet, .csv, .jsonl); `packaged` takes the rendered faces that come with facskit."""
     out: Annotated[Path, tyro.conf.arg(aliases=("-o",))] = Path("runs/evaluation")
@@ -45,6 +52,8 @@ class EvaluateCommand:
 def main(words: Sequence[str]) -> int:
     """Parse the command's words, evaluate, and print the table; return the exit code."""
     command = tyro.cli(EvaluateCommand, prog="facskit evaluate", args=list(words))
+    if Path(command.weights).suffix == ".parquet":
+        return _verify(Path(command.weights))
     report = evaluate(
         find_weights(command.weights),
         command.manifest,
@@ -54,4 +63,21 @@ def main(words: Sequence[str]) -> int:
         known_people=command.known_people,
     )
     print_report(report, command.out)
+    return 0
+
+
+def _verify(path: Path) -> int:
+    """Print stored predictions' scores, and whether what was published beside them is the same; 1 if it isn't."""
+    verification = verify(path)
+    console = table_console()
+    console.print(verification.report.to_terminal())
+    model = verification.report.model
+    made_by = f"weights {str(model['weights'])[:12]}, facskit {model['facskit']}" if "weights" in model else "unknown"
+    console.print(f"Predicted by: {made_by}", soft_wrap=True)
+    for difference in verification.differences:
+        console.print(f"[red]different:[/] {escape(difference)}", soft_wrap=True)
+    if verification.differences:
+        return 1
+    same = f"the same {verification.compared:,} numbers as in results.json" if verification.compared else ""
+    console.print(f"Verified: {same or 'scored; there is no results.json beside it to compare with'}.", soft_wrap=True)
     return 0

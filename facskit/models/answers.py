@@ -1,6 +1,7 @@
 """What a network may answer beside presence, from the same features: intensities, and the geometry of the face."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,6 +67,16 @@ class IntensityScale(nn.Module):
     def forward(self, logits: Float[Tensor, "batch aus"]) -> Float[Tensor, "batch aus 5"]:
         """Return the logits of being at least at each level."""
         return logits.float()[..., None] - self.cut_points()
+
+    def expected(self, logits: Float[Tensor, "batch aus"]) -> Float[Tensor, "batch aus"]:
+        """Return the intensities, 0 to 5."""
+        return torch.sigmoid(self(logits)).sum(-1)
+
+    def select(self, units: Sequence[int]) -> "IntensityScale":
+        """Return the scale of some of the action units, by their places."""
+        chosen = IntensityScale(len(units))
+        chosen.steps = nn.Parameter(self.steps.detach()[list(units)])
+        return chosen
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

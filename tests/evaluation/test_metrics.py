@@ -1,4 +1,5 @@
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -90,6 +91,64 @@ def test_every_score_equals_scikit_learn() -> None:
         assert scores.predicted_ratio[au] == pytest.approx(said.sum() / truth.sum())
         assert scores.num_known[au] == known.sum()
         assert scores.num_present[au] == truth.sum()
+
+
+_SK: dict[str, tuple[Callable[..., float], bool]] = {
+    "f1": (lambda y, p, d: sk.f1_score(y, d, zero_division=np.nan), False),
+    "precision": (lambda y, p, d: sk.precision_score(y, d, zero_division=np.nan), False),
+    "recall": (lambda y, p, d: sk.recall_score(y, d, zero_division=np.nan), False),
+    "specificity": (lambda y, p, d: sk.recall_score(y, d, pos_label=0, zero_division=np.nan), False),
+    "mcc": (lambda y, p, d: sk.matthews_corrcoef(y, d), True),
+    "balanced_accuracy": (lambda y, p, d: sk.balanced_accuracy_score(y, d), True),
+    "roc_auc": (lambda y, p, d: sk.roc_auc_score(y, p), True),
+    "average_precision": (lambda y, p, d: sk.average_precision_score(y, p), True),
+    "brier": (lambda y, p, d: np.mean((y - p) ** 2), False),
+}
+"""scikit-learn's score from labels, probabilities and decisions, and whether it needs both classes."""
+
+
+@settings(max_examples=150, deadline=None)
+@given(data=st.data(), threshold=st.sampled_from([0.0, 0.3, 0.5, 1.0]))
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
+def test_random_and_degenerate_units_equal_scikit_learn(data: st.DataObject, threshold: float) -> None:
+    # Few rows make every degenerate case common: one class, one row, ties, nothing known, nothing predicted.
+    shape = (data.draw(st.integers(1, 9)), 3)
+    labels = data.draw(hnp.arrays(np.int8, shape, elements=st.integers(-1, 1)))
+    probabilities = data.draw(
+        hnp.arrays(np.float64, shape, elements=st.one_of(st.sampled_from([0.0, 0.5, 1.0]), st.floats(0, 1)))
+    )
+    scores = score(labels, probabilities, THREE, threshold)
+    for au in range(3):
+        known = labels[:, au] != -1
+        truth, shares = labels[known, au].astype(int), probabilities[known, au]
+        for name, (scorer, needs_both) in _SK.items():
+            if not known.any() or (needs_both and np.unique(truth).size < 2):
+                expected = math.nan
+            else:
+                expected = scorer(truth, shares, shares >= threshold)
+            assert scores.per_au(name)[au] == pytest.approx(expected, abs=1e-9, nan_ok=True), name
+
+
+def test_icc_is_that_of_shrout_and_fleiss() -> None:
+    levels = np.array([[0, 0], [1, 0], [2, 0], [5, 0], [-1, -1]], np.int8)
+    told = np.array([[1.0, 0.0], [1.0, 0.0], [4.0, 0.0], [3.0, 0.0], [0.0, 4.0]], np.float32)
+    truth, said = levels[:4, 0].astype(float), told[:4, 0].astype(float)
+    # (BMS - EMS) / (BMS + EMS) for two raters
+    between, error = (truth + said).var(ddof=1) / 2, (truth - said).var(ddof=1) / 2
+
+    scores = score(np.clip(levels, -1, 1), told / 5, ActionUnitSet.parse("1 2"), graded=(levels, told))
+
+    np.testing.assert_allclose(scores.icc, [(between - error) / (between + error), math.nan])
+    np.testing.assert_allclose(scores.intensity_error, [np.abs(truth - said).mean(), 0.0])
+    shifted = score(np.clip(levels, -1, 1), told / 5, ActionUnitSet.parse("1 2"), graded=(levels, levels + 0.5))
+    assert shifted.icc[0] == pytest.approx(1.0)
+    assert shifted.intensity_error.tolist() == [0.5, 0.5]
+
+
+def test_without_intensities_their_scores_are_undefined() -> None:
+    scores = score(*random_case(), THREE)
+    assert np.isnan(scores.icc).all()
+    assert math.isnan(scores.macro("intensity_error").value)
 
 
 def test_unknown_labels_change_nothing() -> None:

@@ -4,6 +4,7 @@ Beside the scores of each expression stands what it is most often taken for; und
 what always giving the commonest answer would score, and how the number was made.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,11 @@ class ExpressionReport:
     """Accuracies from papers, best first."""
     notes: list[str] = field(default_factory=list)
     """Sentences under the table, after the headline and the protocol."""
+
+    @property
+    def model(self) -> Mapping[str, Any]:
+        """What the predictions say of the model that made them."""
+        return self.predictions.model
 
     @property
     def scores(self) -> ExpressionScores:
@@ -158,7 +164,7 @@ class ExpressionReport:
             "folds": {str(fold): _summary(each) for fold, each in self.by_fold.items()},
             "published_accuracy": [vars(entry) for entry in self.published],
             "notes": self.notes,
-            "model": dict(self.predictions.model),
+            "model": dict(self.model),
         }
 
     def write(self, folder: Path) -> None:

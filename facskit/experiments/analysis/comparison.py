@@ -29,6 +29,10 @@ class ComparisonReport:
     comparisons: tuple[PairedComparison, ...]
     """How the second and each further network differ from the first."""
 
+    def to_tables(self) -> list[TextTable]:
+        """Return the table of networks and that of action units."""
+        return [self.to_table(), self.to_unit_table()]
+
     def to_table(self) -> TextTable:
         """Return one row per network: its scores, and the differences to the first."""
         rows = []
@@ -120,7 +124,7 @@ class ComparisonReport:
 
     def to_markdown(self) -> str:
         """Return both tables as Markdown."""
-        return markdown_page([self.to_table(), self.to_unit_table()])
+        return markdown_page(self.to_tables())
 
     def write(self, folder: Path) -> None:
         """Write `results.md` and `results.json` into a folder."""

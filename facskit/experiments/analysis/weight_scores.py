@@ -27,14 +27,15 @@ from facskit.evaluation.expressions.predictions import ExpressionPredictions
 from facskit.evaluation.expressions.reports import ExpressionReport, build_expression_report
 from facskit.evaluation.predicting import PredictionSource, predict, predict_expressions
 from facskit.evaluation.predictions import Predictions
-from facskit.evaluation.protocols import Protocol
+from facskit.evaluation.protocols import Protocol, Readout
 from facskit.evaluation.reports import Report, build_report
 from facskit.experiments.assemble import remaining_crop
 from facskit.experiments.scoring import PREDICTIONS
 from facskit.expressions import ExpressionSet
-from facskit.models.calibration import Calibration
-from facskit.models.checkpoints import CheckpointInfo, load_checkpoint
+from facskit.models.checkpoints import CheckpointInfo, load_checkpoint, weights_digest
+from facskit.models.layers import FaceNetwork
 from facskit.training.runtime import RuntimeConfig, start_runtime
+from facskit.version import __version__
 
 __all__ = ["KnownPeople", "evaluate"]
 
@@ -77,7 +78,8 @@ def evaluate(
         )
     faces, left_out = _strangers(faces, info, known_people)
     fabric = start_runtime(RuntimeConfig(device=device))  # type: ignore[arg-type]
-    test = _Test(model.to(fabric.device), info, faces, manifest, batch_size)
+    digest = weights_digest(model.state_dict())
+    test = _Test(model.to(fabric.device), info, digest, faces, manifest, batch_size)
     # A run's weights are named by the run's folder, since all are called the same.
     name = weights.resolve().parent.name if weights.stem == "weights" else weights.stem
     title, notes = f"{name} on {manifest}", list(left_out)
@@ -107,8 +109,9 @@ def evaluate(
 class _Test:
     """A model and the faces it is tested on."""
 
-    model: nn.Module
+    model: FaceNetwork
     info: CheckpointInfo
+    digest: str
     faces: Manifest
     manifest: str
     batch_size: int
@@ -117,11 +120,15 @@ class _Test:
         """Return the predictions of the action units that weights and faces share, under the stored thresholds."""
         outputs = [self.info.action_units.index(unit) for unit in shared]
         batches, source = self._batches(replace(self.faces, action_units=shared)), self._source()
-        calibration = self.info.calibration
-        model = _Outputs(self.model, outputs, None if calibration is None else calibration.select(outputs))
-        predictions = predict(model, batches, source, description="Recognising")
-        thresholds = np.tile(np.array(self.info.thresholds, np.float32)[outputs], (len(predictions), 1))
-        return replace(predictions, thresholds=thresholds, protocol=source.protocol)
+        raw = predict(_Outputs(self.model, outputs), batches, source, description="Recognising")
+        calibration = None if self.info.calibration is None else self.info.calibration.select(outputs)
+        readout = Readout(thresholds=tuple(self.info.thresholds[output] for output in outputs), calibration=calibration)
+        return replace(
+            raw,
+            probabilities=readout.probabilities(raw.probabilities),
+            thresholds=np.tile(np.array(readout.thresholds, np.float32), (len(raw), 1)),
+            protocol=source.protocol,
+        )
 
     def predict_expressions(self) -> ExpressionPredictions:
         """Return the predictions of expressions.
@@ -144,7 +151,7 @@ class _Test:
             subjects=self.faces.subjects.tolist(),
             names=[self.faces.image_name(row) for row in range(len(self.faces))],
             protocol=Protocol(epoch=epoch, threshold="stored", folds=folds),  # type: ignore[arg-type]
-            model=dict(self.info.provenance),
+            model={**self.info.provenance, "facskit": __version__, "weights": self.digest},
         )
 
     def _batches(self, faces: Manifest, expressions: ExpressionSet | None = None) -> Iterable[Batch]:
@@ -155,17 +162,18 @@ class _Test:
 
 
 class _Outputs(nn.Module):
-    """A network reduced to some of its outputs, and calibrated as it says."""
+    """A network reduced to some of its outputs."""
 
-    def __init__(self, model: nn.Module, outputs: list[int], calibration: Calibration | None = None) -> None:
+    def __init__(self, model: FaceNetwork, outputs: list[int]) -> None:
         super().__init__()
         self.model = model
         self.outputs = outputs
-        self.calibration = calibration
+        scale = model.intensity_scale
+        self.intensity_scale = None if scale is None or max(outputs) >= len(scale.steps) else scale.select(outputs)
 
     def forward(self, images: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch outputs"]:
         logits: Tensor = self.model(images)[:, self.outputs]
-        return logits if self.calibration is None else self.calibration.logits(logits.float())
+        return logits
 
 
 def _strangers(faces: Manifest, info: CheckpointInfo, known_people: KnownPeople) -> tuple[Manifest, tuple[str, ...]]:

@@ -13,6 +13,7 @@ from jaxtyping import Float, Int, UInt8
 
 from facskit.columns import HEAD, POSE, SKIN_TONE
 from facskit.datasets.face_dataset import cut_face
+from facskit.datasets.manifest import Manifest
 from facskit.datasets.samples import LabelState
 from facskit.errors import FacskitError
 from facskit.evaluation.attention_scores import attention_table
@@ -27,6 +28,7 @@ from facskit.experiments.report.contents import Picture, Section
 from facskit.experiments.report.networks import LocatedFaces, ReportedNetwork
 from facskit.faces.alignment import CropRecipe
 from facskit.faces.images import encode_jpeg
+from facskit.faces.landmarks import OUTER_EYE_CORNERS
 from facskit.models.checkpoints import load_checkpoint
 from facskit.models.devices import Device, choose_device
 from facskit.models.layers import AttentiveNetwork
@@ -39,6 +41,8 @@ _OWN_COLUMNS = ("sex", "gender", "age_group", "race", "ethnicity", "glasses", HE
 """Columns of a manifest whose values are groups as they are."""
 _TRUTHS = {"nuisance_male": ("sex", "male", "female"), "nuisance_glasses": ("glasses", "glasses", "no glasses")}
 """Columns that hold 0 or more: what the groups differ in, and what they are called above and at 0."""
+_HIDDEN = "hidden"
+"""Column that names the action units that can't be seen, and what covers them; empty where nothing does."""
 _STEPS: dict[str, tuple[str, tuple[float, ...], str]] = {
     SKIN_TONE: ("skin tone, from lightest (1) to darkest (10)", (4.0, 8.0), ""),
     "age": ("age", (30.0, 50.0), " years"),
@@ -118,8 +122,8 @@ def groups_section(network: ReportedNetwork, bootstrap: BootstrapConfig) -> Sect
     if network.faces is None:
         return None
     found = []
-    table = network.faces.manifest.table[network.faces.rows.tolist()]
-    for kind, membership in _memberships(table).items():
+    manifest = network.faces.manifest.select(network.faces.rows)
+    for kind, membership in _memberships(manifest).items():
         numbers = score_groups(network.predictions, kind, membership, bootstrap)
         if numbers is not None:
             found.append(numbers)
@@ -135,9 +139,15 @@ def groups_section(network: ReportedNetwork, bootstrap: BootstrapConfig) -> Sect
     )
 
 
-def _memberships(table: pl.DataFrame) -> Mapping[str, list[str]]:
+def _memberships(manifest: Manifest) -> Mapping[str, list[str]]:
     """Return the name of each row's group, for everything that the columns know."""
     found: dict[str, list[str]] = {}
+    table = manifest.table
+    if manifest.all_landmarks is not None:
+        left, right = (manifest.all_landmarks[:, corner] for corner in OUTER_EYE_CORNERS)
+        found["distance of the outer eye corners"] = _steps(np.linalg.norm(left - right, axis=1), (30.0, 60.0), " px")
+    if _HIDDEN in table.columns:
+        found["covered"] = ["something" if covered else "nothing" for covered in table[_HIDDEN].fill_null("")]
     for column in _OWN_COLUMNS:
         if column in table.columns:
             values = table[column].cast(pl.String).fill_null("").to_list()
@@ -258,7 +268,7 @@ def leakage_section(networks: Sequence[ReportedNetwork], device: Device) -> Sect
         with TemporaryDirectory() as scratch:
             probing = probe(words, Path(scratch), ProbePlan(methods=("converged",), device=device))
     except FacskitError as error:
-        return Section(key="leakage", title="Identity leakage", lead=f"The probe can't be fitted: {error}.")
+        return Section(key="leakage", title="Identity leakage", lead=f"The probe can't be fitted: {error}")
     tables = tuple(probe_tables(probing))
     numbers = {}
     for source in probing.sources:

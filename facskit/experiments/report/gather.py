@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from facskit.datasets.findings import counted
 from facskit.errors import DatasetError
 from facskit.evaluation.bias.report import build_bias_report
 from facskit.evaluation.bias.tables import bias_dict, bias_text_tables
@@ -165,8 +166,9 @@ def _subtitle(network: ReportedNetwork) -> str:
     people = len(set(network.predictions.subjects.tolist()))
     faces = len(set(network.predictions.names.tolist()))
     return (
-        f"{faces:,} test faces of {people:,} people; {len(network.predictions.action_units)} action "
-        f"units; {len(network.result.folds)} folds x {len(network.result.seeds)} seeds."
+        f"{counted(faces, 'test face')} of {people:,} people; "
+        f"{counted(len(network.predictions.action_units), 'action unit')}; "
+        f"{counted(len(network.result.folds), 'fold')}, {counted(len(network.result.seeds), 'seed')}."
     )
 
 

@@ -90,12 +90,14 @@ def tables_in(folder: Path) -> dict[TableKind, list[Path]]:
     return found
 
 
-def read_foreign_table(path: Path, kind: TableKind, *, threshold: float = 0.5) -> LabelSource:
+def read_foreign_table(
+    path: Path, kind: TableKind, *, threshold: float = 0.5, own_decisions: bool = False
+) -> LabelSource:
     """Read a tool's result table, or all such tables of a folder as one.
 
     Args:
-        threshold: For py-feat and facskit: the probability from which an AU is present. Facskit's own decisions
-            (`AU01_c`) aren't used, so that tables are comparable.
+        threshold: For py-feat and facskit: the probability from which an AU is present.
+        own_decisions: Take facskit's decisions (`AU01_c`), at the thresholds of its weights, instead.
 
     Raises:
         DatasetError: The file isn't such a table, tables of a folder have other columns than the first one, or a cell
@@ -107,7 +109,7 @@ def read_foreign_table(path: Path, kind: TableKind, *, threshold: float = 0.5) -
         case "openface":
             return _openface(path, raw)
         case "py-feat" | "facskit":
-            return _probabilities(path, raw, kind, threshold)
+            return _probabilities(path, raw, kind, threshold, own_decisions=own_decisions)
         case "libreface":
             return _libreface(path, raw)
 
@@ -160,13 +162,17 @@ def _openface(path: Path, raw: pl.DataFrame) -> LabelSource:
     )
 
 
-def _probabilities(path: Path, raw: pl.DataFrame, kind: TableKind, threshold: float) -> LabelSource:
+def _probabilities(
+    path: Path, raw: pl.DataFrame, kind: TableKind, threshold: float, *, own_decisions: bool
+) -> LabelSource:
     if not 0 < threshold < 1:
         raise DatasetError(f"threshold must be between 0 and 1, got {threshold:g}")
     labels, strangers = _units(raw, _PLAIN)
     if not labels:
         raise DatasetError(f"{path}: there are no columns such as AU01")
-    table = _numbers(raw, [*labels.values(), *_there(raw, ("frame", SUCCESS, *_KEPT))])
+    decided = {unit: f"{unit.code}_c" for unit in labels if own_decisions and f"{unit.code}_c" in raw.columns}
+    table = _numbers(raw, [*labels.values(), *decided.values(), *_there(raw, ("frame", SUCCESS, *_KEPT))])
+    _check_codes(table, decided.values())
     for name in labels.values():
         row = first_wrong(~table[name].is_between(0, 1))
         if row is not None:
@@ -178,13 +184,17 @@ def _probabilities(path: Path, raw: pl.DataFrame, kind: TableKind, threshold: fl
         (pl.col("frame").cast(pl.Int64) if "frame" in table.columns else pl.lit(0, pl.Int64)).alias(FRAME),
         any_known.cast(pl.Int8).alias(SUCCESS),
         *_there(table, _KEPT),
-        *((pl.col(name) >= threshold).cast(pl.Int8).alias(unit.code) for unit, name in labels.items()),
+        *(
+            (pl.col(decided[unit]) if unit in decided else pl.col(name) >= threshold).cast(pl.Int8).alias(unit.code)
+            for unit, name in labels.items()
+        ),
         *(pl.col(name).alias(f"{unit.code}_probability") for unit, name in labels.items()),
     )
     lost = int((table[SUCCESS] == 0).sum())
     warnings = {f"{', '.join(strangers)} left out: facskit doesn't know such an AU": strangers}
     notes = {
-        f"an AU is present from a probability of {threshold:g}": True,
+        f"an AU is present from a probability of {threshold:g}": len(decided) < len(labels),
+        "facskit's own decisions were taken, at the thresholds of its weights": decided,
         f"rows without a face ({lost:,}) have unknown labels": lost,
     }
     endings = table[INPUT].str.extract(r"(\.[^./\\]+)$", 1).str.to_lowercase()
