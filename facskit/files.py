@@ -1,12 +1,13 @@
 """Writing files so that they are never half-written: one place for a rule that every writer in facskit keeps."""
 
+import hashlib
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["LOCK", "PART_PATTERN", "atomic_path", "is_vacant", "path_text", "write_text"]
+__all__ = ["LOCK", "PART_PATTERN", "atomic_path", "is_vacant", "path_text", "shortened", "write_text"]
 
 LOCK = ".lock"
 """What a process holds while it works in a folder; see `facskit.claimed_folder`."""
@@ -26,7 +27,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
         OSError: The folder can't be written to, or the disk is full.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f"{PART_PATTERN[:-1]}{path.stem}-", suffix=path.suffix)
+    prefix = f"{PART_PATTERN[:-1]}{shortened(path.stem, 200)}-"
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=prefix, suffix=path.suffix)
     os.close(handle)
     part = Path(name)
     try:
@@ -51,6 +53,20 @@ def write_text(path: Path, text: str) -> None:
     """Write a UTF-8 text file by `atomic_path`."""
     with atomic_path(path) as part:
         part.write_text(text, encoding="utf-8")
+
+
+def shortened(name: str, most: int) -> str:
+    """Return a name that leaves room for what is put before and behind it: file systems take 255 bytes in all.
+
+    Args:
+        name: A file's name, or the beginning of one.
+        most: Bytes it may have; of a longer one the end becomes a mark that tells it from others.
+    """
+    data = os.fsencode(name)
+    if len(data) <= most:
+        return name
+    mark = "-" + hashlib.sha256(data).hexdigest()[:8]
+    return data[: most - len(mark)].decode("utf-8", errors="ignore") + mark
 
 
 def path_text(path: Path | str) -> str:

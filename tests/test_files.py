@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from facskit.files import PART_PATTERN, atomic_path, is_vacant, write_text
+from facskit.files import PART_PATTERN, atomic_path, is_vacant, shortened, write_text
 
 
 def test_a_file_appears_with_its_whole_content_and_its_folder_is_made(tmp_path: Path) -> None:
@@ -43,3 +43,18 @@ def _write_half(path: Path) -> None:
     with atomic_path(path) as part:
         part.write_text("ne")
         raise RuntimeError("disk on fire")
+
+
+def test_a_name_as_long_as_the_file_system_takes_can_be_written(tmp_path: Path) -> None:
+    for name in ("a" * 251 + ".csv", "ä" * 125 + ".jpg"):
+        write_text(tmp_path / name, "whole")
+        assert (tmp_path / name).read_text() == "whole"
+
+
+def test_long_names_are_cut_and_stay_different() -> None:
+    assert shortened("talk", 200) == "talk"
+    assert shortened("ä" * 100, 200) == "ä" * 100
+    first, second = (shortened("ä" * 120 + end, 200) for end in "ab")
+    assert first != second
+    assert first.startswith("ä" * 95 + "-")
+    assert len(first.encode()) <= 200

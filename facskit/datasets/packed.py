@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import track
 
 from facskit.action_units import ActionUnitSet
-from facskit.columns import IMAGE_BYTES, NEUTRAL_IMAGE
+from facskit.columns import IMAGE_BYTES, NEUTRAL_IMAGE, POSE
 from facskit.datasets.landmark_columns import landmark_columns
 from facskit.datasets.manifest import Manifest, read_manifest, write_manifest
 from facskit.errors import DatasetError
@@ -22,6 +22,7 @@ from facskit.faces.alignment import (
     box_of,
     crop_matrix,
     five_points,
+    in_plane_turn,
     transform_points,
 )
 from facskit.faces.images import encode_jpeg, warp
@@ -35,8 +36,8 @@ def pack_manifest(manifest: Manifest, out: Path, *, recipe: CropRecipe = _PACKAG
     """Crop every image, encode it as JPEG and write images, labels and landmarks as one compressed Parquet file.
 
     Choose a wider crop than training will use (for example half_side 1.7 against 1.25): training crops again from the
-    packed image, and augmentation that turns and shifts needs pixels around the face. Landmarks move with the crop;
-    pose columns keep the angles of the original picture.
+    packed image, and augmentation that turns and shifts needs pixels around the face. Landmarks move with the crop,
+    and the head's roll (`pose_Rz`) is that in the crop, which may have been turned upright.
 
     Args:
         out: A name ending in `.parquet`.
@@ -52,6 +53,7 @@ def pack_manifest(manifest: Manifest, out: Path, *, recipe: CropRecipe = _PACKAG
         raise DatasetError(f"{out}: found the ending {out.suffix!r}; expected .parquet, which can hold images")
     encoded: list[bytes] = []
     points = np.full((len(manifest), 68, 2), np.nan)
+    turns = np.zeros(len(manifest))
     # A bar for a moment's work would only flicker.
     for row in track(
         range(len(manifest)), "Packing images", console=Console(stderr=True), disable=len(manifest) < 2000
@@ -60,6 +62,7 @@ def pack_manifest(manifest: Manifest, out: Path, *, recipe: CropRecipe = _PACKAG
         landmarks = manifest.landmarks(row)
         matrix = recipe_matrix(recipe, image, landmarks, manifest.image_name(row))
         encoded.append(encode_jpeg(warp(image, matrix, recipe.size, border_level(recipe)), quality))
+        turns[row] = np.radians(in_plane_turn(matrix[None])[0])
         if landmarks is not None:
             points[row] = transform_points(matrix, landmarks.astype(np.float64))
     # Pictures of people at rest aren't packed, so their names would lead nowhere.
@@ -68,6 +71,9 @@ def pack_manifest(manifest: Manifest, out: Path, *, recipe: CropRecipe = _PACKAG
     if manifest.all_landmarks is not None:
         # Hundredths of a pixel are finer than any annotation, and compress better.
         table = table.with_columns(**landmark_columns(points.round(2)))
+    roll = POSE[2]
+    if roll in table.columns:
+        table = table.with_columns((pl.col(roll) + pl.Series(turns)).cast(table.schema[roll]).alias(roll))
     return write_manifest(replace(manifest, table=table, root=out.parent), out)
 
 

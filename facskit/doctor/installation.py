@@ -16,8 +16,15 @@ from facskit.version import __version__
 __all__ = ["describe_installation"]
 
 _PACKAGES = ("torch", "onnxruntime", "av", "opencv-python-headless", "pillow", "numpy", "polars", "lightning-fabric")
-_EXTRAS = {"vtk": "synthesis", "ray": "ray", "pillow_heif": "heic"}
-"""Modules that extras bring, and the extra's name."""
+_EXTRAS = {
+    "training": ("lightning_fabric", "sklearn", "h5py", "matplotlib"),
+    "page": ("fastapi", "uvicorn"),
+    "export": ("onnx", "sympy", "lightning_fabric"),
+    "synthesis": ("pyvista", "scipy"),
+    "heic": ("pillow_heif",),
+    "ray": ("ray",),
+}
+"""Modules that show whether an extra is there."""
 
 
 def describe_installation() -> dict[str, str]:
@@ -28,13 +35,17 @@ def describe_installation() -> dict[str, str]:
     known["devices"] = ", ".join(_devices())
     known["packages"] = ", ".join(f"{name} {_version(name)}" for name in _PACKAGES)
     known["extras"] = ", ".join(
-        f"{extra} {'yes' if importlib.util.find_spec(module) else 'no'}" for module, extra in _EXTRAS.items()
+        f"{extra} {'yes' if all(map(_is_there, needed)) else 'no'}" for extra, needed in _EXTRAS.items()
     )
     known["videos"] = "decodes " + ", ".join(video_codecs())
     known["photographs"] = ", ".join(photograph_formats())
     known["packaged weights"] = ", ".join(packaged_weights()) or "none"
     known["installed weights"] = ", ".join(installed_weights()) or f"none in {data_home()}"
     return known
+
+
+def _is_there(module: str) -> bool:
+    return importlib.util.find_spec(module) is not None
 
 
 def _devices() -> list[str]:

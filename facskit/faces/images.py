@@ -23,10 +23,12 @@ from facskit.files import atomic_path
 
 __all__ = [
     "MAX_PIXELS",
+    "check_size",
     "decode_image",
     "encode_jpeg",
     "pixels_of_pillow",
     "read_image",
+    "readable_formats",
     "warp",
     "write_image",
 ]
@@ -66,11 +68,12 @@ def read_image(path: Path) -> UInt8[np.ndarray, "height width 3"]:
     return decode_image(data, str(path))
 
 
-def decode_image(data: bytes, name: str) -> UInt8[np.ndarray, "height width 3"]:
+def decode_image(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> UInt8[np.ndarray, "height width 3"]:
     """Decode a photograph from memory; see `read_image`.
 
     Args:
         name: What to call it in errors.
+        max_pixels: A picture that claims to have more is refused before it is unpacked.
 
     Raises:
         MediaError: The data is empty, no photograph, cut short, damaged or absurdly large.
@@ -78,13 +81,15 @@ def decode_image(data: bytes, name: str) -> UInt8[np.ndarray, "height width 3"]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns about size and odd metadata; size is checked below
-            picture = Image.open(io.BytesIO(data), formats=_formats())
+            picture = Image.open(io.BytesIO(data), formats=readable_formats())
+    except Image.DecompressionBombError as error:
+        limit = max_pixels / 1_000_000
+        raise MediaError(
+            f"{name}: found a picture of far more pixels than expected, at most {limit:g} megapixels"
+        ) from error
     except _DECODER_FAULTS as error:
         raise MediaError(f"{name}: found {_describe(data)}, {_EXPECTED}") from error
-    width, height = picture.size
-    if width * height > MAX_PIXELS:
-        limit = MAX_PIXELS // 1_000_000
-        raise MediaError(f"{name}: found a picture of {width} x {height} pixels, expected at most {limit} megapixels")
+    check_size(picture.size, name, max_pixels)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -95,14 +100,28 @@ def decode_image(data: bytes, name: str) -> UInt8[np.ndarray, "height width 3"]:
         raise MediaError(f"{name}: found a damaged or cut-short {kind} file, expected a complete one") from error
 
 
-def pixels_of_pillow(picture: object) -> UInt8[np.ndarray, "height width 3"] | None:
-    """Return a Pillow image's pixels, turned as its camera says; None for anything else.
+def check_size(size: tuple[int, int], name: str, max_pixels: int = MAX_PIXELS) -> None:
+    """Refuse a picture that has too many pixels for being unpacked.
+
+    Args:
+        size: Width and height in pixels, as its header says.
+        name: What to call it in errors.
+
+    Raises:
+        MediaError: It has more pixels than may be.
+    """
+    width, height = size
+    if width * height > max_pixels:
+        limit = max_pixels / 1_000_000
+        raise MediaError(f"{name}: found a picture of {width} x {height} pixels, expected at most {limit:g} megapixels")
+
+
+def pixels_of_pillow(picture: Image.Image) -> UInt8[np.ndarray, "height width 3"]:
+    """Return a Pillow image's pixels, turned as its camera says.
 
     Raises:
         MediaError: It is damaged.
     """
-    if not isinstance(picture, Image.Image):
-        return None
     try:
         return _to_rgb(_turn_upright(picture))
     except _DECODER_FAULTS as error:
@@ -110,8 +129,8 @@ def pixels_of_pillow(picture: object) -> UInt8[np.ndarray, "height width 3"] | N
 
 
 @cache
-def _formats() -> tuple[str, ...]:
-    """Return the formats that are read; HEIC where its reader is installed."""
+def readable_formats() -> tuple[str, ...]:
+    """Return Pillow's names of the formats that are read; HEIC where its reader is installed."""
     if importlib.util.find_spec("pillow_heif") is None:
         return _FORMATS
     importlib.import_module("pillow_heif").register_heif_opener()

@@ -1,10 +1,12 @@
 """Videos, one frame at a time: memory use doesn't grow with length, and timestamps come from the file."""
 
 import math
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
+from numbers import Integral
 from pathlib import Path
 from types import TracebackType
 
@@ -15,6 +17,8 @@ import numpy as np
 from jaxtyping import UInt8
 
 from facskit.errors import MediaError
+from facskit.faces.animations import animation_frames
+from facskit.faces.media_files import is_animation
 from facskit.faces.sound import Sound, SoundCopy
 from facskit.faces.upright import upright
 from facskit.faces.video_decoding import Decoding
@@ -86,6 +90,8 @@ def video_info(path: Path) -> VideoInfo:
         MediaError: The file is missing, no video, or damaged.
     """
     path = Path(path)
+    if is_animation(path):
+        return _animation_info(path)
     height, width = next(frames(path)).image.shape[:2]
     with _open(path) as (container, stream):
         duration, declared = declared_seconds(container, stream)
@@ -94,6 +100,17 @@ def video_info(path: Path) -> VideoInfo:
         return VideoInfo(
             width=width, height=height, fps=fps, frames=count, duration_s=duration, length_declared=declared
         )
+
+
+def _animation_info(path: Path) -> VideoInfo:
+    """Go through an animation, whose header says nothing of its length."""
+    count, seconds, size = 0, 0.0, (0, 0)
+    with suppress(MediaError):  # where it is damaged, that is said when its frames are looked at
+        for frame in animation_frames(path):
+            count, seconds = count + 1, frame.timestamp + frame.lasts
+            size = frame.image.shape[1], frame.image.shape[0]
+    fps = count / seconds if seconds else 25.0
+    return VideoInfo(width=size[0], height=size[1], fps=fps, frames=count, duration_s=seconds, length_declared=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,11 +128,11 @@ class FrameChoice:
 
     def __post_init__(self) -> None:
         """Refuse what no frame fulfils."""
-        if type(self.every) is not int or self.every < 1:
-            raise ValueError(f"every must be a whole number of at least 1, got {self.every}")
+        if isinstance(self.every, bool) or not isinstance(self.every, Integral) or self.every < 1:
+            raise ValueError(f"every must be a whole number of at least 1, got {self.every!r}")
         if self.per_second is not None and not self.per_second > 0:
             raise ValueError(f"fps must be above 0, got {self.per_second:g}")
-        if self.start < 0 or (self.end is not None and self.end <= self.start):
+        if not self.start >= 0 or (self.end is not None and self.end <= self.start):
             raise ValueError(f"start must be at least 0 and before the end, got {self.start:g} to {self.end}")
 
     def count(self, info: VideoInfo) -> int | None:
@@ -151,8 +168,29 @@ def frames(path: Path, choice: FrameChoice = ALL_FRAMES) -> Generator[Frame]:
         MediaError: The file is missing, no video, damaged, or cut short; the last two may show only after
             the last good frame, and what comes after the end that is wanted isn't looked at.
     """
-    path = Path(path)
-    index, due = -1, choice.start
+    due = choice.start
+    pictures = _animation(Path(path)) if is_animation(Path(path)) else _decoded(Path(path))
+    for index, shown, pixels in pictures:
+        if choice.end is not None and shown >= choice.end:
+            return
+        if index % choice.every == 0 and shown >= due - _TICK:
+            if choice.per_second is not None:
+                steps = (shown - choice.start + _TICK) * choice.per_second
+                due = choice.start + (math.floor(steps) + 1) / choice.per_second
+            yield Frame(index, shown, pixels())
+
+
+_Pictures = Generator[tuple[int, float, Callable[[], UInt8[np.ndarray, "height width 3"]]]]
+"""Number, time in seconds from the start, and what makes the pixels of each frame where they are wanted."""
+
+
+def _animation(path: Path) -> _Pictures:
+    for index, frame in enumerate(animation_frames(path)):
+        yield index, frame.timestamp, partial(np.asarray, frame.image)
+
+
+def _decoded(path: Path) -> _Pictures:
+    index = -1
     with _open(path) as (container, stream):
         start: float | None = None
         time, fps = 0.0, frame_rate(stream)
@@ -161,14 +199,7 @@ def frames(path: Path, choice: FrameChoice = ALL_FRAMES) -> Generator[Frame]:
         for index, picture in decoding.pictures():
             time = picture.time if picture.time is not None else index / fps
             start = time if start is None else start
-            shown = time - start
-            if choice.end is not None and shown >= choice.end:
-                return
-            if index % choice.every == 0 and shown >= due - _TICK:
-                if choice.per_second is not None:
-                    steps = (shown - choice.start + _TICK) * choice.per_second
-                    due = choice.start + (math.floor(steps) + 1) / choice.per_second
-                yield Frame(index, shown, upright(picture, pixel_aspect))
+            yield index, time - start, partial(upright, picture, pixel_aspect)
         fault = _fault(decoding, index + 1, max(time, time - (start or 0.0)) + 1 / fps)
         if fault is not None:
             raise MediaError(f"{path}: {fault}")

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from facskit.faces.alignment import CropRecipe
 from facskit.faces.images import write_image
+from facskit.files import shortened
 from facskit.inference.attention_maps import attended_face, draw_attention
 from facskit.inference.overlay_files import check_writable
 from facskit.inference.recognition import RecognizedFrame
@@ -37,7 +38,7 @@ class AttentionFolder:
     def _name(self, frame: RecognizedFrame) -> str:
         """Return what the pictures of a frame are called, different for files of the same name."""
         if frame.source not in self._names:
-            stem, number = Path(frame.source).stem, 1
+            stem, number = shortened(Path(frame.source).stem, 200), 1
             name = stem
             while name in self._names.values():
                 number += 1

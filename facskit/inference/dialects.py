@@ -1,15 +1,18 @@
 """Tables as other tools write them: the columns, order, frame base and decimals of OpenFace, py-feat and LibreFace.
 
 What the weights don't know - intensities, landmarks - and what has another meaning there is left empty, never filled
-with something else: a probability isn't an intensity. `docs/recognition.md` says what each table has.
+with something else: a probability isn't an intensity. `docs/recognition.md` says what each table has, and
+`docs/decisions/0021-angles-of-other-tools.md` whose angles mean what.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import polars
 
+from facskit.columns import POSE
 from facskit.inference.recognition import Recognition, RecognizedFrame
 
 __all__ = ["DIALECTS", "Dialect", "DialectName", "Row"]
@@ -73,14 +76,27 @@ def _intensity(face: Recognition, number: int) -> float | None:
     return float(face.intensities[face.action_units.index(code)])
 
 
+def _pose(face: Recognition) -> tuple[float, float, float] | None:
+    """Return OpenFace's pitch (down), yaw (to the subject's right) and roll (the top to the picture's right), radians.
+
+    They are the weights' where these know them, as in facskit's own table.
+    """
+    if face.geometry is not None:
+        pitch, yaw, roll = (math.radians(angle) for angle in face.geometry.pose.tolist())
+        return pitch, yaw, roll
+    return None if face.quality is None else face.quality.pose
+
+
 def _openface_row(frame: RecognizedFrame, face: Recognition | None) -> Row:
     row: Row = {"frame": frame.frame + 1, "face_id": 0, "timestamp": frame.timestamp}
     decided = {f"AU{number:02d}_c": number for number in _OPENFACE_DECIDED}
     graded = {f"AU{number:02d}_r": number for number in _OPENFACE_UNITS}
     if face is None:
         # As OpenFace has it: a failure is 0 in all cells, and `success` says so.
-        return row | {"confidence": 0.0, "success": 0} | dict.fromkeys([*graded, *decided], 0.0)
+        return row | {"confidence": 0.0, "success": 0} | dict.fromkeys([*_OPENFACE_POSE, *graded, *decided], 0.0)
     row |= {"face_id": face.face_id, "confidence": face.confidence, "success": 1}
+    if (pose := _pose(face)) is not None:
+        row |= dict(zip(POSE, pose, strict=True))
     row |= {name: _intensity(face, number) for name, number in graded.items()}
     return row | {name: _decision(face, number) for name, number in decided.items()}
 
@@ -88,13 +104,21 @@ def _openface_row(frame: RecognizedFrame, face: Recognition | None) -> Row:
 def _pyfeat_row(frame: RecognizedFrame, face: Recognition | None) -> Row:
     minutes, seconds = divmod(int(frame.timestamp), 60)
     row: Row = {"input": frame.source, "frame": frame.frame, "approx_time": f"{minutes:02d}:{seconds:02d}"}
+    height, width = frame.image.shape[:2]
+    row |= {"FrameHeight": float(height), "FrameWidth": float(width)}
     if face is None:
         return row
     left, top, right, bottom = (float(edge) for edge in face.box)
     row |= {"FaceRectX": left, "FaceRectY": top, "FaceRectWidth": right - left, "FaceRectHeight": bottom - top}
     row |= {"FaceScore": face.confidence, "Identity": f"Person_{face.face_id}"}
+    if (pose := _pose(face)) is not None:
+        # py-feat's pitch looks up, and its head leans to the subject's right, which is the picture's left.
+        row |= {"Pitch": -pose[0], "Roll": -pose[2], "Yaw": pose[1]}
     if face.geometry is not None:
         row |= dict(zip(_POINTS, face.geometry.points.T.flatten().tolist(), strict=True))
+        up, left_turn = (math.radians(angle) for angle in face.geometry.gaze.tolist())
+        angle = math.acos(math.cos(up) * math.cos(left_turn))
+        row |= {"gaze_pitch": up, "gaze_yaw": left_turn, "gaze_angle": angle}
     return row | {f"AU{number:02d}": _probability(face, number) for number in _PYFEAT_UNITS}
 
 
@@ -116,6 +140,7 @@ def _numbers(*names: str) -> dict[str, Any]:
 _OPENFACE_R = [f"AU{number:02d}_r" for number in _OPENFACE_UNITS]
 _OPENFACE_C = [f"AU{number:02d}_c" for number in _OPENFACE_DECIDED]
 _LIBREFACE_R = [f"au_{number}_intensity" for number in _LIBREFACE_GRADED]
+_OPENFACE_POSE = ["pose_Tx", "pose_Ty", "pose_Tz", *POSE]
 _POINTS = [f"{axis}_{point}" for axis in "xy" for point in range(68)]
 
 DIALECTS: Mapping[str, Dialect] = {
@@ -123,15 +148,20 @@ DIALECTS: Mapping[str, Dialect] = {
         schema={"frame": polars.Int64, "face_id": polars.Int64}
         | _numbers("timestamp", "confidence")
         | {"success": polars.Int64}
-        | _numbers(*_OPENFACE_R, *_OPENFACE_C),
-        decimals={"timestamp": 3, "confidence": 2} | dict.fromkeys(_OPENFACE_R, 2) | dict.fromkeys(_OPENFACE_C, 1),
+        | _numbers(*_OPENFACE_POSE, *_OPENFACE_R, *_OPENFACE_C),
+        decimals={"timestamp": 3, "confidence": 2}
+        | dict.fromkeys(_OPENFACE_POSE[:3], 1)
+        | dict.fromkeys(POSE, 3)
+        | dict.fromkeys(_OPENFACE_R, 2)
+        | dict.fromkeys(_OPENFACE_C, 1),
         row=_openface_row,
         intensities=tuple(_OPENFACE_R),
         names_inputs=False,
     ),
     "pyfeat": Dialect(
         schema=_numbers("FaceRectX", "FaceRectY", "FaceRectWidth", "FaceRectHeight", "FaceScore", *_POINTS)
-        | _numbers("Pitch", "Roll", "Yaw", *(f"AU{number:02d}" for number in _PYFEAT_UNITS))
+        | _numbers("Pitch", "Roll", "Yaw", "X", "Y", "Z", *(f"AU{number:02d}" for number in _PYFEAT_UNITS))
+        | _numbers("gaze_pitch", "gaze_yaw", "gaze_angle", "FrameHeight", "FrameWidth")
         | {"input": polars.String, "frame": polars.Int64, "approx_time": polars.String, "Identity": polars.String},
         decimals={},
         row=_pyfeat_row,
@@ -151,5 +181,5 @@ DIALECTS: Mapping[str, Dialect] = {
         one_face=True,
     ),
 }
-"""The tools' dialects, by name: what OpenFace 2.2's `FeatureExtraction -aus` writes, py-feat 2 without its meshes and
-identity vectors, LibreFace 0.2 without its mesh."""
+"""The tools' dialects, by name: what OpenFace 2.2's `FeatureExtraction -pose -aus` writes, py-feat 2.1 without its
+emotions, meshes, blendshapes and identity vectors, LibreFace 0.2 without its mesh."""

@@ -10,7 +10,7 @@ from facskit.action_units import ActionUnitSet
 from facskit.datasets.corpora.lists.table_cells import PLACE, header_names, read_cells
 from facskit.datasets.table_files import write_table
 from facskit.errors import DatasetError
-from facskit.files import atomic_path
+from facskit.files import atomic_path, shortened
 from facskit.inference.people import keep_person, summarise_bins, summarise_people
 from facskit.inference.smoothing import smooth
 from facskit.inference.tables import KEYS
@@ -83,7 +83,7 @@ def write_summaries(table: pl.DataFrame, action_units: ActionUnitSet, path: Path
         views["_bins"] = summarise_bins(table, action_units, seconds)
     files = []
     for name, view in views.items():
-        files.append(path.with_name(f"{path.stem}{name}.csv"))
+        files.append(path.with_name(f"{shortened(path.stem, 240)}{name}.csv"))
         with atomic_path(files[-1]) as part:
             view.write_csv(part, float_precision=4)
     return files

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from facskit.errors import CheckpointError
 from facskit.inference.attention_maps import attentive
 from facskit.inference.face_geometry import unmirrored
-from facskit.models.devices import Device, choose_device
+from facskit.models.devices import choose_device
 from facskit.models.layers import FaceNetwork
 from facskit.models.weight_header import CheckpointInfo
 
@@ -42,7 +42,7 @@ class TorchNetwork:
         CheckpointError: The device isn't there.
     """
 
-    def __init__(self, model: nn.Module, info: CheckpointInfo, device: Device = "auto") -> None:
+    def __init__(self, model: nn.Module, info: CheckpointInfo, device: str = "auto") -> None:
         try:
             self.device = torch.device(choose_device(device))
         except LookupError as error:

@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from facskit.files import shortened
+
 __all__ = ["distinct_names"]
 
 
@@ -15,7 +17,8 @@ def distinct_names(files: Sequence[Path]) -> dict[Path, str]:
 
     Returns:
         `interview` for `a/interview.mp4`; `a_interview` and `b_interview` where there is a `b/interview.mp4` too, and
-        `face_jpg` and `face_png` where only the endings differ. Which files there are decides, not their order.
+        `face_jpg` and `face_png` where only the endings differ. Which files there are decides, not their order. Names
+        leave room for an ending.
     """
     neighbours = Counter((file.absolute().parent, file.stem) for file in files)
     stems = {}
@@ -29,4 +32,4 @@ def distinct_names(files: Sequence[Path]) -> dict[Path, str]:
             if times[names[file]] > 1:
                 folders = file.absolute().parts[1:-1][-depth:]
                 names[file] = "_".join([*folders, stems[file]])
-    return names
+    return {file: shortened(name, 200) for file, name in names.items()}

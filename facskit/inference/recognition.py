@@ -1,6 +1,6 @@
 """The answers of recognition: action units and expression of one face, and all faces of one picture or video frame."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32, UInt8
@@ -139,3 +139,8 @@ class RecognizedFrame:
     """The picture itself."""
     faces: tuple[Recognition, ...]
     """The faces, largest first."""
+
+    def called(self, source: str) -> "RecognizedFrame":
+        """Return the same from a file of another name."""
+        faces = tuple(replace(face, source=source) for face in self.faces)
+        return replace(self, source=source, faces=faces)

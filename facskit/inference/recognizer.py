@@ -98,7 +98,7 @@ class Recognizer:
         info: CheckpointInfo,
         config: RecognizerConfig | None = None,
         *,
-        device: Device = "auto",
+        device: str = "auto",
         detector: FaceDetector | None = None,
     ) -> None:
         self.info = info
@@ -116,7 +116,7 @@ class Recognizer:
     def from_checkpoint(
         cls,
         weights: str | Path = "packaged",
-        device: Device = "auto",
+        device: str = "auto",
         config: RecognizerConfig | None = None,
     ) -> "Recognizer":
         """Load a weight file.
@@ -124,6 +124,7 @@ class Recognizer:
         Args:
             weights: `packaged`, the name of other installed weights, or the path of a weight file or a finished run's
                 folder.
+            device: `auto`, `cpu`, `cuda`, `mps`, or one of several such as `cuda:1`.
 
         Raises:
             CheckpointError: The weights don't exist, are damaged, or the device isn't there.
@@ -137,7 +138,7 @@ class Recognizer:
             copy.deepcopy(self._network.model).cpu(),
             self.info,
             self.config,
-            self.device.type,
+            str(self.device),
             self._own_detector,
         )
 
@@ -316,7 +317,7 @@ class Recognizer:
 
 
 def _revive(
-    model: nn.Module, info: CheckpointInfo, config: RecognizerConfig, device: Device, detector: FaceDetector | None
+    model: nn.Module, info: CheckpointInfo, config: RecognizerConfig, device: str, detector: FaceDetector | None
 ) -> Recognizer:
     return Recognizer(model, info, config, device=device, detector=detector)
 

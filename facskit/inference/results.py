@@ -3,7 +3,7 @@
 import base64
 import html
 import threading
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -15,10 +15,11 @@ from jaxtyping import UInt8
 
 from facskit.faces.images import encode_jpeg
 from facskit.faces.media_files import is_video
-from facskit.faces.pictures import Picture, name_of, pixels_of
+from facskit.faces.pictures import Picture, array_of_tensor, name_of, pixels_of
+from facskit.faces.video import FrameChoice
 from facskit.inference.overlay import draw
 from facskit.inference.recognition import Recognition, RecognizedFrame
-from facskit.inference.recognizer import Device, Recognizer, RecognizerConfig
+from facskit.inference.recognizer import Recognizer, RecognizerConfig
 from facskit.inference.tables import layout
 from facskit.models.weight_header import CheckpointInfo
 
@@ -94,13 +95,18 @@ class Result(_Tables):
         return draw(frame.image, frame.faces)
 
     def __repr__(self) -> str:
-        lines = []
+        lines = [] if self.frames else ["no picture"]
         for place, frame in enumerate(self.frames):
-            count = len(frame.faces)
-            found = "no face" if not count else "1 face" if count == 1 else f"{count} faces"
-            lines.append(f"{frame.source or f'picture {place}'}: {found}")
+            lines.append(self._found(place))
             lines += [f"  {face}" for face in frame.faces]
         return "\n".join(lines)
+
+    def _found(self, place: int) -> str:
+        """Say in a few words what was found in a picture."""
+        frame = self.frames[place]
+        count = len(frame.faces)
+        found = "no face" if not count else "1 face" if count == 1 else f"{count} faces"
+        return f"{frame.source or f'picture {place}'}: {found}"
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows: the pictures with their faces, and the same in words."""
@@ -108,7 +114,8 @@ class Result(_Tables):
         for place in range(min(len(self), _SHOWN)):
             data = base64.b64encode(encode_jpeg(self.draw(place), 85)).decode()
             style = f"max-width: 100%; max-height: {_SHOWN_SIDE}px"
-            parts.append(f'<img src="data:image/jpeg;base64,{data}" style="{style}" alt="">')
+            alt = html.escape(f"{self._found(place)}, framed, with bars for the action units")
+            parts.append(f'<img src="data:image/jpeg;base64,{data}" style="{style}" alt="{alt}">')
         if len(self) > _SHOWN:
             parts.append(f"<p>and {len(self) - _SHOWN} more</p>")
         return "".join(parts) + f"<pre>{html.escape(repr(self))}</pre>"
@@ -141,7 +148,7 @@ def recognize(
     *,
     weights: str | Path = "packaged",
     every: int = 1,
-    device: Device = "auto",
+    device: str = "auto",
     config: RecognizerConfig | None = None,
 ) -> Result | VideoResult:
     """Recognise the faces of a photograph, of several, or of a video.
@@ -149,11 +156,12 @@ def recognize(
     A network is loaded at the first call and kept; threads may share it.
 
     Args:
-        source: A path, a uint8 array (height, width, 3) in RGB order, a Pillow image, the bytes of a photograph, an
-            open file; a list, tuple or generator of these, or an array (pictures, height, width, 3); or the path of a
-            video.
+        source: A path, an array of whole numbers (height, width, 3) in RGB order, a PyTorch tensor of them, a Pillow
+            image, the bytes of a photograph, an open file; a list, tuple or iterator of these, or an array (pictures,
+            height, width, 3); or the path of a video or animated picture.
         weights: `packaged`, the name of other weights, or the path of a weight file or of a finished run's folder.
         every: Of a video, look at every n-th frame.
+        device: `auto`, `cpu`, `cuda`, `mps`, or one of several such as `cuda:1`.
         config: How to look.
 
     Returns:
@@ -164,7 +172,7 @@ def recognize(
         MediaError: A file can't be read.
         CheckpointError: The weights don't exist, or the device isn't there.
         TypeError: Something in `source` is no picture.
-        ValueError: An array has another type or shape.
+        ValueError: An array has another type or shape, or `every` isn't a whole number of at least 1.
 
     Example:
         ```python
@@ -172,12 +180,20 @@ def recognize(
         print(result.faces[0].probability("AU12"))
         ```
     """
+    FrameChoice(every=every)
     recognizer = _recognizer(str(weights), device, config or RecognizerConfig())
     if isinstance(source, str | Path) and Path(source).is_file() and is_video(Path(source)):
         return VideoResult(Path(source), recognizer, recognizer.info, every)
-    several = isinstance(source, list | tuple | Generator) or (isinstance(source, np.ndarray) and source.ndim == 4)
-    pictures = list(cast("Iterable[Picture]", source)) if several else [source]
-    return Result(tuple(_look(recognizer, picture) for picture in pictures), recognizer.info)
+    return Result(tuple(_look(recognizer, picture) for picture in _pictures(source)), recognizer.info)
+
+
+def _pictures(source: Picture | Iterable[Picture]) -> Iterable[Picture]:
+    array = array_of_tensor(source)
+    source = source if array is None else array
+    several = isinstance(source, list | tuple) or (isinstance(source, np.ndarray) and source.ndim == 4)
+    # An open file is an iterator too, of its lines.
+    several = several or (isinstance(source, Iterator) and not hasattr(source, "read"))
+    return cast("Iterable[Picture]", source) if several else [source]
 
 
 def _look(recognizer: Recognizer, picture: Picture) -> RecognizedFrame:
@@ -189,11 +205,11 @@ def _look(recognizer: Recognizer, picture: Picture) -> RecognizedFrame:
 _loading = threading.Lock()
 
 
-def _recognizer(weights: str, device: Device, config: RecognizerConfig) -> Recognizer:
+def _recognizer(weights: str, device: str, config: RecognizerConfig) -> Recognizer:
     with _loading:
         return _load(weights, device, config)
 
 
 @cache
-def _load(weights: str, device: Device, config: RecognizerConfig) -> Any:  # noqa: ANN401 - cache hides the type
+def _load(weights: str, device: str, config: RecognizerConfig) -> Any:  # noqa: ANN401 - cache hides the type
     return Recognizer.from_checkpoint(weights, device, config)

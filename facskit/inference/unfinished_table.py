@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from facskit.errors import RecipeError
-from facskit.files import path_text
+from facskit.files import path_text, shortened
 
 __all__ = ["UnfinishedTable"]
 
@@ -34,8 +34,9 @@ class UnfinishedTable:
         Raises:
             RecipeError: The unfinished table has other settings, or can't be written.
         """
-        self._rows = table.with_name(f".{table.name}.unfinished")
-        self._journal = table.with_name(f".{table.name}.finished")
+        name = shortened(table.name, 240)
+        self._rows = table.with_name(f".{name}.unfinished")
+        self._journal = table.with_name(f".{name}.finished")
         self.finished: dict[str, str | None] = {}
         end = 0
         if resume and self._rows.is_file() and self._journal.is_file():

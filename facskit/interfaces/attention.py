@@ -3,23 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import tyro
 from rich.console import Console
 from rich.markup import escape
 
-from facskit.datasets.people import People, independence_notes
 from facskit.errors import MediaError, RecipeError
-from facskit.evaluation.attention_scores import attention_table
-from facskit.experiments.analysis.attention_check import (
-    AttentionCheck,
-    check_attention,
-    choose_rows,
-    open_faces,
-    taught_spread,
-)
 from facskit.faces.images import write_image
 from facskit.faces.media_files import find_media
 from facskit.files import write_text
@@ -27,9 +18,11 @@ from facskit.inference.attention_files import AttentionFolder
 from facskit.inference.attention_maps import AttendedFace, attentive, draw_attention, draw_attention_table
 from facskit.inference.overlay_files import check_writable
 from facskit.inference.recognizer import Device, Recognizer, RecognizerConfig, find_weights
-from facskit.interfaces.report_printing import table_console
 from facskit.models.checkpoints import CheckpointInfo, load_checkpoint
 from facskit.models.devices import choose_device
+
+if TYPE_CHECKING:
+    from facskit.experiments.analysis.attention_check import AttentionCheck
 
 __all__ = ["AttentionCommand", "main"]
 
@@ -123,6 +116,12 @@ def _look_at_media(command: AttentionCommand, media: Sequence[Path]) -> int:
 
 def _look_at_manifest(command: AttentionCommand, manifest: str, folder: Path) -> None:
     """Draw some faces, and print and write how well the maps of all fit."""
+    # Manifests need what training needs, photographs don't.
+    from facskit.datasets.people import People, independence_notes
+    from facskit.evaluation.attention_scores import attention_table
+    from facskit.experiments.analysis.attention_check import check_attention, choose_rows, open_faces, taught_spread
+    from facskit.interfaces.report_printing import table_console
+
     weights = find_weights(command.weights)
     model, info = load_checkpoint(weights)
     network = attentive(model, info)
@@ -144,7 +143,7 @@ def _look_at_manifest(command: AttentionCommand, manifest: str, folder: Path) ->
     Console(highlight=False, soft_wrap=True).print(f"Results: {escape(str(folder / 'attention.md'))}{drawn}")
 
 
-def _draw(check: AttentionCheck, info: CheckpointInfo, folder: Path) -> None:
+def _draw(check: "AttentionCheck", info: CheckpointInfo, folder: Path) -> None:
     """Write a picture of each chosen face, and one of all."""
     attended = []
     for drawn in check.faces:

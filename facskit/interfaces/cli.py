@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import import_module
+from itertools import pairwise
 
 from rich.console import Console
 from rich.markup import escape
@@ -33,6 +34,8 @@ class Command:
     group: str
     summary: str
     example: str
+    extra: str | None = None
+    """What brings all it needs, where that isn't what the module that is missing suggests."""
 
     @property
     def module(self) -> str:
@@ -58,6 +61,7 @@ COMMANDS = (
         "Use",
         "A recogniser as one ONNX file for other programs, half or a quarter as large if wanted.",
         "facskit export packaged -o model.onnx",
+        extra="export",
     ),
     Command(
         "demo",
@@ -76,6 +80,7 @@ COMMANDS = (
         "Make data",
         "Render faces with known action units, subjects and landmarks.",
         "facskit synthesize faces/ --subjects 60 --frames 50 --seed 0",
+        extra="synthesis",
     ),
     Command(
         "prepare",
@@ -176,7 +181,7 @@ COMMANDS = (
 )
 
 
-_TRAINING = ("h5py", "imagehash", "lightning_fabric", "lmdb", "matplotlib", "scipy", "sklearn")
+_TRAINING = ("h5py", "imagehash", "jinja2", "lightning_fabric", "lmdb", "matplotlib", "scipy", "sklearn")
 _EXTRA_OF = dict.fromkeys(_TRAINING, "training")
 """Modules that recognition does without, and the extra that brings them."""
 
@@ -191,6 +196,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if words[0] in {"-V", "--version"}:
         print(f"facskit {__version__}")
         return 0
+    if any(not word and not before.startswith("-") for before, word in pairwise(words)):
+        return _fail(
+            f'found an empty word ("") after facskit {words[0]}, expected a path; is a variable empty?', code=2
+        )
     command = next((command for command in COMMANDS if command.name == words[0]), None)
     if command is None:
         near = get_close_matches(words[0], [command.name for command in COMMANDS], n=1)
@@ -216,9 +225,10 @@ def _run(command: Command, words: list[str]) -> int:
     except FacskitError as error:
         return _fail(str(error))
     except ModuleNotFoundError as error:
-        extra = _EXTRA_OF.get((error.name or "").partition(".")[0])
-        if extra is None:
+        suggested = _EXTRA_OF.get((error.name or "").partition(".")[0])
+        if suggested is None:
             raise
+        extra = command.extra or suggested
         return _fail(
             f"facskit {command.name} needs {error.name}, which isn't installed: pip install 'facskit[{extra}]'"
         )

@@ -17,7 +17,6 @@ from facskit.datasets.folds import make_folds
 from facskit.datasets.folds_config import FoldsConfig, GivenSplit, PublishedFolds, SubjectFolds
 from facskit.datasets.manifest import Manifest, read_manifest
 from facskit.datasets.packed import packaged_faces
-from facskit.datasets.statistics.figure import draw_statistics
 from facskit.datasets.statistics.numbers import describe_manifest
 from facskit.datasets.statistics.report import statistics_dict, statistics_markdown, statistics_tables
 from facskit.datasets.table_files import SUFFIXES
@@ -81,6 +80,8 @@ def main(words: Sequence[str]) -> int:
         for name, manifest in zip(names, manifests, strict=True)
     ]
     if command.out is not None:
+        from facskit.datasets.statistics.figure import draw_statistics
+
         draw_statistics(parts, command.out / "describe.png")
         write_results(command.out, statistics_markdown(parts), statistics_dict(parts), name="describe")
     console = Console(highlight=False)

@@ -17,8 +17,9 @@ from rich.progress import Progress
 
 from facskit.errors import MediaError, RecipeError
 from facskit.faces.detectors import FOR_PHOTOGRAPHS
-from facskit.faces.media_files import find_media, is_video
+from facskit.faces.media_files import FoundMedia, find_media, is_video
 from facskit.faces.video import FrameChoice, video_info
+from facskit.files import path_text
 from facskit.inference.attention_files import AttentionFolder
 from facskit.inference.dialects import DIALECTS
 from facskit.inference.finished_table import finish_table
@@ -28,6 +29,7 @@ from facskit.inference.recognizer import Recognizer, RecognizerConfig
 from facskit.inference.tables import TableWriter, layout
 from facskit.interfaces.recognition_summary import Summary
 from facskit.interfaces.recognize_config import RecognizeConfig
+from facskit.interfaces.standard_input import STANDARD_INPUT, received
 from facskit.processes import counting_bar
 
 __all__ = ["RecognizeConfig", "main", "recognize"]
@@ -46,19 +48,35 @@ def recognize(config: RecognizeConfig, recognizer: Recognizer | None = None) -> 
         RecipeError: The table or the overlays can't be written there.
     """
     _refuse_mixing(config)
+    with received(config.inputs) as sent:
+        if sent is None:
+            return _recognize_files(config, recognizer)
+        # What is sent to another run is something else, even if it is the same.
+        inputs = tuple(sent if path == Path("-") else path for path in config.inputs)
+        return _recognize_files(replace(config, inputs=inputs, resume=False), recognizer, sent)
+
+
+def _recognize_files(config: RecognizeConfig, recognizer: Recognizer | None, sent: Path | None = None) -> int:
+    """Recognise files and folders.
+
+    Args:
+        sent: The file that holds what came to standard input.
+    """
+    if config.timeline is not None:
+        import facskit.inference.timeline  # noqa: F401 (says before any work if matplotlib is missing)
     found = find_media(config.inputs, leave_out=_folders(config))
     _refuse_several(config, found.files)
     recognizer = recognizer or _open_recognizer(config)
     labels = recognizer.info.action_units, recognizer.info.expressions
     panels = 1 if config.faces == "largest" else 2
     overlays = Overlays(found.files, *labels, folder=config.overlay, video_file=config.save_video, panels=panels)
-    done = _recognize_all(config, found.files, recognizer, overlays)
+    done = _recognize_all(config, found.files, recognizer, overlays, sent)
     if config.output is not None and config.finishing.is_needed:
         finish_table(config.output, recognizer.info, config.finishing)
     _report(config, done.summary, overlays)
     _complain(done.failures)
     _say_unchecked(done.unchecked)
-    _say_skipped(found.skipped)
+    _say_skipped(found)
     if done.failures:
         rest = "the others are done" if len(done.failures) < len(found.files) else "what could be read of them is done"
         _complain([f"{len(done.failures)} of {len(found.files)} files could not be read; {rest}"])
@@ -76,7 +94,9 @@ class _Done:
     """Videos of which nobody can tell whether they are complete."""
 
 
-def _recognize_all(config: RecognizeConfig, files: Sequence[Path], recognizer: Recognizer, overlays: Overlays) -> _Done:
+def _recognize_all(
+    config: RecognizeConfig, files: Sequence[Path], recognizer: Recognizer, overlays: Overlays, sent: Path | None
+) -> _Done:
     """Send every file through the recogniser and write what was asked for."""
     done = _Done()
     with ExitStack() as stack:
@@ -86,6 +106,8 @@ def _recognize_all(config: RecognizeConfig, files: Sequence[Path], recognizer: R
             sinks.append(stack.enter_context(table).write)
         if config.attention is not None:
             sinks.append(AttentionFolder(config.attention, recognizer.info.crop).write)
+        if sent is not None:
+            sinks = [_naming(sink, sent) for sink in sinks]
         progress = stack.enter_context(counting_bar(fleeting=True))
         for file in progress.track(_left_to_do(files, table, done.failures), description="files"):
             failure = None
@@ -93,13 +115,22 @@ def _recognize_all(config: RecognizeConfig, files: Sequence[Path], recognizer: R
                 if not _recognize_one(file, config, recognizer, sinks, overlays, progress):
                     done.unchecked.append(file)
             except MediaError as error:
-                failure = str(error)
+                failure = str(error) if file != sent else str(error).replace(path_text(sent), STANDARD_INPUT)
                 done.failures.append(failure)
             if table is not None:
                 table.unfinished.finish(file, failure)
         if not done.summary.frames and len(done.failures) == len(files):  # raised in here, so that no table appears
             raise _nothing_read(done.failures)
     return done
+
+
+def _naming(sink: Callable[[RecognizedFrame], None], sent: Path) -> Callable[[RecognizedFrame], None]:
+    """Return a sink that is told `standard_input` instead of the name of a temporary file."""
+
+    def send(frame: RecognizedFrame) -> None:
+        sink(frame.called(STANDARD_INPUT) if frame.source == path_text(sent) else frame)
+
+    return send
 
 
 def _open_recognizer(config: RecognizeConfig) -> Recognizer:
@@ -232,10 +263,12 @@ def _say_unchecked(videos: Sequence[Path]) -> None:
     _mention(videos, f"{one if len(videos) == 1 else several}, so that a missing end would not be noticed")
 
 
-def _say_skipped(files: Sequence[Path]) -> None:
+def _say_skipped(found: FoundMedia) -> None:
     """Name what lies in the folders and is neither photograph nor video."""
-    one, several = "1 file is no photograph or video", f"{len(files)} files are no photographs or videos"
-    _mention(files, f"passed over: {one if len(files) == 1 else several}")
+    one, several = "1 file is no photograph or video", f"{len(found.skipped)} files are no photographs or videos"
+    _mention(found.skipped, f"passed over: {one if len(found.skipped) == 1 else several}")
+    one, several = "1 link leads to a folder or nowhere", f"{len(found.links)} links lead to folders or nowhere"
+    _mention(found.links, f"not followed: {one if len(found.links) == 1 else several}")
 
 
 def _mention(files: Sequence[Path], what: str) -> None:

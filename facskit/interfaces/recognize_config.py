@@ -12,7 +12,6 @@ from facskit.faces.video import FrameChoice
 from facskit.inference.dialects import DialectName
 from facskit.inference.finished_table import Finishing
 from facskit.inference.overlay_files import check_figure
-from facskit.inference.recognizer import Device
 from facskit.inference.tables import SUFFIXES
 
 __all__ = ["RecognizeConfig"]
@@ -23,14 +22,14 @@ class RecognizeConfig:
     """Action units, and expressions where the weights know them, of every face in photographs, folders and videos."""
 
     inputs: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="INPUT ...")]
-    """Photographs, videos, and folders to search for them."""
+    """Photographs, videos, folders to search for them, and - for one that is sent to standard input."""
     output: Annotated[Path | None, tyro.conf.arg(aliases=("-o",))] = None
     """Table with one row per face and frame: .csv, .jsonl or .parquet. AU01 is a probability, AU01_c the decision;
     where the weights know expressions, expression is the most probable one and expression_happiness a probability;
     frames count from 0; a picture without a face has one row with success 0 and empty cells."""
     dialect: DialectName = "facskit"
-    """Whose columns the table has, so that what reads their tables reads ours: `openface` (2.2, `-aus`; frames count
-    from 1), `pyfeat` or `libreface`. What isn't estimated, such as intensities, stays empty."""
+    """Whose columns the table has, so that what reads their tables reads ours: `openface` (2.2, `-pose -aus`;
+    frames count from 1), `pyfeat` or `libreface`. What isn't known, such as intensities, stays empty."""
     summary: Path | None = None
     """Table (.csv) with a row per person and AU: share of time present, mean and peak probability, episodes a minute;
     and beside it every episode's start, end and length. Unreliable frames don't count. Needs --output."""
@@ -51,8 +50,8 @@ class RecognizeConfig:
     with attention maps only."""
     weights: str = "packaged"
     """Name of installed weights, or path of a weight file or of a finished run's folder."""
-    device: Device = "auto"
-    """Where the network runs."""
+    device: str = "auto"
+    """Where the network runs: auto, cpu, cuda, mps, or one of several such as cuda:1."""
     faces: Literal["all", "largest"] = "all"
     """Which faces of a picture to recognise."""
     person: str = "all"

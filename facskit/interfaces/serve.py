@@ -8,7 +8,7 @@ import tyro
 from rich.console import Console
 
 from facskit.errors import RecipeError
-from facskit.inference.recognizer import Device, Recognizer, RecognizerConfig
+from facskit.inference.recognizer import Recognizer, RecognizerConfig
 from facskit.models.checkpoints import load_checkpoint
 from facskit.models.layers import AttentiveNetwork
 from facskit.models.weight_files import find_weights
@@ -31,15 +31,15 @@ class ServeConfig:
     """
 
     host: str = "127.0.0.1"
-    """Address to listen at: 127.0.0.1 for this computer alone, 0.0.0.0 for everybody who can reach it."""
+    """Address to listen at: 127.0.0.1, or ::1, for this computer alone, 0.0.0.0 for everybody who can reach it."""
     port: int = 8321
     """Port to listen at; 0 takes any that is free."""
     names: tuple[str, ...] = ()
     """Names by which others call this server, such as lab.example.org."""
     weights: str = "packaged"
     """Name of installed weights, or path of a weight file or of a finished run's folder."""
-    device: Device = "auto"
-    """Where the network runs."""
+    device: str = "auto"
+    """Where the network runs: auto, cpu, cuda, mps, or one of several such as cuda:1."""
     limits: Limits = field(default_factory=Limits)
     """What is taken at most."""
 
@@ -64,7 +64,7 @@ def main(arguments: Sequence[str]) -> int:
             f"--host {config.host} --port {config.port}: can't listen there; is another server running?"
         ) from error
     console, port = Console(stderr=True, highlight=False, soft_wrap=True), socket.getsockname()[1]
-    shown = "127.0.0.1" if config.host in {"0.0.0.0", "::"} else config.host
+    shown = "127.0.0.1" if config.host in {"0.0.0.0", "::"} else _in_address(config.host)
     console.print(f"facskit is at http://{shown}:{port} (Ctrl+C ends it)")
     if not _is_loopback(config.host):
         console.print("Everybody who can reach this computer can use it; there is no password.")
@@ -80,7 +80,13 @@ def _open_recognizer(config: ServeConfig) -> Recognizer:
 
 
 def _hosts(config: ServeConfig) -> list[str]:
-    return list(dict.fromkeys(["localhost", "127.0.0.1", config.host, *config.names]))
+    names = ["localhost", "127.0.0.1", "::1", config.host, *config.names]
+    return list(dict.fromkeys(map(_in_address, names)))
+
+
+def _in_address(host: str) -> str:
+    """Return a host as addresses have it: IPv6 in brackets."""
+    return f"[{host}]" if ":" in host else host
 
 
 def _is_loopback(host: str) -> bool:

@@ -12,7 +12,7 @@ from fastapi.responses import FileResponse, JSONResponse
 from pydantic import BaseModel, Field
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from facskit.errors import FacskitError, MediaError
+from facskit.errors import FacskitError
 from facskit.faces.images import decode_image
 from facskit.inference.dialects import DialectName
 from facskit.inference.recognition import RecognizedFrame
@@ -118,12 +118,7 @@ def build_app(recognizer: Recognizer, limits: Limits, hosts: list[str]) -> FastA
 
 
 def _look(recognizer: Recognizer, data: bytes, limits: Limits) -> Looked:
-    image = decode_image(data, "the picture")
-    height, width = image.shape[:2]
-    if height * width > 1e6 * limits.max_megapixels:
-        raise MediaError(
-            f"found a picture of {width} x {height} pixels, expected at most {limits.max_megapixels:g} megapixels"
-        )
+    image = decode_image(data, "the picture", int(1e6 * limits.max_megapixels))
     faces = tuple(recognizer.recognize(image))
     return looked_at(RecognizedFrame(source="", frame=0, timestamp=0.0, image=image, faces=faces))
 
@@ -170,11 +165,12 @@ def _serve_uploads(app: FastAPI, jobs: Jobs, limits: Limits) -> None:
 
 
 def _serve_results(app: FastAPI, jobs: Jobs) -> None:
-    @app.get("/api/jobs/{identity}/result")
-    def result(identity: str) -> Result:
+    @app.get("/api/jobs/{identity}/result", response_model=Result)
+    def result(identity: str) -> Response:
         """Return the faces of a photograph or of a video's frames."""
         job = _finished(jobs, identity)
-        return Result(moments=job.moments, attention=len(job.maps))
+        told = b'{"moments":[%b],"attention":%d}' % (b",".join(job.moments), len(job.maps))
+        return Response(told, media_type="application/json")
 
     @app.get("/api/jobs/{identity}/table", response_class=FileResponse)
     def table(identity: str, dialect: DialectName = "facskit") -> FileResponse:
@@ -205,6 +201,8 @@ def _progress(jobs: Jobs, job: Job) -> Progress:
 
 def _found(jobs: Jobs, identity: str) -> Job:
     job = jobs.find(identity)
+    if job is None and (why := jobs.why_gone(identity)) is not None:
+        raise HTTPException(410, why)
     if job is None:
         raise HTTPException(404, "There is no such upload, or it has been deleted.")
     return job

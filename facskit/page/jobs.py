@@ -6,19 +6,20 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty, Queue
 from typing import Literal, get_args
 
 from facskit.errors import FacskitError, MediaError
+from facskit.faces.declared_size import declared_size
 from facskit.faces.images import encode_jpeg
-from facskit.faces.media_files import CONTENT_BYTES, content_kind
+from facskit.faces.media_files import kind_by_content
 from facskit.faces.video import ALL_FRAMES, video_info
 from facskit.files import path_text
 from facskit.inference.attention_maps import attended_face, draw_attention
 from facskit.inference.dialects import DialectName
-from facskit.inference.recognition import Recognition, RecognizedFrame
+from facskit.inference.recognition import RecognizedFrame
 from facskit.inference.recognizer import Recognizer
 from facskit.inference.tables import TableWriter, layout
 from facskit.page.answers import Looked, looked_at
@@ -29,6 +30,8 @@ __all__ = ["FullError", "Job", "Jobs"]
 
 _MOST_MOMENTS = 6000
 """Frames of a video that the page shows; the table has all."""
+_MOST_REMEMBERED = 1000
+"""Uploads of which is known why their results are gone."""
 
 State = Literal["waiting", "running", "done", "failed"]
 
@@ -55,8 +58,8 @@ class Job:
     """Frames looked at."""
     total: int | None = None
     """Frames there are to look at, as far as the file says."""
-    moments: list[Looked] = field(default_factory=list)
-    """What was seen; of a long video every n-th frame."""
+    moments: list[bytes] = field(default_factory=list)
+    """What was seen, each a `Looked` as JSON, which is small; of a long video every n-th frame."""
     maps: list[bytes] = field(default_factory=list)
     """Where the network looked on each face of a photograph, as JPEG, for weights that show it."""
     cancelled: bool = False
@@ -72,6 +75,11 @@ class Job:
         """Return the table of a dialect."""
         return self.folder / f"{dialect}.csv"
 
+    def megabytes(self) -> float:
+        """Return how much its results take, in memory and on the disk."""
+        files = sum(file.stat().st_size for file in self.folder.iterdir()) if self.folder.is_dir() else 0
+        return (sum(map(len, self.moments)) + sum(map(len, self.maps)) + files) / 1e6
+
 
 class Jobs:
     """The uploads of a server, and the one thread that works on them."""
@@ -79,6 +87,7 @@ class Jobs:
     def __init__(self, recognizer: Recognizer, workplace: Workplace, limits: Limits) -> None:
         self._recognizer, self._workplace, self._limits = recognizer, workplace, limits
         self._jobs: dict[str, Job] = {}
+        self._gone: dict[str, str] = {}
         self._queue: Queue[Job | None] = Queue()
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._work, daemon=True)
@@ -107,9 +116,8 @@ class Jobs:
         Raises:
             MediaError: It is neither a photograph nor a video.
         """
-        with job.upload.open("rb") as file:
-            # By content alone: a list of other files, which a decoder would follow, is nothing of these.
-            job.kind = content_kind(file.read(CONTENT_BYTES))
+        # By content alone: a list of other files, which a decoder would follow, is nothing of these.
+        job.kind = kind_by_content(job.upload)
         if job.kind is None:
             raise MediaError(f"{job.name}: found neither a photograph nor a video")
         self._queue.put(job)
@@ -118,6 +126,10 @@ class Jobs:
         """Return a job by the name that its owner got."""
         with self._lock:
             return self._jobs.get(identity)
+
+    def why_gone(self, identity: str) -> str | None:
+        """Return why the results of a job were let go; None for one that its owner deleted, or that never was."""
+        return self._gone.get(identity)
 
     def ahead_of(self, job: Job) -> int:
         """Return how many uploads will be finished before one that waits."""
@@ -144,7 +156,22 @@ class Jobs:
         oldest = time.monotonic() - 60 * self._limits.keep_minutes
         for job in list(self._jobs.values()):
             if job.finished_at is not None and job.finished_at < oldest:
-                self.remove(job)
+                self._let_go(job, f"results are kept for {self._limits.keep_minutes:g} minutes")
+
+    def _make_room(self) -> None:
+        """Let the oldest results go until the others, or the latest alone, are within the limit."""
+        finished = sorted((job for job in list(self._jobs.values()) if job.finished_at is not None), key=_end)
+        kept = sum(job.megabytes() for job in finished)
+        for job in finished[:-1]:
+            if kept > self._limits.max_kept_megabytes:
+                kept -= job.megabytes()
+                self._let_go(job, "they made room for later ones")
+
+    def _let_go(self, job: Job, why: str) -> None:
+        self._gone[job.id] = f"The results of {job.name} are gone: {why}. Choose the file again."
+        while len(self._gone) > _MOST_REMEMBERED:
+            del self._gone[next(iter(self._gone))]
+        self.remove(job)
 
     def _work(self) -> None:
         while True:
@@ -161,8 +188,10 @@ class Jobs:
     def _look_at(self, job: Job) -> None:
         job.state = "running"
         try:
+            if (size := declared_size(job.upload)) is not None:
+                self._check_pixels(job, *size)
             if job.kind == "video":
-                self._check_video(job)
+                self._check_length(job)
             self._recognize(job)
             job.state = "done"
         except FacskitError as error:
@@ -176,15 +205,19 @@ class Jobs:
             job.finished_at = time.monotonic()
             if job.cancelled:
                 _delete(job.folder)
+            self._make_room()
 
-    def _check_video(self, job: Job) -> None:
-        info = video_info(job.upload)
-        pixels, minutes = info.width * info.height / 1e6, (info.duration_s or 0) / 60
-        if pixels > self._limits.max_megapixels:
+    def _check_pixels(self, job: Job, width: int, height: int) -> None:
+        if width * height > 1e6 * self._limits.max_megapixels:
+            what = "frames" if job.kind == "video" else "a picture"
             raise MediaError(
-                f"{job.name}: found frames of {info.width} x {info.height} pixels, expected at most "
+                f"{job.name}: found {what} of {width} x {height} pixels, expected at most "
                 f"{self._limits.max_megapixels:g} megapixels"
             )
+
+    def _check_length(self, job: Job) -> None:
+        info = video_info(job.upload)
+        minutes = (info.duration_s or 0) / 60
         if minutes > self._limits.max_minutes:
             raise MediaError(
                 f"{job.name}: found a video of {minutes:.1f} minutes, expected at most {self._limits.max_minutes:g}"
@@ -204,12 +237,13 @@ class Jobs:
             try:
                 for frame in self._recognizer.recognize_file(job.upload):
                     self._check_progress(job, frame)
-                    named = replace(frame, source=job.name, faces=tuple(_named(frame, job.name)))
+                    named = frame.called(job.name)
                     for sink in sinks:
                         sink(named)
                     if job.done % thin == 0:
                         moment = looked_at(named)
-                        job.moments.append(moment if job.kind == "photograph" else _without_landmarks(moment))
+                        moment = moment if job.kind == "photograph" else _without_landmarks(moment)
+                        job.moments.append(moment.model_dump_json().encode())
                     if job.kind == "photograph":
                         job.maps = self._attention(named)
                     job.done += 1
@@ -225,11 +259,7 @@ class Jobs:
         if job.cancelled:
             raise MediaError(f"{job.name}: nobody waits for it any more")
         height, width = frame.image.shape[:2]
-        if height * width > 1e6 * self._limits.max_megapixels:
-            raise MediaError(
-                f"{job.name}: found a picture of {width} x {height} pixels, expected at most "
-                f"{self._limits.max_megapixels:g} megapixels"
-            )
+        self._check_pixels(job, width, height)
         if frame.timestamp > 60 * self._limits.max_minutes:
             raise MediaError(f"{job.name}: it is longer than {self._limits.max_minutes:g} minutes, and ends here")
 
@@ -240,8 +270,8 @@ class Jobs:
         return [encode_jpeg(draw_attention(attended_face(frame.image, face, crop))) for face in frame.faces]
 
 
-def _named(frame: RecognizedFrame, name: str) -> list[Recognition]:
-    return [replace(face, source=name) for face in frame.faces]
+def _end(job: Job) -> float:
+    return job.finished_at or 0.0
 
 
 def _without_landmarks(moment: Looked) -> Looked:

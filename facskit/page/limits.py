@@ -19,12 +19,14 @@ class Limits:
     """Uploads that wait while one is worked on."""
     keep_minutes: float = 30.0
     """How long results are kept; a page that is closed deletes its own at once."""
+    max_kept_megabytes: float = 1000.0
+    """Size of all results together; the oldest make room for later ones."""
     webcams: int = 2
     """Pictures of webcams that are looked at or wait at the same time."""
 
     def __post_init__(self) -> None:
         """Check every limit."""
-        for name in ("max_megabytes", "max_megapixels", "max_minutes", "keep_minutes"):
+        for name in ("max_megabytes", "max_megapixels", "max_minutes", "keep_minutes", "max_kept_megabytes"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
         for name in ("queue", "webcams"):

@@ -1,9 +1,12 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
 
+from facskit.columns import POSE
+from facskit.datasets.landmark_columns import landmark_columns
 from facskit.datasets.manifest import Manifest, read_manifest, write_manifest
 from facskit.datasets.packed import open_manifest, pack_manifest, packaged_faces
 from facskit.errors import DatasetError
@@ -46,6 +49,31 @@ def test_landmarks_follow_an_aligned_crop(manifest: Manifest, tmp_path: Path) ->
     points = packed.landmarks(0)
     assert points is not None
     np.testing.assert_allclose(points, transform_points(matrix, FACE), atol=0.01)
+
+
+def test_the_roll_is_that_in_the_crop(manifest: Manifest, tmp_path: Path) -> None:
+    # The head leans by 20 degrees to the picture's right, and its landmarks with it.
+    lean, centre = np.radians(20), FACE.mean(axis=0)
+    turn = np.array([[np.cos(lean), -np.sin(lean)], [np.sin(lean), np.cos(lean)]])
+    leaning = np.broadcast_to((FACE - centre) @ turn.T + centre, (len(manifest), 68, 2))
+    angles = [pl.lit(value).alias(name) for name, value in zip(POSE, (0.1, 0.2, lean), strict=True)]
+    manifest = replace(manifest, table=manifest.table.with_columns(*angles, **landmark_columns(leaning)))
+    upright = read_manifest(pack_manifest(manifest, tmp_path / "upright.parquet", recipe=EyeSimilarityCrop(size=64)))
+    assert upright.table.select(POSE).row(3) == pytest.approx((0.1, 0.2, 0.0), abs=1e-6)
+    whole = read_manifest(pack_manifest(manifest, tmp_path / "whole.parquet", recipe=WholeImage(size=64)))
+    assert whole.table.select(POSE).row(3) == pytest.approx((0.1, 0.2, lean))
+
+
+def test_the_packaged_faces_roll_as_their_eyes_do() -> None:
+    faces = packaged_faces()
+    points = faces.all_landmarks
+    assert points is not None
+    across = points[:, 42:48].mean(axis=1) - points[:, 36:42].mean(axis=1)
+    slope = np.degrees(np.arctan2(across[:, 1], across[:, 0]))
+    pitch, yaw, roll = np.degrees(faces.table.select(POSE).to_numpy()).T
+    straight = (np.abs(pitch) < 10) & (np.abs(yaw) < 10)
+    assert straight.sum() > 300
+    assert np.abs(roll - slope)[straight].mean() < 1.0
 
 
 def test_packing_says_what_is_missing(manifest: Manifest, tmp_path: Path) -> None:

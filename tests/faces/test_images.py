@@ -140,7 +140,7 @@ BROKEN = {
         b"\0\0\0\x18ftypheic" + bytes(64),
         "found a HEIC photograph (pip install 'facskit[heic]' reads those), expected a JPEG",
     ),
-    "bomb.png": (bomb(), "found a photograph that is damaged"),
+    "bomb.png": (bomb(), "found a picture of far more pixels than expected, at most 150 megapixels"),
     "start.jpg": (b"\xff\xd8\xff", "found a photograph that is damaged or cut short, expected a JPEG"),
 }
 

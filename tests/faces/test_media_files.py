@@ -1,5 +1,6 @@
 """What is a photograph, what a video, whatever its name."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -63,6 +64,39 @@ def test_a_folder_says_what_was_passed_over(tmp_path: Path) -> None:
     found = find_media([tmp_path])
     assert [file.name for file in found.files] == ["camera.mts", "photo.jfif"]
     assert [file.name for file in found.skipped] == ["notes.txt"]
+
+
+def test_links_in_a_folder_are_not_followed_and_named(tmp_path: Path) -> None:
+    for name in ("inner/a.png", "elsewhere/b.png"):
+        (tmp_path / name).parent.mkdir()
+        Image.fromarray(GREY).save(tmp_path / name)
+    inner = tmp_path / "inner"
+    (inner / "folder").symlink_to(tmp_path / "elsewhere")
+    (inner / "nowhere.jpg").symlink_to(tmp_path / "gone.jpg")
+    (inner / "file.png").symlink_to(tmp_path / "elsewhere/b.png")
+    found = find_media([inner])
+    assert [file.name for file in found.files] == ["a.png", "file.png"]
+    assert [link.name for link in found.links] == ["folder", "nowhere.jpg"]
+    assert found.skipped == []
+    assert [file.name for file in find_media([inner / "folder"]).files] == ["b.png"]
+    (tmp_path / "links").mkdir()
+    (tmp_path / "links" / "folder").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(
+        MediaError, match=r"links: found no photograph .*; folder in it is a link, which isn't followed"
+    ):
+        find_media([tmp_path / "links"])
+
+
+def test_what_is_no_file_is_said(tmp_path: Path) -> None:
+    (tmp_path / "broken.jpg").symlink_to(tmp_path / "gone.jpg")
+    with pytest.raises(MediaError, match=r"broken\.jpg: found a link to .*gone\.jpg, where nothing is; expected"):
+        find_media([tmp_path / "broken.jpg"])
+    # A path made of an address has lost a slash.
+    with pytest.raises(MediaError, match=r"^https://example\.org/a\.jpg: addresses aren't opened"):
+        find_media([Path("https://example.org/a.jpg")])
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(MediaError, match="pipe: found a pipe or a device, expected .* or - for standard input"):
+        find_media([tmp_path / "pipe"])
 
 
 def test_find_media_sorts_and_recurses(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Small videos written here, then read back."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -291,3 +292,11 @@ def test_a_trimmed_video_is_not_taken_for_a_damaged_one(noisy: Path) -> None:
     data[place : place + 4] = (length // 2).to_bytes(4, "big")  # show the first half only, as phones trim clips
     noisy.write_bytes(bytes(data))
     assert 8 <= len(list(frames(noisy))) <= 13
+
+
+@pytest.mark.parametrize(("every", "is_fine"), [(np.int64(2), True), (1.5, False), ("2", False), (None, False)])
+def test_every_is_a_whole_number_of_any_type(every: object, is_fine: bool) -> None:
+    choice = FrameChoice()
+    object.__setattr__(choice, "every", every)  # past the type checker of these tests, which users don't have
+    with nullcontext() if is_fine else pytest.raises(ValueError, match=f"whole number of at least 1, got {every!r}"):
+        choice.__post_init__()

@@ -51,10 +51,57 @@ def test_everything_that_holds_a_picture_says_the_same(tmp_path: Path) -> None:
 
 def test_batches_and_generators_are_several_pictures() -> None:
     several = [picture(*BLOCKS), picture(), picture((10, 20, 30))]
-    for batch in (np.stack(several), tuple(several), (each for each in several)):
+    for batch in (np.stack(several), tuple(several), (each for each in several), map(np.copy, several)):
         found = recognize(batch)
         assert isinstance(found, Result)
         assert [len(frame.faces) for frame in found] == [2, 0, 1]
+
+
+def test_whole_numbers_of_every_kind_are_pixels() -> None:
+    pixels = picture(*BLOCKS)
+    clear = np.dstack([pixels, np.full(pixels.shape[:2], 255, np.uint8)])
+    tensor = torch.from_numpy(pixels).permute(2, 0, 1)
+    forms = [
+        pixels.astype(np.int64),
+        pixels.astype(np.uint16),
+        clear,
+        Image.fromarray(clear),
+        tensor,
+        tensor.permute(1, 2, 0),
+    ]
+    found = recognize(forms)
+    assert isinstance(found, Result)
+    for frame in found:
+        np.testing.assert_array_equal(frame.image, pixels)
+    batch = recognize(torch.stack([tensor, tensor]))
+    assert isinstance(batch, Result)
+    assert len(batch) == 2
+    grey = recognize(pixels[..., :1])
+    np.testing.assert_array_equal(grey[0].image, np.repeat(pixels[..., :1], 3, axis=2))  # type: ignore[index]
+    clear[..., 3] = 0
+    assert (recognize(clear)[0].image == 255).all()  # type: ignore[index]
+
+
+def test_no_picture_is_no_result() -> None:
+    found = recognize([])
+    assert isinstance(found, Result)
+    assert (len(found), found.faces, repr(found)) == (0, [], "no picture")
+    assert found.to_polars().columns == recognize([picture()]).to_polars().columns
+
+
+@pytest.mark.parametrize("every", [0, True])
+def test_every_is_a_whole_number(every: int) -> None:
+    with pytest.raises(ValueError, match=f"every must be a whole number of at least 1, got {every}"):
+        recognize(picture(), every=every)
+
+
+def test_an_animation_is_gone_through(tmp_path: Path) -> None:
+    path = tmp_path / "wave.gif"
+    first, second = (Image.fromarray(picture((10 + step, 20, 30))) for step in range(2))
+    first.save(path, save_all=True, append_images=[second], duration=200)
+    found = recognize(path)
+    assert isinstance(found, VideoResult)
+    assert [(frame.frame, frame.timestamp, len(frame.faces)) for frame in found] == [(0, 0.0, 1), (1, 0.2, 1)]
 
 
 def test_a_pillow_image_is_turned_as_its_camera_says() -> None:
@@ -69,8 +116,14 @@ def test_a_pillow_image_is_turned_as_its_camera_says() -> None:
     [
         (np.zeros((8, 8, 3), np.float32), ValueError, r"array of float32 with shape \(8, 8, 3\).*\(array \* 255\)"),
         (np.zeros((3, 8, 8), np.uint8), ValueError, r"transpose\(1, 2, 0\) puts the colours last"),
-        (torch.zeros(3, 8, 8), TypeError, r"found a torch.Tensor, expected a path.*tensor.permute"),
-        (7, TypeError, "found a int, expected a path"),
+        (np.zeros((8, 8, 3), bool), ValueError, "array of bool"),
+        (np.full((8, 8, 3), 300), ValueError, "int64 .* values from 300 to 300, expected values from 0 to 255"),
+        (np.full((8, 8, 3), 300, np.uint16), ValueError, r"\(array // 257\)"),
+        (np.zeros((0, 8, 3), np.uint8), ValueError, r"\(0, 8, 3\), expected at least one pixel"),
+        (torch.zeros(3, 8, 8), ValueError, r"array of float32 .*\(array \* 255\)"),
+        (7, TypeError, "found an int, expected a path"),
+        (None, TypeError, "found None, expected a path"),
+        ({"a": 1}, TypeError, "found a dict, expected a path"),
         ([[1, 2]], TypeError, "found a list, expected a path"),
         ("", MediaError, "found an empty path"),
         ("https://example.org/a.jpg", MediaError, "addresses aren't opened"),
@@ -95,6 +148,7 @@ def test_results_are_tables_and_pictures(tmp_path: Path) -> None:
     assert found.draw().shape[2] == 3
     shown = found._repr_html_()
     assert shown.count("<img") == 2
+    assert 'alt="picture 1: no face, framed, with bars for the action units"' in shown
     assert "&lt;b&gt;.png: 2 faces" in shown
     assert "<b>" not in shown
     assert "picture 1: no face" in repr(found)

@@ -52,6 +52,13 @@ def test_an_unknown_command_is_answered_with_the_nearest(capsys: pytest.CaptureF
     assert capsys.readouterr().err.strip() == "facskit: there is no command 'recognise'; did you mean recognize?"
 
 
+@pytest.mark.parametrize("words", [["recognize", ""], ["doctor", ""], ["recognize", "a.jpg", "", "--every", "2"]])
+def test_an_empty_word_is_no_path(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(words) == 2
+    sentence = f'found an empty word ("") after facskit {words[0]}, expected a path; is a variable empty?'
+    assert sentence in capsys.readouterr().err
+
+
 def test_an_error_becomes_one_sentence_and_exit_code_one(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -72,20 +79,38 @@ def test_an_interruption_says_how_to_go_on(capsys: pytest.CaptureFixture[str], m
     assert "run the same command again" in capsys.readouterr().err
 
 
-def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("command", "module", "extra"),
+    [
+        ("compare", "sklearn", "training"),
+        ("export", "sklearn", "export"),
+        ("synthesize", "scipy.sparse", "synthesis"),
+        ("recognize", "matplotlib", "training"),
+    ],
+)
+def test_a_missing_extra_is_named(
+    command: str, module: str, extra: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     def lacking(_: list[str]) -> int:
-        raise ModuleNotFoundError("No module named 'sklearn'", name="sklearn")
+        raise ModuleNotFoundError(f"No module named {module!r}", name=module)
 
-    monkeypatch.setattr("facskit.interfaces.compare.main", lacking)
-    assert cli.main(["compare"]) == 1
+    monkeypatch.setattr(f"facskit.interfaces.{command}.main", lacking)
+    assert cli.main([command]) == 1
     told = capsys.readouterr().err
-    assert told == "facskit: facskit compare needs sklearn, which isn't installed: pip install 'facskit[training]'\n"
+    assert told == f"facskit: facskit {command} needs {module}, which isn't installed: pip install 'facskit[{extra}]'\n"
 
 
 def test_recognition_needs_no_extra_and_no_connection(tmp_path: Path) -> None:
-    """A whole run in a fresh process that can neither import what training needs nor reach another machine."""
+    """Whole runs in a fresh process that can neither import what training needs nor reach another machine."""
     photograph = Path(str(files("facskit.assets").joinpath("photographs/eileen_collins.jpg")))
-    words = ["recognize", str(photograph), "-o", str(tmp_path / "table.csv"), "--overlay", str(tmp_path / "pictures")]
+    table = str(tmp_path / "table.csv")
+    lines = [
+        ["recognize", str(photograph), "-o", table, "--overlay", str(tmp_path / "pictures")],
+        ["doctor"],
+        ["describe", table],
+        ["convert", table, "-o", str(tmp_path / "labels.csv")],
+        ["attention", "rendered-attention", str(photograph), "-o", str(tmp_path / "maps")],
+    ]
     script = f"""
 import socket, sys
 sys.modules.update(dict.fromkeys({cli._TRAINING!r}))
@@ -98,7 +123,7 @@ def watch(event, arguments):
         import os; os._exit(99)
 sys.addaudithook(watch)
 from facskit.interfaces.cli import main
-code = main({words!r})
+code = max(main(words) for words in {lines!r})
 if "--reach-out" in sys.argv:
     socket.create_connection(("127.0.0.1", 9))
 sys.exit(code)
@@ -106,6 +131,8 @@ sys.exit(code)
     quiet = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert quiet.returncode == 0, quiet.stderr
     assert (tmp_path / "table.csv").read_text().count("\n") == 2
+    assert len(list((tmp_path / "maps").iterdir())) == 1
+    assert "training no" in quiet.stdout
     # The guard itself must be able to fail.
     loud = subprocess.run([sys.executable, "-c", script, "--reach-out"], capture_output=True, text=True, check=False)
     assert loud.returncode == 99

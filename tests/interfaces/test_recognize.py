@@ -1,11 +1,13 @@
 """The recognize command, with a recogniser whose answers are known."""
 
+import io
 import os
 import re
 import shutil
 import signal
 import subprocess
 import sys
+import types
 from dataclasses import replace
 from pathlib import Path
 
@@ -342,3 +344,39 @@ def test_a_table_of_one_person(folder: Path, tmp_path: Path, suffix: str) -> Non
     assert one.columns == everybody.columns
     with pytest.raises(RecipeError, match="--person is 'tallest'; expected all, longest, largest or a"):
         RecognizeConfig(inputs=(folder,), output=table, person="tallest")
+
+
+def test_what_is_sent_to_standard_input_is_looked_at(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table, overlays = folder.parent / "result.csv", folder.parent / "pictures"
+    sent = types.SimpleNamespace(isatty=lambda: False, buffer=io.BytesIO((folder / "walk.mp4").read_bytes()))
+    monkeypatch.setattr(sys, "stdin", sent)
+    assert run(folder / "group.png", Path("-"), output=table, overlay=overlays) == 0
+    rows = polars.read_csv(table)
+    assert rows["input"].to_list() == [str(folder / "group.png")] * 2 + ["standard_input"] * 4
+    assert "standard_input: no face found in 1 frame" in capsys.readouterr().out
+    assert {file.name for file in overlays.iterdir()} == {"group_overlay.jpg", "standard_input_overlay.mp4"}
+    sent.buffer = io.BytesIO(b"hello")
+    with pytest.raises(MediaError, match="^standard_input: found text, expected a JPEG"):
+        run(Path("-"))
+    sent.isatty = lambda: True
+    with pytest.raises(RecipeError, match="found - among the inputs and nothing sent to it"):
+        run(Path("-"))
+
+
+def test_links_that_are_not_followed_are_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "away").symlink_to(folder.parent)
+    assert run(folder) == 0
+    assert "not followed: 1 link leads to a folder or nowhere (away)" in capsys.readouterr().out
+
+
+def test_names_as_long_as_the_file_system_takes_do_no_harm(folder: Path) -> None:
+    long = "ä" * 124
+    shutil.copy(folder / "group.png", folder / f"{long}a.png")
+    shutil.copy(folder / "group.png", folder / f"{long}b.png")
+    shutil.copy(folder / "walk.mp4", folder / f"{long}c.mp4")
+    table, overlays = folder.parent / f"{long}r.csv", folder.parent / "pictures"
+    assert run(folder, output=table, overlay=overlays) == 0
+    assert len(polars.read_csv(table)) == 15
+    assert len(list(overlays.iterdir())) == 6

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 import uvicorn
+from PIL import Image
 from selenium import webdriver
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
 from facskit.inference.recognizer import Recognizer
@@ -99,6 +101,25 @@ def test_a_broken_file_gets_a_sentence(browser: webdriver.Chrome, address: str, 
     told = browser.find_element(By.ID, "error")
     assert "a photograph that is damaged or cut short" in told.text
     assert not told.find_elements(By.TAG_NAME, "b")
+
+
+def test_an_animated_picture_has_a_timeline_by_its_own_times(
+    browser: webdriver.Chrome, address: str, tmp_path: Path
+) -> None:
+    first, second, third = (Image.new("RGB", (160, 120), (grey,) * 3) for grey in (40, 90, 140))
+    first.save(tmp_path / "wave.gif", save_all=True, append_images=[second, third], duration=[100, 900, 500])
+    choose(browser, address, tmp_path / "wave.gif")
+    wait(browser, "document.getElementById('status').textContent.startsWith('Done')")
+    assert browser.find_element(By.ID, "photo").is_displayed()
+    assert not browser.find_element(By.ID, "video").is_displayed()
+    assert browser.find_element(By.ID, "photo").get_attribute("alt") == "The animated picture, with no face found"
+    assert "plays by itself" in browser.find_element(By.ID, "plays-itself").text
+    strips = browser.find_element(By.ID, "strips")
+    # 0 s, 0.1 s, 1 s, and half a second more: the middle of the canvas is the second frame.
+    strips.click()
+    assert strips.get_attribute("aria-valuenow") == "0.10"
+    strips.send_keys(Keys.END)
+    assert strips.get_attribute("aria-valuetext") == "1.00 seconds"
 
 
 def test_a_webcam_is_looked_through(browser: webdriver.Chrome, address: str) -> None:

@@ -5,7 +5,7 @@ import io
 import os
 import shutil
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from PIL import Image
 from facskit.faces.video import VideoWriter
 from facskit.inference.recognition import RecognizedFrame
 from facskit.inference.recognizer import Recognizer
+from facskit.interfaces.serve import ServeConfig, _hosts, _in_address
 from facskit.page.app import build_app
 from facskit.page.jobs import Job, Jobs
 from facskit.page.limits import Limits
@@ -64,6 +65,14 @@ def finished(client: TestClient, body: bytes, name: str = "it") -> dict[str, Any
         time.sleep(0.02)
         job = client.get(f"/api/jobs/{job['id']}").json()
     raise AssertionError(job)
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    for _ in range(400):
+        if holds():
+            return
+        time.sleep(0.02)
+    raise AssertionError("it never was so")
 
 
 def test_a_photograph_comes_back_as_faces_and_tables(client: TestClient) -> None:
@@ -121,6 +130,68 @@ def test_pixels_and_length_have_limits(client: TestClient, tmp_path: Path) -> No
     assert long == "it: found a video of 0.1 minutes, expected at most 0.05"
     wide = finished(client, video(tmp_path / "b.mp4", 3, size=200))["message"]
     assert wide == "it: found frames of 400 x 200 pixels, expected at most 0.05 megapixels"
+
+
+def test_pixels_are_counted_before_anything_is_unpacked(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    large = io.BytesIO()
+    Image.new("RGB", (400, 300)).save(large, format="PNG")
+    monkeypatch.setattr(Image.Image, "load", lambda _: pytest.fail("it was unpacked"))
+    expected = "400 x 300 pixels, expected at most 0.05 megapixels"
+    assert expected in finished(client, large.getvalue())["message"]
+    answer = client.post("/api/frame", content=large.getvalue())
+    assert answer.status_code == 422
+    assert answer.json()["detail"] == f"the picture: found a picture of {expected}"
+
+
+def test_old_results_make_room_and_say_so(tmp_path: Path) -> None:
+    with serving(recognizer(), Limits(max_kept_megabytes=0.009)) as client:
+        jobs = [finished(client, photograph(*FACES), f"{number}.png") for number in range(4)]
+        wait_until(lambda: client.get(f"/api/jobs/{jobs[1]['id']}").status_code == 410)
+        asked = [client.get(f"/api/jobs/{job['id']}/result") for job in jobs]
+        assert [answer.status_code for answer in asked] == [410, 410, 200, 200]
+        assert asked[0].json()["detail"] == (
+            "The results of 0.png are gone: they made room for later ones. Choose the file again."
+        )
+        assert len(list(tmp_path.glob("facskit-page-*/*"))) == 2
+        assert client.delete(f"/api/jobs/{jobs[3]['id']}").status_code == 204
+        assert client.get(f"/api/jobs/{jobs[3]['id']}").status_code == 404
+
+
+def test_the_latest_result_is_kept_however_large() -> None:
+    with serving(recognizer(), Limits(max_kept_megabytes=1e-6)) as client:
+        job = finished(client, photograph(*FACES))
+        assert client.get(f"/api/jobs/{job['id']}/result").status_code == 200
+
+
+def test_results_are_kept_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving(recognizer(), SMALL) as client:
+        job = finished(client, photograph(*FACES), "a.png")
+        ended = time.monotonic()
+        monkeypatch.setattr("facskit.page.jobs.time.monotonic", lambda: ended + 31 * 60)
+        client.post("/api/jobs", content=b"x")
+        answer = client.get(f"/api/jobs/{job['id']}")
+        assert answer.status_code == 410
+        assert "results are kept for 30 minutes" in answer.json()["detail"]
+
+
+def test_an_animated_picture_is_a_video(client: TestClient) -> None:
+    first, second = (Image.fromarray(picture((10 + step, 20, 30))) for step in range(2))
+    buffer = io.BytesIO()
+    first.save(buffer, format="GIF", save_all=True, append_images=[second], duration=200)
+    job = finished(client, buffer.getvalue())
+    assert (job["kind"], job["state"], job["done"], job["total"]) == ("video", "done", 2, 2)
+    moments = client.get(f"/api/jobs/{job['id']}/result").json()["moments"]
+    assert [moment["time"] for moment in moments] == [0.0, 0.2]
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "lab.example.org", "fd00::7"])
+def test_the_server_answers_to_its_names(host: str) -> None:
+    names = _hosts(ServeConfig(host=host))
+    address = f"http://{_in_address(host)}:8321"
+    with TestClient(build_app(recognizer(), SMALL, names), base_url=address) as client:
+        assert client.get("/api/about", headers={"origin": address}).status_code == 200
+        assert client.get("/api/about", headers={"host": "[2001:db8::1]:8321"}).status_code == 400
+        assert client.get("/api/about", headers={"host": "[::1]:8321"}).status_code == 200
 
 
 def test_a_full_queue_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

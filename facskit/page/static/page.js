@@ -61,7 +61,7 @@ function forget() {
 // --- what is going on ---
 
 function say(text) {
-  element("status").textContent = text;
+  if (element("status").textContent !== text) element("status").textContent = text;
 }
 
 function complain(text) {
@@ -69,8 +69,9 @@ function complain(text) {
   element("error").hidden = !text;
 }
 
-function showProgress(share) {
+function showProgress(share, detail = "") {
   element("progress").hidden = share === null;
+  element("detail").textContent = detail;
   if (share === undefined) element("bar").removeAttribute("value");
   else if (share !== null) element("bar").value = share;
 }
@@ -95,7 +96,7 @@ async function open(file) {
     const result = await ask(`api/jobs/${job.id}/result`);
     Object.assign(shown, { kind: job.kind, moments: result.moments, url: URL.createObjectURL(file) });
     if (job.message) complain(job.message);
-    present(file.name, result.attention);
+    present(file, result.attention);
   } catch (error) {
     if (run === shown.run) {
       say("");
@@ -114,8 +115,10 @@ async function finished(job, run) {
       say(job.ahead ? `Waiting for ${job.ahead} other upload${job.ahead > 1 ? "s" : ""} …` : "Waiting …");
       showProgress(undefined);
     } else if (job.kind === "video") {
-      say(`Looking at frame ${job.done.toLocaleString()}${job.total ? ` of about ${job.total.toLocaleString()}` : ""} …`);
-      showProgress(job.total ? Math.min(1, job.done / job.total) : undefined);
+      // the number changes twice a second, which nobody wants to have read out
+      say("Looking at the video …");
+      const detail = `frame ${job.done.toLocaleString()}${job.total ? ` of about ${job.total.toLocaleString()}` : ""}`;
+      showProgress(job.total ? Math.min(1, job.done / job.total) : undefined, detail);
     } else {
       say("Looking …");
       showProgress(undefined);
@@ -126,24 +129,29 @@ async function finished(job, run) {
   return job;
 }
 
-function present(name, maps) {
+function present(file, maps) {
   const isVideo = shown.kind === "video";
+  // browsers show animated pictures as pictures: they play by themselves, and nobody knows where they are
+  const isAnimation = isVideo && file.type.startsWith("image/");
   const people = new Set(shown.moments.flatMap((moment) => moment.faces.map((face) => face.id)));
   const found = people.size === 0 ? "no face found" : people.size === 1 ? "one face" : `${people.size} faces`;
-  element("result-heading").textContent = `${name}: ${found}`;
+  element("result-heading").textContent = `${file.name}: ${found}`;
   say(`Done: ${found}.`);
   document.body.classList.add("compact");
   element("result").hidden = false;
   element("downloads").hidden = false;
-  element("photo").hidden = isVideo;
-  element("video").hidden = !isVideo;
+  element("photo").hidden = isVideo && !isAnimation;
+  element("video").hidden = !element("photo").hidden;
+  element("boxes").hidden = isAnimation;
+  element("plays-itself").hidden = !isAnimation;
   element("unplayable").hidden = true;
   element("timeline").hidden = !isVideo;
-  const view = element(isVideo ? "video" : "photo");
+  const view = element(element("photo").hidden ? "video" : "photo");
   view.srcObject = null;
   view.src = shown.url;
-  if (!isVideo) view.alt = `The photograph, with ${found}`;
+  if (!element("photo").hidden) view.alt = `The ${isAnimation ? "animated picture" : "photograph"}, with ${found}`;
   element("attention").hidden = !maps;
+  element("no-attention").hidden = !(isVideo && about.attention);
   linkTable();
   const busiest = [...people].sort((one, other) => framesOf(other) - framesOf(one))[0];
   shown.face = busiest === undefined ? null : busiest;
@@ -175,9 +183,10 @@ async function toggleWebcam() {
   }
   element("webcam").textContent = "Stop the webcam";
   document.body.classList.add("compact");
-  for (const id of ["photo", "timeline", "attention", "downloads", "unplayable"]) element(id).hidden = true;
+  for (const id of ["photo", "timeline", "attention", "no-attention", "downloads", "unplayable", "plays-itself"]) element(id).hidden = true;
   element("result").hidden = false;
   element("result-heading").textContent = "Webcam";
+  element("boxes").hidden = false;
   const video = element("video");
   video.hidden = false;
   video.removeAttribute("src");
@@ -225,6 +234,7 @@ function goTo(index) {
 function showMap(place) {
   if (element("attention").hidden || place < 0) return;
   const address = `api/jobs/${shown.job}/attention/${place}`;
+  element("attention-map").alt = `Face ${shown.face}, with a heat map for each action unit`;
   if (element("attention-map").getAttribute("src") !== address) element("attention-map").src = address;
 }
 
@@ -289,7 +299,7 @@ function prepareBars() {
     const row = make("tr");
     const head = make("th", unit.code);
     head.scope = "row";
-    head.append(make("span", unit.name));
+    head.append(make("span", unit.name, "name"), make("span", "", "hidden state"));
     const cell = make("td", undefined, "bar");
     const bar = make("div");
     const notch = make("b");
@@ -309,7 +319,9 @@ function prepareBars() {
 function fillBars(face) {
   [...element("units").tBodies[0].rows].forEach((row, place) => {
     const probability = face ? face.probabilities[place] : null;
-    row.classList.toggle("present", Boolean(face && face.present[place]));
+    const present = Boolean(face && face.present[place]);
+    row.classList.toggle("present", present);
+    row.querySelector(".state").textContent = present ? ", present" : "";
     row.querySelector("i").style.width = `${100 * (probability || 0)}%`;
     row.cells[2].textContent = face ? probability.toFixed(2) : "–";
     if (about.intensities) row.cells[3].textContent = face && face.intensities ? face.intensities[place].toFixed(1) : "–";
@@ -333,8 +345,8 @@ function drawStrips() {
   pen.scale(sharp, sharp);
   pen.font = "11px system-ui, sans-serif";
   pen.textBaseline = "middle";
-  const length = lastTime() || 1;
-  const step = (width - label) / shown.moments.length;
+  const length = wholeTime();
+  const placeOf = (time) => Math.round(label + ((width - label) * time) / length);
   about.units.forEach((unit, place) => {
     pen.fillStyle = style.getPropertyValue("--faint");
     pen.fillText(unit.code, 0, line * (place + 0.5));
@@ -344,7 +356,8 @@ function drawStrips() {
     const face = moment.faces.find((each) => each.id === shown.face);
     if (!face) return;
     // whole pixels, so that neighbours meet without a seam
-    const x = Math.round(label + step * number), end = Math.max(x + 1, Math.round(label + step * (number + 1)));
+    const next = shown.moments[number + 1];
+    const x = placeOf(moment.time), end = Math.max(x + 1, placeOf(next ? next.time : length));
     about.units.forEach((unit, place) => {
       pen.globalAlpha = face.present[place] ? 0.35 + 0.65 * face.probabilities[place] : 0.22 * face.probabilities[place];
       pen.fillRect(x, line * place + 1, end - x, line - 2);
@@ -353,7 +366,7 @@ function drawStrips() {
   pen.globalAlpha = 1;
   const now = shown.moments[shown.at].time;
   pen.fillStyle = style.getPropertyValue("--ink");
-  pen.fillRect(label + step * (shown.at + 0.5) - 1, 0, 2, height);
+  pen.fillRect(placeOf(now) - 1, 0, 2, height);
   element("moment").textContent = `${now.toFixed(2)} s of ${length.toFixed(1)} s`;
   canvas.setAttribute("aria-valuemax", length.toFixed(2));
   canvas.setAttribute("aria-valuenow", now.toFixed(2));
@@ -362,6 +375,12 @@ function drawStrips() {
 
 function lastTime() {
   return shown.moments.length ? shown.moments[shown.moments.length - 1].time : 0;
+}
+
+function wholeTime() {
+  // the last frame is shown for as long as the mean of the others
+  const last = lastTime();
+  return shown.moments.length > 1 ? last + last / (shown.moments.length - 1) : 1;
 }
 
 function nearest(time) {
@@ -413,7 +432,7 @@ async function begin() {
   });
   element("strips").addEventListener("click", (event) => {
     const place = (event.offsetX - 44) / (event.target.clientWidth - 44);
-    seek(Math.floor(Math.max(0, place) * shown.moments.length));
+    seek(nearest(Math.max(0, place) * wholeTime()));
   });
   element("strips").addEventListener("keydown", (event) => {
     const second = Math.max(1, Math.round(shown.moments.length / Math.max(1, lastTime())));

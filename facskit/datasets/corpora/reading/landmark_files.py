@@ -11,10 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 import polars as pl
-import scipy.io
 from jaxtyping import Float
 
 from facskit.columns import LANDMARKS_X, LANDMARKS_Y
@@ -24,7 +22,7 @@ __all__ = ["landmark_columns", "point_file_position", "read_fit_file", "read_poi
 
 _POINT_FILE = re.compile(r"(?:.*_0*(?P<from_zero>\d+)|l0*(?P<from_one>\d+))_lm\.mat", re.IGNORECASE)
 _WRONG_CONTENT = (KeyError, ValueError, TypeError, IndexError, AttributeError, NotImplementedError)
-_FAULTS = (OSError, zlib.error, scipy.io.matlab.MatReadError, *_WRONG_CONTENT)
+_FAULTS = (OSError, zlib.error, *_WRONG_CONTENT)
 
 
 def read_fit_file(path: Path, positions: Sequence[int]) -> Float[np.ndarray, "frames 49 2"]:
@@ -56,12 +54,14 @@ def read_fit_file(path: Path, positions: Sequence[int]) -> Float[np.ndarray, "fr
 @contextmanager
 def _frames_of(path: Path) -> Iterator[tuple[int, Callable[[int], Any]]]:
     """Open a file of either kind; give its number of frames and the function that reads one."""
+    import h5py  # noqa: PLC0415 (who has no such file needn't have it)
+
     if h5py.is_hdf5(path):
         with h5py.File(path, "r") as file:
             references = file["fit/pred"][()].reshape(-1)
             yield len(references), lambda position: file[references[position]][()].T
         return
-    fit = scipy.io.loadmat(path)["fit"]
+    fit = _older_kind(path, "fit")
     frames = fit["pred"].reshape(-1)
     if len(frames) == 1 and frames[0].dtype == object:  # one structure with a cell per frame
         frames = frames[0].reshape(-1)
@@ -78,9 +78,19 @@ def read_point_file(path: Path) -> Float[np.ndarray, "66 2"]:
         ValueError: The file is damaged or holds something else.
     """
     try:
-        return _points(scipy.io.loadmat(path)["pts"], len(POINTS_66))
+        return _points(_older_kind(path, "pts"), len(POINTS_66))
     except _FAULTS as error:
         raise ValueError(f"found no 66 landmarks as pts in it ({error})") from error
+
+
+def _older_kind(path: Path, name: str) -> Any:  # noqa: ANN401 (whatever MATLAB stored)
+    """Return what a MATLAB file from before version 7.3 calls by a name."""
+    import scipy.io  # noqa: PLC0415 (who has no such file needn't have it)
+
+    try:
+        return scipy.io.loadmat(path)[name]
+    except scipy.io.matlab.MatReadError as error:
+        raise ValueError(str(error)) from error
 
 
 def point_file_position(name: str) -> int | None:
