@@ -3,8 +3,8 @@ import math
 import os
 import signal
 from collections.abc import Iterator
-from itertools import compress
 from dataclasses import replace
+from itertools import compress
 from pathlib import Path
 
 import pytest
