@@ -186,8 +186,7 @@ def test_a_head_given_the_labels_sees_what_is_known_of_them_beside_the_features(
 
     loss, _ = term(features, subjects, labels)
 
-    linear = term.subject_head[0]
-    weight, bias = linear.weight.detach(), linear.bias.detach()  # type: ignore[union-attr,operator]
+    weight, bias = (value.detach() for value in term.subject_head.parameters())
     rows = []
     for row, states in enumerate(labels.tolist()):
         told = [float(state == 0) for state in states] + [float(state == 1) for state in states]
@@ -209,7 +208,8 @@ def test_a_head_given_the_labels_pushes_the_features_alone_and_away_from_identit
     plain = identity_loss(term.subject_head(torch.cat([leaf, states], dim=1)), subjects, "softmax")
     torch.autograd.backward(plain)
     torch.testing.assert_close(features.grad, -0.5 * leaf.grad)  # type: ignore[operator]
-    rows = torch.linalg.vector_norm(leaf.grad, dim=1).sum()  # type: ignore[arg-type]
+    assert leaf.grad is not None
+    rows = torch.linalg.vector_norm(leaf.grad, dim=1).sum()
     assert float(term.force(features, subjects, labels)) == pytest.approx(0.5 * float(rows))
 
 
@@ -224,8 +224,8 @@ def test_where_labels_tell_everything_a_head_given_them_leaves_the_features_alon
         term = IdentityTerm(config, 1, [32, 32], 1).double()
         if given:
             with torch.no_grad():
-                term.subject_head[0].weight.zero_()  # type: ignore[union-attr,operator]
-                term.subject_head[0].weight[0, 2] = term.subject_head[0].weight[1, 1] = 40.0  # type: ignore[index]
+                weight, _ = term.subject_head.parameters()
+                weight.copy_(torch.tensor([[0.0, 0.0, 40.0], [0.0, 40.0, 0.0]]))
         forces[given] = float(term.force(features, subjects, labels))
     assert forces[True] == pytest.approx(0.0, abs=1e-12)
     assert forces[False] > 0.01
