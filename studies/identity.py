@@ -35,6 +35,7 @@ from facskit.experiments.sweep.grid import change_recipe
 from facskit.experiments.sweep.parallel_runs import PlannedRun, choose_slots, train_runs
 from facskit.files import write_text
 from facskit.models.checkpoints import load_checkpoint
+from facskit.objectives.occurrence import OccurrenceConfig
 from facskit.tables import TextTable, write_results
 from facskit.training.metrics_file import read_metrics
 from studies.habits import draw_signs, keep_habits
@@ -54,7 +55,7 @@ class Arm:
 
 
 NO_HABITS, PLAIN = "plain, no habits", "plain"
-_PLAIN = {"objective": {"kind": "occurrence"}}
+_PLAIN = {"objective": OccurrenceConfig()}
 _RELEASED = {
     "objective.loss": "bce_one_hot",
     "objective.given_labels": False,
@@ -64,7 +65,7 @@ _RELEASED = {
 ARMS: Mapping[str, Arm] = {
     NO_HABITS: Arm(changes=_PLAIN, habits=False),
     PLAIN: Arm(changes=_PLAIN),
-    "weights by person": Arm(changes={"objective": {"kind": "occurrence", "balance": "person-rate"}}),
+    "weights by person": Arm(changes={"objective": OccurrenceConfig(balance="person-rate")}),
     "reversal, given the labels": Arm(changes={}, strengths=(0.1, 0.03)),
     "reversal, softmax": Arm(changes={"objective.given_labels": False}, strengths=(0.1, 0.03)),
     "reversal, released": Arm(changes=_RELEASED, strengths=(0.5, 0.1)),
