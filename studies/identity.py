@@ -1,86 +1,111 @@
-"""Does identity adversarial training help? `python -m studies.identity` trains matched arms where the shortcut exists.
+"""Does identity adversarial training help where people's habits mislead? `python -m studies.identity` tries.
 
-Needs the rendered corpora that docs/studies/identity.md names. Every training is a run that can be resumed, so the
-study can be stopped and started again.
+Needs the rendered corpora that docs/studies/identity.md names. The gate comes first: without a network that falls for
+the habits there is no shortcut to close. Every training is a run that can be resumed, so the study can be stopped and
+started again; what is finished is printed after each arm.
 """
 
 import json
-from dataclasses import dataclass, replace
-from itertools import product
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import tyro
-from jaxtyping import Float32
+from jaxtyping import Bool
 from rich.console import Console
 
+from facskit.action_units import ActionUnitSet
+from facskit.columns import FRAME, IMAGE
 from facskit.datasets.face_dataset import FaceDataset, Preparation
 from facskit.datasets.loaders import LoaderConfig, eval_loader
-from facskit.datasets.manifest import read_manifest
+from facskit.datasets.manifest import Manifest, read_manifest, write_manifest
 from facskit.errors import FacskitError
-from facskit.evaluation.bootstrap import BootstrapConfig, bootstrap_difference
 from facskit.evaluation.features import extract_features
-from facskit.evaluation.identity.probe import IdentityProbeConfig, probe_identity
-from facskit.evaluation.predicted_faces import concat
+from facskit.evaluation.identity.probe import probe_identity
 from facskit.evaluation.predictions import Predictions
 from facskit.experiments.analysis.weight_scores import evaluate
 from facskit.experiments.recipe import Recipe
 from facskit.experiments.recipe_files import read_recipe
+from facskit.experiments.scoring import PREDICTIONS
 from facskit.experiments.sweep.grid import change_recipe
 from facskit.experiments.sweep.parallel_runs import PlannedRun, choose_slots, train_runs
 from facskit.files import write_text
 from facskit.models.checkpoints import load_checkpoint
-from facskit.tables import TextTable
+from facskit.objectives.occurrence import OccurrenceConfig
+from facskit.tables import TextTable, write_results
 from facskit.training.metrics_file import read_metrics
-from studies.identity_figures import draw_study
-
-ARMS: dict[str, dict[str, Any]] = {"FMAE": {"objective.stop_gradient": True}, "FMAE-IAT": {}}
-"""Matched arms: they differ in the reversal alone. FMAE's subject head learns too, behind a stop-gradient; what the two
-share is the length to which gradients are cut, as one vector."""
+from studies.habits import draw_signs, keep_habits
+from studies.people_bootstrap import auc_difference, macro_auc
 
 
-_RELEASED = {"objective.loss": "bce_one_hot", "objective.head_rate": 1.0, "objective.schedule": "constant"}
-EXPLORED: dict[str, dict[str, Any]] = {
-    "FMAE": ARMS["FMAE"],
-    **{
-        f"released loss, strength {strength:g}": _RELEASED | {"objective.strength": strength}
-        for strength in (0.02, 0.1, 2)
-    },
-    "released loss, strength 0.1, warm-up": _RELEASED | {"objective.schedule": "warm-up"},
-    "released loss, strength 0.1, 3 layers": _RELEASED | {"objective.head_depth": 3},
-    "softmax, strength 0.1, rate 1": {"objective.head_rate": 1.0},
-    "softmax, strength 0.03, rate 3": {"objective.strength": 0.03},
-    "softmax, strength 0.1, rate 3": {},
+@dataclass(frozen=True, kw_only=True)
+class Arm:
+    """A way to train."""
+
+    changes: Mapping[str, Any]
+    """What it changes in the recipe."""
+    strengths: tuple[float, ...] = ()
+    """Strengths of the reversal to choose from on validation people, with the first seed; empty for none."""
+    habits: bool = True
+    """Whether people have habits in training."""
+
+
+NO_HABITS, PLAIN = "plain, no habits", "plain"
+_PLAIN = {"objective": OccurrenceConfig()}
+_RELEASED = {
+    "objective.loss": "bce_one_hot",
+    "objective.given_labels": False,
+    "objective.head_rate": 1.0,
+    "objective.schedule": "constant",
 }
-"""What `--explore` tries, by what it changes in the recipe."""
+ARMS: Mapping[str, Arm] = {
+    NO_HABITS: Arm(changes=_PLAIN, habits=False),
+    PLAIN: Arm(changes=_PLAIN),
+    "weights by person": Arm(changes={"objective": OccurrenceConfig(balance="person-rate")}),
+    "reversal, given the labels": Arm(changes={}, strengths=(0.1, 0.03)),
+    "reversal, softmax": Arm(changes={"objective.given_labels": False}, strengths=(0.1, 0.03)),
+    "reversal, released": Arm(changes=_RELEASED, strengths=(0.5, 0.1)),
+    "stop-gradient": Arm(changes=_RELEASED | {"objective.stop_gradient": True}),
+}
+"""What is trained, in this order. Those with a subject head differ in it alone; its gradient is cut apart from the
+network's, so that `stop-gradient` is the plain training with other random numbers."""
+
+TESTS = {
+    "new": "new people",
+    "reversed": "people trained on, habits reversed",
+    "rooms": "new people in the rooms of people with the opposite habits",
+}
+"""What is tested, by name of the file."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Study:
-    """What to train and probe."""
+    """What to train and test."""
 
     recipe: Path = Path("recipes/rendered/shortcut.yaml")
-    """The training; its manifest, seed and arm are replaced run by run."""
-    data: Path = Path("data/shortcut")
-    """Folder of the corpora `people-10`, ... and `test`."""
+    """The training; its faces, seed and objective are replaced run by run."""
+    data: Path = Path("data/identity")
+    """Folder of the corpora `people`, `validation`, `test` and `rooms`."""
     out: Path = Path("runs/studies/identity")
     """Folder of the study."""
-    subjects: tuple[int, ...] = (10, 20, 40, 80)
-    """Numbers of people to train on; all corpora have as many images."""
-    seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
-    """Seeds of each training."""
-    explore: bool = False
-    """Try other reversals instead, and test on the people of `validation`: to choose by, so `test` isn't touched."""
-    new_people: bool = False
-    """Whether every network is probed on the people tested on too, or that of the first seed alone."""
+    habit: float = 0.8
+    """How strong habits are: a person shows an action unit in (1 +- habit) / 2 of the known labels."""
+    frames: int = 100
+    """Pictures of each person to train on; the others are tested on with reversed habits."""
+    most: int = 30
+    """Known labels of a person and action unit, at the most."""
+    epochs: int = 0
+    """Passes over the faces; 0 takes the recipe's."""
+    seeds: tuple[int, ...] = (0, 1, 2)
+    """Seeds of each arm."""
+    arms: tuple[str, ...] = tuple(ARMS)
+    """Which of the arms to train, beside the first two."""
     jobs: int = 2
     """Trainings at a time, each in a process of one thread."""
-
-    @property
-    def tested(self) -> Path:
-        """Manifest of the people to test on: others when something is to be chosen by the result."""
-        return self.data / ("validation" if self.explore else "test") / "manifest.parquet"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,158 +113,229 @@ class Job:
     """One training."""
 
     arm: str
-    subjects: int
+    strength: float | None
     seed: int
     recipe: Recipe
     folder: Path
 
+    @cached_property
+    def validation(self) -> float:
+        """The best ROC-AUC on validation people after any epoch."""
+        logged = read_metrics(self.folder / "metrics.jsonl")
+        return max(float(record["validation_roc_auc"]) for record in logged if record["kind"] == "epoch")
+
+
+@dataclass(kw_only=True)
+class Results:
+    """What is finished."""
+
+    tested: dict[str, list[dict[str, Predictions]]] = field(default_factory=dict)
+    """By arm, what the network of each seed said about the faces of each test."""
+    probes: dict[str, list[float]] = field(default_factory=dict)
+    """By arm and seed, the share of faces whose person a converged probe tells."""
+    strengths: dict[str, float | None] = field(default_factory=dict)
+    """By arm, the strength that was chosen."""
+
 
 def main(study: Study) -> None:
-    """Run the whole study and say where its results are."""
+    """Run the study arm by arm and seed by seed, and print what is finished after each."""
+    if unknown := set(study.arms) - set(ARMS):
+        raise FacskitError(f"--arms: found {min(unknown)!r}, expected some of {', '.join(ARMS)}")
     console = Console(highlight=False, soft_wrap=True)
     recipe = read_recipe(study.recipe, Recipe)
-    wanted = product(study.subjects, study.seeds, _arms(study))
-    jobs = [_job(study, recipe, arm, (number, seed)) for number, seed, arm in wanted]
+    faces = make_faces(study, recipe.data.unit_set)
+    results = Results()
+    for seed in study.seeds:
+        for arms in ((NO_HABITS, PLAIN), *((arm,) for arm in study.arms if arm not in (NO_HABITS, PLAIN))):
+            jobs = [job for arm in arms for job in _jobs(study, recipe, faces, arm, seed, results)]
+            _train(study, recipe, jobs)
+            for arm in arms:
+                job = max((job for job in jobs if job.arm == arm), key=lambda job: job.validation)
+                _test(faces, job, results)
+            table = _table(study, results)
+            write_results(study.out, table.to_markdown("#"), _numbers(results))
+            console.print(table.to_terminal())
+    console.print(f"Results: {study.out}/results.md and results.json")
+
+
+def make_faces(study: Study, units: ActionUnitSet) -> dict[str, Path]:
+    """Write the manifests to train on, with habits and without, and those to test on.
+
+    Raises:
+        DatasetError: A corpus is missing.
+    """
+    corpora = {name: read_manifest(study.data / name / "manifest.parquet", units) for name in _CORPORA}
+    pool, rooms = corpora["people"], corpora["rooms"]
+    signs = draw_signs(len(pool.subject_names), len(units), seed=0)
+    taught = (pool.table[FRAME] < study.frames).to_numpy()
+    faces = {}
+    for name, habit in (("habits", study.habit), ("no-habits", 0.0)):
+        known = keep_habits(pool.labels[taught], pool.subject_indices[taught], signs, habit=habit, most=study.most)
+        parts = [(_labelled(pool, taught, known), "train")]
+        parts += [(corpora[part], part) for part in ("validation", "test")]
+        faces[name] = _write(study, f"{name}-{habit:g}", *parts)
+    for name, corpus, rows in (("reversed", pool, ~taught), ("rooms", rooms, np.ones(len(rooms), bool))):
+        # The people of `rooms` stand in the rooms of those of `people`, in the same order.
+        known = keep_habits(
+            corpus.labels[rows], corpus.subject_indices[rows], signs, habit=-study.habit, most=study.most
+        )
+        faces[name] = _write(study, f"{name}-{study.habit:g}", (_labelled(corpus, rows, known), "test"))
+    return faces
+
+
+_CORPORA = ("people", "validation", "test", "rooms")
+
+
+def _labelled(manifest: Manifest, rows: Bool[np.ndarray, "faces"], labels: np.ndarray) -> Manifest:
+    """Return some faces with other labels."""
+    chosen = manifest.select(rows)
+    columns = [
+        pl.Series(code, column).replace(-1, None).cast(pl.Int8)
+        for code, column in zip(chosen.action_units.codes, labels.T, strict=True)
+    ]
+    return replace(chosen, table=chosen.table.with_columns(columns))
+
+
+def _write(study: Study, name: str, *parts: tuple[Manifest, str]) -> Path:
+    """Join parts of a corpus, each under its name in the column `split`, to one manifest."""
+    path = study.out / "faces" / f"{name}.parquet"
+    tables = []
+    for manifest, part in parts:
+        where = str(manifest.root.resolve())
+        kept = [column for column in manifest.table.columns if not column.startswith(("nuisance_", "AU"))]
+        table = manifest.table.select(*kept, *manifest.action_units.codes)
+        tables.append(table.with_columns(pl.concat_str(pl.lit(where + "/"), IMAGE).alias(IMAGE), split=pl.lit(part)))
+    whole = pl.concat(tables, how="diagonal_relaxed")
+    return write_manifest(replace(parts[0][0], table=whole, origin=None), path)
+
+
+def _jobs(study: Study, recipe: Recipe, faces: Mapping[str, Path], arm: str, seed: int, results: Results) -> list[Job]:
+    """Plan an arm's trainings with one seed: with every strength for the first seed, with the chosen one later."""
+    plan = ARMS[arm]
+    strengths: Sequence[float | None] = plan.strengths or (None,)
+    if arm in results.strengths:
+        strengths = (results.strengths[arm],)
+    jobs = []
+    for strength in strengths:
+        changes: dict[str, Any] = {
+            "name": f"{recipe.name}: {arm}",
+            "data.manifest": str(faces["habits" if plan.habits else "no-habits"]),
+            "runtime.seed": seed,
+            "runtime.threads": 1,
+            "training.epochs": study.epochs or recipe.training.epochs,
+        }
+        changes |= plan.changes
+        changes |= {} if strength is None else {"objective.strength": strength}
+        named = arm.replace(", ", "-").replace(" ", "-") + ("" if strength is None else f"-{strength:g}")
+        folder = study.out / f"{named}-seed-{seed}"
+        jobs.append(Job(arm=arm, strength=strength, seed=seed, recipe=change_recipe(recipe, changes), folder=folder))
+    return jobs
+
+
+def _train(study: Study, recipe: Recipe, jobs: Sequence[Job]) -> None:
     runs = [PlannedRun(name=job.folder.name, recipe=job.recipe, folder=job.folder) for job in jobs]
     if failures := train_runs(runs, choose_slots(recipe, jobs=study.jobs), study.out / "logs"):
         raise FacskitError(f"{len(failures)} of {len(runs)} trainings failed: {failures}")
-    rows = []
-    for job in jobs:
-        rows.append(_score(study, job))
-        console.print(f"{job.folder.name}: macro F1 {rows[-1]['f1']:.1%}, probe {rows[-1]['probe_known']:.1%}")
-    groups = [_compare(study, jobs, number) for number in study.subjects]
-    write_text(study.out / "results.json", json.dumps({"trainings": rows, "comparisons": groups}, indent=2) + "\n")
-    tables = [_table(study, rows, number) for number in study.subjects] + [_differences(groups)]
-    write_text(study.out / "results.md", "\n".join(table.to_markdown() for table in tables))
-    draw_study(rows, study.out / "identity.png")
-    console.print((study.out / "results.md").read_text())
-    console.print(f"Results: {study.out}/results.md, results.json and identity.png")
 
 
-def _arms(study: Study) -> dict[str, dict[str, Any]]:
-    return EXPLORED if study.explore else ARMS
+def _test(faces: Mapping[str, Path], job: Job, results: Results) -> None:
+    """Test a network on everything, probe it, and add what was found."""
+    said = {"new": Predictions.load(job.folder / PREDICTIONS)}
+    for name in ("reversed", "rooms"):
+        folder = job.folder / name
+        if not (folder / "results.json").is_file():
+            evaluate(job.folder / "weights.safetensors", str(faces[name]), folder, device="cpu", known_people="allow")
+        said[name] = Predictions.load(folder / PREDICTIONS)
+    results.tested.setdefault(job.arm, []).append(said)
+    results.probes.setdefault(job.arm, []).append(_probe(faces["reversed"], job.folder))
+    results.strengths[job.arm] = job.strength
 
 
-def _job(study: Study, recipe: Recipe, arm: str, which: tuple[int, int]) -> Job:
-    number, seed = which
-    manifest = study.data / f"people-{number}" / "manifest.parquet"
-    changes: dict[str, Any] = {"data.manifest": str(manifest), "runtime.seed": seed, "runtime.threads": 1}
-    if seed == study.seeds[0]:
-        changes["training.keep_every"] = 1  # for the curve of the probe over epochs
-    folder = study.out / f"people-{number}-{arm.replace(', ', '-').replace(' ', '-')}-seed-{seed}"
-    changed = change_recipe(recipe, changes | _arms(study)[arm])
-    return Job(arm=arm, subjects=number, seed=seed, recipe=changed, folder=folder)
-
-
-def _score(study: Study, job: Job) -> dict[str, Any]:
-    """Test a trained network on new people, probe it, and return a row of the result table."""
-    file = job.folder / "scores.json"
+def _probe(manifest: Path, folder: Path) -> float:
+    """Return how many of the faces that weren't trained on a linear classifier of the people names rightly."""
+    file = folder / "probe.json"
     if not file.is_file():
-        predictions = _tested(study, job)
-        scores = predictions.scores()
-        last = [record for record in read_metrics(job.folder / "metrics.jsonl") if record["kind"] == "epoch"][-1]
-        row: dict[str, Any] = {"arm": job.arm, "subjects": job.subjects, "seed": job.seed}
-        row |= {name: scores.macro(name).value for name in ("f1", "roc_auc")}
-        row |= {name: last[name] for name in ("occurrence", "identity", "identity_constant", "identity_accuracy")}
-        row |= {name: last[name] for name in ("gradient_occurrence", "gradient_identity")}
-        probed = {"known": Path(job.recipe.data.manifest)}
-        if study.new_people or job.seed == study.seeds[0]:
-            probed["new"] = study.tested
-        for name, people in probed.items():
-            features, subjects = _features(job, people)
-            probe = probe_identity(features, subjects)
-            paper = probe_identity(features, subjects, config=IdentityProbeConfig(method="paper"))
-            row |= {f"probe_{name}": probe.accuracy, f"chance_{name}": probe.chance, f"paper_{name}": paper.accuracy}
-        write_text(file, json.dumps(row, indent=2) + "\n")
-    scored: dict[str, Any] = json.loads(file.read_text())
-    return scored
+        model, info = load_checkpoint(folder / "weights.safetensors")
+        faces = read_manifest(manifest, info.action_units)
+        preparation = Preparation(recipe=info.crop, normalization=info.normalization)
+        loader = eval_loader(FaceDataset(faces, preparation), LoaderConfig())
+        features = extract_features(model.eval(), loader.batches(0)).values
+        write_text(file, json.dumps({"accuracy": probe_identity(features, faces.subjects).accuracy}) + "\n")
+    return float(json.loads(file.read_text())["accuracy"])
 
 
-def _tested(study: Study, job: Job) -> Predictions:
-    folder = job.folder / "tested"
-    if not (folder / "results.json").is_file():
-        evaluate(job.folder / "weights.safetensors", str(study.tested), folder, device="cpu")
-    return replace(found := Predictions.load(folder / "predictions.parquet"), seeds=np.full(len(found), job.seed))
+def _f1(said: Predictions, *, chosen: bool) -> float:
+    """Return the macro F1 at 0.5, or at the thresholds chosen on validation people."""
+    read = said if chosen else replace(said, thresholds=np.full_like(said.thresholds, 0.5))
+    return float(read.scores().macro("f1").value)
 
 
-def _features(job: Job, manifest: Path) -> tuple[Float32[np.ndarray, "samples dim"], np.ndarray]:
-    """Return the trained network's features of plain crops, and whose they are."""
-    model, info = load_checkpoint(job.folder / "weights.safetensors")
-    faces = read_manifest(manifest, info.action_units)
-    preparation = Preparation(recipe=info.crop, normalization=info.normalization)
-    loader = eval_loader(FaceDataset(faces, preparation), LoaderConfig())
-    return extract_features(model.eval(), loader.batches(0)).values, faces.subjects
-
-
-def _compare(study: Study, jobs: list[Job], number: int) -> dict[str, Any]:
-    """Compare each arm with the first, over all seeds, by resampling the people tested on."""
-    joined = {
-        arm: concat([_tested(study, job) for job in jobs if (job.arm, job.subjects) == (arm, number)])
-        for arm in _arms(study)
-    }
-    first, *others = joined
-    found: dict[str, Any] = {"subjects": number}
-    for other in others:
-        gain = bootstrap_difference(joined[first], joined[other], BootstrapConfig())
-        found[other] = {"f1": gain.estimate, "low": gain.low, "high": gain.high}
+def _numbers(results: Results) -> dict[str, Any]:
+    """Return everything that was measured, to be read by programs: each list has an entry per seed."""
+    found = {}
+    for arm, seeds in results.tested.items():
+        scores: dict[str, Any] = {f"roc_auc_{test}": [macro_auc(said[test]) for said in seeds] for test in TESTS}
+        scores["f1_at_half"] = [_f1(said["new"], chosen=False) for said in seeds]
+        scores["f1_at_chosen"] = [_f1(said["new"], chosen=True) for said in seeds]
+        found[arm] = scores | {"probe": results.probes[arm], "strength": results.strengths[arm]}
     return found
 
 
-def _table(study: Study, rows: list[dict[str, Any]], number: int) -> TextTable:
-    lines = []
-    for arm in _arms(study):
-        chosen = [row for row in rows if (row["arm"], row["subjects"]) == (arm, number)]
-        cells = [_range(chosen, name, scale, digits) for name, scale, digits in _SHOWN]
-        lines.append((arm, *cells, f"{chosen[0]['identity_constant']:.4f}"))
-    known, new = (
-        next(row[f"chance_{name}"] for row in rows if row["subjects"] == number and f"chance_{name}" in row)
-        for name in ("known", "new")
-    )
-    header = (
-        "arm",
-        "macro F1",
-        "ROC-AUC",
-        "probe, known",
-        "probe, new",
-        "paper's probe",
-        "AU loss",
-        "identity loss",
-        "constant",
-    )
-    note = f"Chance of the probe: {known:.1%} for the people trained on, {new:.1%} for new ones."
-    return TextTable(title=f"{number} people", header=header, rows=tuple(lines), notes=(note,))
-
-
-_SHOWN = (
-    ("f1", 100, 1),
-    ("roc_auc", 100, 1),
-    ("probe_known", 100, 1),
-    ("probe_new", 100, 1),
-    ("paper_known", 100, 1),
-    ("occurrence", 1, 3),
-    ("identity", 1, 4),
-)
-
-
-def _range(rows: list[dict[str, Any]], name: str, scale: float, digits: int) -> str:
-    values = [scale * row[name] for row in rows if name in row]
-    return f"{np.mean(values):.{digits}f} ({min(values):.{digits}f} to {max(values):.{digits}f})"
-
-
-def _differences(groups: list[dict[str, Any]]) -> TextTable:
+def _table(study: Study, results: Results) -> TextTable:
+    """Return the table of everything that is finished."""
     rows = []
-    for group in groups:
-        for arm, gain in group.items():
-            if arm != "subjects":
-                ends = f"{100 * gain['low']:+.1f} to {100 * gain['high']:+.1f}"
-                rows.append((str(group["subjects"]), arm, f"{100 * gain['f1']:+.1f}", ends))
+    for arm, scores in _numbers(results).items():
+        row = [arm if scores["strength"] is None else f"{arm} {scores['strength']:g}", str(len(scores["probe"]))]
+        row += [_spread(scores[name]) for name in ("roc_auc_new", "f1_at_half", "f1_at_chosen", "roc_auc_reversed")]
+        row += [_spread(scores["roc_auc_rooms"]), _spread(scores["probe"])]
+        row += ["", ""] if arm == PLAIN else [_gain(results, arm, "new"), _gain(results, arm, "reversed")]
+        rows.append(tuple(row))
     return TextTable(
-        title="Macro F1 against FMAE",
-        header=("people", "arm", "difference", "95 %"),
+        title=f"Habits of strength {study.habit:g}",
+        header=(
+            "arm, strength",
+            "seeds",
+            "new people: ROC-AUC",
+            "F1 at 0.5",
+            "F1 at chosen",
+            "reversed: ROC-AUC",
+            "rooms: ROC-AUC",
+            "probe",
+            "new against plain",
+            "reversed against plain",
+        ),
         rows=tuple(rows),
-        num_text=2,
-        notes=("Paired bootstrap over the people tested on, all seeds together.",),
+        notes=(
+            _gate(results),
+            *(f"{name}: {meaning}" for name, meaning in TESTS.items()),
+            "all in percent, mean (lowest to highest); differences of ROC-AUC with 95 % intervals, people resampled",
+        ),
     )
+
+
+def _gain(results: Results, arm: str, test: str) -> str:
+    """Say how much better an arm is than the plain one, over the seeds that both have."""
+    pairs = list(zip(results.tested[arm], results.tested[PLAIN], strict=False))
+    ours, plain = [pair[0][test] for pair in pairs], [pair[1][test] for pair in pairs]
+    return auc_difference(ours, plain).in_points()
+
+
+def _gate(results: Results) -> str:
+    """Say whether habits mislead the plain network, by 8 points of ROC-AUC at least."""
+    lost = [
+        100 * (macro_auc(without["reversed"]) - macro_auc(with_habits["reversed"]))
+        for without, with_habits in zip(results.tested[NO_HABITS], results.tested[PLAIN], strict=False)
+    ]
+    mean = float(np.mean(lost))
+    verdict = "there is a shortcut" if mean >= _GATE else "there is no shortcut to close"
+    return f"gate: habits cost the plain network {mean:.1f} points under reversed habits; {_GATE:g} asked: {verdict}"
+
+
+_GATE = 8.0
+
+
+def _spread(values: Sequence[float]) -> str:
+    return f"{100 * np.mean(values):.1f} ({100 * min(values):.1f} to {100 * max(values):.1f})"
 
 
 if __name__ == "__main__":

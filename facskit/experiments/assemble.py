@@ -159,12 +159,14 @@ def assemble_objective(
     refuse_unknown_places(recipe, manifest, fold)
     expressions = recipe.data.expression_set
     shown = None if expressions is None else torch.from_numpy(manifest.expression_indices(expressions)[fold.train])
-    images = Counter(manifest.subjects[fold.train].tolist())
+    names, people = manifest.subjects[fold.train].tolist(), head_subjects(recipe.data, manifest, fold)
+    images, places = Counter(names), {name: place for place, name in enumerate(people)}
     part = TrainingPart(
         units=recipe.data.unit_set,
         labels=torch.from_numpy(manifest.labels[fold.train]),
         expressions=shown,
-        subject_counts=[images[name] for name in head_subjects(recipe.data, manifest, fold)],
+        subjects=torch.tensor([places.get(name, -1) for name in names], dtype=torch.int64),
+        subject_counts=[images[name] for name in people],
         stages=stages or {},
     )
     try:

@@ -176,7 +176,9 @@ class CausalIntervention(ReversingObjective):
         self.compensation: Tensor | None
         self.register_buffer("compensation", compensation, persistent=False)
         strength = config.identity.strength
-        self.identity = IdentityTerm(config.identity, model.dim, subject_counts) if strength else None
+        self.identity = (
+            IdentityTerm(config.identity, model.dim, subject_counts, model.num_outputs) if strength else None
+        )
 
     def forward(self, batch: Batch) -> StepOutput:
         """Return the risk of the batch, the attention loss and the identity loss, as far as they have weights.

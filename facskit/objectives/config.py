@@ -31,6 +31,8 @@ class TrainingPart:
     """Their labels, `LabelState` values."""
     expressions: Int64[Tensor, "samples"] | None = None
     """Places of the expressions shown, -1 for unknown; None where none are learned."""
+    subjects: Int64[Tensor, "samples"] | None = None
+    """Whose they are, as the batches count people: -1 for somebody whom the batches don't know."""
     subject_counts: Sequence[int] = ()
     """Images of each person, in the order of the batches' subject indices."""
     stages: Mapping[str, FaceNetwork] = field(default_factory=dict)

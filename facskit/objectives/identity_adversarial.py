@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from jaxtyping import Float, Int8
+from jaxtyping import Float, Int8, Int64
 from torch import Tensor
 
 from facskit.action_units import ActionUnitSet
@@ -40,7 +40,7 @@ class IdentityAdversarialConfig(IdentityReversalConfig, FaceObjectiveConfig):
 
     def build(self, model: FaceNetwork, part: TrainingPart) -> "IdentityAdversarial":
         """Join the network with both losses."""
-        return IdentityAdversarial(model, self, part.subject_counts, part.labels, part.units)
+        return IdentityAdversarial(model, self, part.subject_counts, part.labels, part.units, part.subjects)
 
 
 class IdentityAdversarial(ReversingObjective):
@@ -50,7 +50,7 @@ class IdentityAdversarial(ReversingObjective):
 
     Args:
         subject_counts: Training samples of each training subject, in the order of the batch's subject indices.
-        training_labels: As for `OccurrenceTerm`, like the units.
+        training_labels: As for `OccurrenceTerm`, like units and subjects.
 
     Raises:
         ValueError: There are fewer than two subjects, something needed is missing, or the network has no attention that
@@ -70,12 +70,13 @@ class IdentityAdversarial(ReversingObjective):
         subject_counts: Sequence[int],
         training_labels: Int8[Tensor, "samples aus"] | None = None,
         units: ActionUnitSet | None = None,
+        training_subjects: Int64[Tensor, "samples"] | None = None,
     ) -> None:
         super().__init__(model)
         self.config = config
-        self.occurrence = OccurrenceTerm(config.occurrence, units, training_labels)
+        self.occurrence = OccurrenceTerm(config.occurrence, units, training_labels, training_subjects)
         self.occurrence.attention.check(model)
-        self.identity = IdentityTerm(config, model.dim, subject_counts)
+        self.identity = IdentityTerm(config, model.dim, subject_counts, model.num_outputs)
 
     def forward(self, batch: Batch) -> StepOutput:
         """Return the sum of occurrence and identity loss, and of the attention loss if it has a weight.
@@ -83,7 +84,7 @@ class IdentityAdversarial(ReversingObjective):
         Terms: `occurrence`, `attention` if it has a weight, and those of `fight_identity`.
         """
         seen = self.occurrence.observe(self.model, batch)
-        occurrence = self.occurrence(seen.logits, batch.labels)
+        occurrence = self.occurrence(seen.logits, batch.labels, batch.subjects)
         identity, terms = self.fight_identity(self.identity, seen.features, batch)
         return StepOutput(
             loss=occurrence + identity + seen.loss,
@@ -93,5 +94,5 @@ class IdentityAdversarial(ReversingObjective):
 
     def own_loss(self, features: Float[Tensor, "batch dim"], batch: Batch, given: None) -> Float[Tensor, ""]:
         """Return the occurrence loss."""
-        loss: Tensor = self.occurrence(self.model.head(features), batch.labels)
+        loss: Tensor = self.occurrence(self.model.head(features), batch.labels, batch.subjects)
         return loss

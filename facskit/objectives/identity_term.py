@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float, Int8, Int64
 from torch import Tensor, nn
 from torch.nn import functional
 
+from facskit.datasets.samples import LabelState
 from facskit.objectives.feature_force import feature_force
 from facskit.objectives.known_labels import accuracy, known_mean, known_scores
 
@@ -50,6 +51,10 @@ class IdentityReversalConfig:
     """Share of the training over which `warm-up` reaches the full strength; in (0, 1]."""
     dann_gamma: float = 10.0
     """Steepness of the `dann` curve; above 0."""
+    given_labels: bool = False
+    """Whether the subject head sees the labels beside the features, so that only identity beyond what the labels say is
+    fought (our choice). Where people differ in what they usually show, features that tell the labels tell something
+    about the person too, and a head without labels asks the network to forget both."""
     stop_gradient: bool = False
     """A control experiment: the subject head learns, the network is left alone."""
 
@@ -176,18 +181,20 @@ class IdentityTerm(nn.Module):
 
     Args:
         subject_counts: Training samples of each training subject, in the order of the batch's subject indices.
+        units: Number of action units whose labels the head sees when `config.given_labels`.
 
     Raises:
         ValueError: There are fewer than two subjects.
     """
 
-    def __init__(self, config: IdentityReversalConfig, dim: int, subject_counts: Sequence[int]) -> None:
+    def __init__(self, config: IdentityReversalConfig, dim: int, subject_counts: Sequence[int], units: int) -> None:
         super().__init__()
         if len(subject_counts) < 2:
             raise ValueError(f"identity adversarial training needs at least two subjects, got {len(subject_counts)}")
         self.config = config
         with torch.random.fork_rng(devices=[]):
-            self.subject_head = SubjectHead(dim, len(subject_counts), config.head_depth)
+            seen = dim + 2 * units if config.given_labels else dim
+            self.subject_head = SubjectHead(seen, len(subject_counts), config.head_depth)
         self._floor = constant_predictor_loss(subject_counts, config.loss)
         self.strength: Tensor
         self.register_buffer("strength", torch.zeros(()), persistent=False)
@@ -202,7 +209,10 @@ class IdentityTerm(nn.Module):
         return {f"{name}.{parameter}": self.config.head_rate for parameter, _ in self.named_parameters()}
 
     def forward(
-        self, features: Float[Tensor, "batch dim"], subjects: Int64[Tensor, "batch"]
+        self,
+        features: Float[Tensor, "batch dim"],
+        subjects: Int64[Tensor, "batch"],
+        labels: Int8[Tensor, "batch aus"],
     ) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
         """Return the identity loss, and what to log of it.
 
@@ -210,7 +220,7 @@ class IdentityTerm(nn.Module):
         `identity_constant` (what a constant predictor would get) and `reversal_strength`.
         """
         seen = features.detach() if self.config.stop_gradient else reverse_gradient(features, self.strength)
-        logits = self.subject_head(seen)
+        logits = self._name(seen, labels)
         loss = identity_loss(logits, subjects, self.config.loss)
         terms = {
             "identity": loss.detach(),
@@ -220,7 +230,12 @@ class IdentityTerm(nn.Module):
         }
         return loss, terms
 
-    def force(self, features: Float[Tensor, "batch dim"], subjects: Int64[Tensor, "batch"]) -> Float[Tensor, ""]:
+    def force(
+        self,
+        features: Float[Tensor, "batch dim"],
+        subjects: Int64[Tensor, "batch"],
+        labels: Int8[Tensor, "batch aus"],
+    ) -> Float[Tensor, ""]:
         """Measure how hard the reversed identity loss pulls at the features; see `feature_force`.
 
         Returns:
@@ -228,5 +243,15 @@ class IdentityTerm(nn.Module):
         """
         if self.config.stop_gradient:
             return torch.zeros_like(self.strength)
-        plain = feature_force(lambda leaf: identity_loss(self.subject_head(leaf), subjects, self.config.loss), features)
+        plain = feature_force(
+            lambda leaf: identity_loss(self._name(leaf, labels), subjects, self.config.loss), features
+        )
         return plain * self.strength
+
+    def _name(self, features: Tensor, labels: Int8[Tensor, "batch aus"]) -> Float[Tensor, "batch subjects"]:
+        """Let the subject head look: at the features, and at what is known of the labels if it may."""
+        if self.config.given_labels:
+            states = [labels == LabelState.ABSENT.value, labels == LabelState.PRESENT.value]
+            features = torch.cat([features, *(state.to(features.dtype) for state in states)], dim=1)
+        scores: Tensor = self.subject_head(features)
+        return scores

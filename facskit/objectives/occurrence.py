@@ -1,10 +1,10 @@
 """Multi-label occurrence of action units: binary cross-entropy that skips what nobody coded."""
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
-from jaxtyping import Float, Int8
+from jaxtyping import Float, Int8, Int64
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -15,6 +15,7 @@ from facskit.objectives.attention_regression import AttentionRegression, Attenti
 from facskit.objectives.config import FaceObjectiveConfig, TrainingPart
 from facskit.objectives.known_labels import known_mean, known_scores
 from facskit.objectives.objective import Objective, StepOutput
+from facskit.objectives.person_weights import label_weights, person_weights
 
 __all__ = [
     "LabelWeights",
@@ -29,17 +30,22 @@ __all__ = [
 ]
 
 
+Balance = Literal["none", "positive-rate", "inverse-rate", "person-rate"]
+"""How labels are weighed; `OccurrenceConfig.balance` says what each means."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class OccurrenceConfig(FaceObjectiveConfig):
     """How occurrence is learned; the defaults are FMAE's."""
 
     kind: Literal["occurrence"] = "occurrence"
-    balance: Literal["none", "positive-rate", "inverse-rate"] = "none"
+    balance: Balance = "none"
     """`positive-rate` weighs each AU's positives by negatives / positives of the training fold, within `max_weight`.
-    `inverse-rate` does so without a limit, and also weighs AUs by the inverse of their rates (CIU's balanced network);
-    FMAE: none."""
+    `inverse-rate` does so without a limit, and also weighs AUs by the inverse of their rates (CIU's balanced network).
+    `person-rate` weighs each person's labels so that everybody shows an AU as often as all together, within
+    `max_weight`: our choice, beside the reversal of identity; FMAE: none."""
     max_weight: float = 10.0
-    """Limit of a positive's weight under `positive-rate`, and its inverse the lower limit; at least 1."""
+    """Limit of a weight under `positive-rate` and `person-rate`, and its inverse the lower limit; at least 1."""
     label_smoothing: float = 0.0
     """Pulls targets 0 and 1 towards a half: s / 2 and 1 - s / 2; in [0, 1)."""
     reduction: Literal["mean", "sum"] = "mean"
@@ -51,8 +57,8 @@ class OccurrenceConfig(FaceObjectiveConfig):
 
     def __post_init__(self) -> None:
         """Refuse values out of range."""
-        if self.balance not in {"none", "positive-rate", "inverse-rate"}:
-            raise ValueError(f"balance must be none, positive-rate or inverse-rate, got {self.balance!r}")
+        if self.balance not in get_args(Balance):
+            raise ValueError(f"balance must be one of {', '.join(get_args(Balance))}, got {self.balance!r}")
         if not self.max_weight >= 1.0:
             raise ValueError(f"max_weight must be at least 1, got {self.max_weight}")
         if not 0.0 <= self.label_smoothing < 1.0:
@@ -67,7 +73,7 @@ class OccurrenceConfig(FaceObjectiveConfig):
 
     def build(self, model: FaceNetwork, part: TrainingPart) -> "Occurrence":
         """Join the network with the loss."""
-        return Occurrence(model, self, part.labels, part.units)
+        return Occurrence(model, self, part.labels, part.units, part.subjects)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -85,7 +91,7 @@ def occurrence_loss(
     labels: Int8[Tensor, "batch aus"],
     weights: Float[Tensor, "aus"] | None = None,
     label_smoothing: float = 0.0,
-    unit_weights: Float[Tensor, "aus"] | None = None,
+    unit_weights: Float[Tensor, "*each aus"] | None = None,
 ) -> Float[Tensor, ""]:
     """Binary cross-entropy, averaged over the known labels.
 
@@ -95,7 +101,8 @@ def occurrence_loss(
     Args:
         weights: Weight of each AU's positive labels; 1 if left out.
         label_smoothing: Pulls targets towards a half.
-        unit_weights: Weight of all of an AU's labels; 1 if left out. What is divided by stays the number of labels.
+        unit_weights: Weight of all of an AU's labels, or of each single label; 1 if left out. What is divided by stays
+            the number of labels.
 
     Returns:
         The mean over all known cells of the batch, at least in float32.
@@ -168,6 +175,7 @@ class OccurrenceTerm(nn.Module):
     Args:
         units: The network's action units; needed when `config.attention` has a weight.
         training_labels: Labels of the training fold; needed when `config.balance` is not `none`.
+        training_subjects: Whose they are, as batches count people; needed when it's `person-rate`.
 
     Raises:
         ValueError: Something needed is missing.
@@ -178,34 +186,50 @@ class OccurrenceTerm(nn.Module):
         config: OccurrenceConfig,
         units: ActionUnitSet | None = None,
         training_labels: Int8[Tensor, "samples aus"] | None = None,
+        training_subjects: Int64[Tensor, "samples"] | None = None,
     ) -> None:
         super().__init__()
         self.config = config
         self.attention = AttentionRegression(config.attention, units)
-        weights = None
+        weights, of_people = None, None
         if config.balance != "none":
             if training_labels is None:
                 raise ValueError(f"training_labels are needed when balance is {config.balance}, got none")
-            if config.balance == "inverse-rate":
-                weights = inverse_rate_weights(training_labels)
-            else:
-                weights = LabelWeights(positive=positive_weights(training_labels, config.max_weight))
+            match config.balance:
+                case "inverse-rate":
+                    weights = inverse_rate_weights(training_labels)
+                case "positive-rate":
+                    weights = LabelWeights(positive=positive_weights(training_labels, config.max_weight))
+                case "person-rate":
+                    if training_subjects is None:
+                        raise ValueError("training_subjects are needed when balance is person-rate, got none")
+                    of_people = person_weights(training_labels, training_subjects, config.max_weight)
         self.weights: Tensor | None
         self.unit_weights: Tensor | None
+        self.person_weights: Tensor | None
         self.register_buffer("weights", None if weights is None else weights.positive)
         self.register_buffer("unit_weights", None if weights is None else weights.unit)
+        self.register_buffer("person_weights", of_people)
 
     def observe(self, model: FaceNetwork, batch: Batch) -> Observation:
         """Answer a batch; see `AttentionRegression.observe`."""
         return self.attention.observe(model, batch)
 
-    def forward(self, logits: Float[Tensor, "batch aus"], labels: Int8[Tensor, "batch aus"]) -> Float[Tensor, ""]:
+    def forward(
+        self,
+        logits: Float[Tensor, "batch aus"],
+        labels: Int8[Tensor, "batch aus"],
+        subjects: Int64[Tensor, "batch"],
+    ) -> Float[Tensor, ""]:
         """Return the occurrence loss.
 
         Paper:
             CIU eq. 13 is printed as a sum over AUs, eq. 14 as a weighted mean; `reduction` concerns the former.
         """
-        loss = occurrence_loss(logits, labels, self.weights, self.config.label_smoothing, self.unit_weights)
+        weights = self.unit_weights
+        if self.person_weights is not None:
+            weights = label_weights(self.person_weights, labels, subjects)
+        loss = occurrence_loss(logits, labels, self.weights, self.config.label_smoothing, weights)
         summed = self.config.reduction == "sum" and self.config.balance != "inverse-rate"
         return loss * logits.shape[1] if summed else loss
 
@@ -227,10 +251,11 @@ class Occurrence(Objective[Batch]):
         config: OccurrenceConfig,
         training_labels: Int8[Tensor, "samples aus"] | None = None,
         units: ActionUnitSet | None = None,
+        training_subjects: Int64[Tensor, "samples"] | None = None,
     ) -> None:
         super().__init__(model)
         self.config = config
-        self.occurrence = OccurrenceTerm(config, units, training_labels)
+        self.occurrence = OccurrenceTerm(config, units, training_labels, training_subjects)
         self.occurrence.attention.check(model)
 
     def forward(self, batch: Batch) -> StepOutput:
@@ -239,5 +264,5 @@ class Occurrence(Objective[Batch]):
         Terms: `occurrence`, and `attention` if it has a weight.
         """
         seen = self.occurrence.observe(self.model, batch)
-        loss = self.occurrence(seen.logits, batch.labels)
+        loss = self.occurrence(seen.logits, batch.labels, batch.subjects)
         return StepOutput(loss=loss + seen.loss, terms={"occurrence": loss.detach(), **seen.terms}, logits=seen.logits)

@@ -59,7 +59,7 @@ class ReversingObjective(Objective[Batch]):
         Args:
             given: What `own_loss` needs beside features and batch.
         """
-        loss, terms = identity(features, batch.subjects)
+        loss, terms = identity(features, batch.subjects, batch.labels)
         return loss, {**terms, **self._forces(identity, features, batch, given)}
 
     @torch.compiler.disable  # type: ignore[untyped-decorator]
@@ -72,5 +72,5 @@ class ReversingObjective(Objective[Batch]):
     ) -> dict[str, Tensor]:
         return {
             "gradient_occurrence": feature_force(lambda leaf: self.own_loss(leaf, batch, given), features),
-            "gradient_identity": identity.force(features, batch.subjects),
+            "gradient_identity": identity.force(features, batch.subjects, batch.labels),
         }

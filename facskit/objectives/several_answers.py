@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import torch
-from jaxtyping import Float, Int8
+from jaxtyping import Float, Int8, Int64
 from torch import Tensor
 from torch.nn import functional
 
@@ -52,7 +52,7 @@ class SeveralAnswersConfig(FaceObjectiveConfig):
 
     def build(self, model: FaceNetwork, part: TrainingPart) -> "SeveralAnswers":
         """Join the network with the losses."""
-        return SeveralAnswers(model, self, part.labels, part.units)
+        return SeveralAnswers(model, self, part.labels, part.units, part.subjects)
 
 
 def level_loss(logits: Float[Tensor, "batch aus levels"], levels: Int8[Tensor, "batch aus"]) -> Float[Tensor, ""]:
@@ -112,12 +112,13 @@ class SeveralAnswers(Objective[Batch]):
         config: SeveralAnswersConfig,
         training_labels: Int8[Tensor, "samples aus"] | None = None,
         units: ActionUnitSet | None = None,
+        training_subjects: Int64[Tensor, "samples"] | None = None,
     ) -> None:
         super().__init__(model)
         if model.intensity_scale is None or model.geometry is None:
             raise ValueError("the network must answer intensities and geometry, and this one was built without")
         self.config = config
-        self.occurrence = OccurrenceTerm(config.occurrence, units, training_labels)
+        self.occurrence = OccurrenceTerm(config.occurrence, units, training_labels, training_subjects)
         self.occurrence.attention.check(model)
 
     def forward(self, batch: Batch) -> StepOutput:
@@ -129,7 +130,7 @@ class SeveralAnswers(Objective[Batch]):
         assert model.intensity_scale is not None  # the constructor has seen them
         assert model.geometry is not None
         seen = self.occurrence.observe(model, batch)
-        occurrence = self.occurrence(seen.logits, batch.labels)
+        occurrence = self.occurrence(seen.logits, batch.labels, batch.subjects)
         levels = level_loss(model.intensity_scale(seen.logits), batch.levels)
         geometry = model.geometry(seen.features)
         landmarks = landmark_loss(geometry, batch.landmarks, model.image_size)

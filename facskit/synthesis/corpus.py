@@ -63,6 +63,9 @@ class SynthesisConfig:
     background: Background = "picture"
     """What is behind the head: something else on each `picture`, or the same on all pictures of a `person`, as in
     recordings made in one sitting."""
+    rooms: int | None = None
+    """Seed of the corpus whose backgrounds of persons are used, where it isn't `seed`: other people in the same rooms,
+    the first in the first one's. None for the people's own."""
     light: LightSource = "mixed"
     """What lights a picture: one to three `lamps` of a studio, the light of real `places`, seen in any direction, or
     `mixed`, one or the other."""
@@ -90,6 +93,8 @@ class SynthesisConfig:
             raise ValueError(f"light is {self.light!r}; expected one of {', '.join(get_args(LightSource))}")
         if self.background not in get_args(Background):
             raise ValueError(f"background is {self.background!r}; expected one of {', '.join(get_args(Background))}")
+        if self.rooms is not None and (self.rooms < 0 or self.background != "person"):
+            raise ValueError(f"rooms is {self.rooms}; expected at least 0, and the background person")
 
 
 def synthesize(config: SynthesisConfig, out: Path) -> Path:
@@ -173,7 +178,8 @@ def render_subject(config: SynthesisConfig, out: Path, subject: int, studio: "St
         sampled, scene = _sample(config, person, subject, frame)
         room = None
         if config.background == "person":
-            scene, room = in_room(scene, config.seed, subject), room_stream(config.seed, subject)
+            rooms = config.seed if config.rooms is None else config.rooms
+            scene, room = in_room(scene, rooms, subject), room_stream(rooms, subject)
         if frame == 0:
             resting = studio.shoot(at_rest(), scene, noise_stream(config.seed, subject, frame))
             _write_picture(resting.image, neutral)
@@ -244,8 +250,8 @@ def _home(config: SynthesisConfig, out: Path, heads: list[MorphableHead]) -> Dat
         "occurrence": "1 where the FACS level is 2 (B) or more",
         "licence": " ".join(dict.fromkeys(HEAD_LICENCES[head.name] for head in heads)),
     }
-    # Descriptions written before there was a choice of background, light, skin or folds don't name it.
-    earlier = {"background": "picture", "light": "lamps", "skins": PAINTED, "folds": "units"}
+    # Descriptions written before there was a choice of background, rooms, light, skin or folds don't name it.
+    earlier = {"background": "picture", "rooms": None, "light": "lamps", "skins": PAINTED, "folds": "units"}
     return DatasetFolder(path=out, result=MANIFEST, description=description, earlier=earlier)
 
 

@@ -183,13 +183,24 @@ class _Trainer(Generic[BatchT]):
                 self.fabric.backward(loss / len(group))
             self.losses.add(terms)
         if self.config.clip_norm:
-            self.fabric.clip_gradients(
-                self.step_module, self.optimizer, max_norm=self.config.clip_norm, error_if_nonfinite=False
-            )
+            self._clip_gradients()
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         if self.average is not None:
             self.average.update()
+
+    def _clip_gradients(self) -> None:
+        longest = self.config.clip_norm
+        if not self.config.clip_apart:
+            self.fabric.clip_gradients(self.step_module, self.optimizer, max_norm=longest, error_if_nonfinite=False)
+            return
+        # Fabric cuts the parameters of an optimiser as one vector alone, so its own steps are taken here by hand.
+        self.fabric.strategy.precision.unscale_gradients(self.parts.optimizer)
+        network = list(self.objective.model.parameters())
+        of_network = {id(parameter) for parameter in network}
+        beside = [parameter for parameter in self.objective.parameters() if id(parameter) not in of_network]
+        for group in (network, beside):
+            nn.utils.clip_grad_norm_(group, longest)
 
     def _read_losses(self) -> None:
         """Read the waiting losses back, check them, and log their means."""

@@ -20,6 +20,9 @@ class TrainingConfig:
     """Batches per update; the effective batch is that many times larger."""
     clip_norm: float = 0.0
     """Longest gradient allowed, as the norm over all parameters; 0 doesn't clip."""
+    clip_apart: bool = False
+    """Whether the network and what an objective learns beside it, such as a subject head, are cut each for itself: the
+    gradient of one then doesn't shorten that of the other."""
     ema_decay: float = 0.0
     """Share of the old value that the running average of the weights keeps at each update; 0 ships the last weights."""
     log_steps: int = 50

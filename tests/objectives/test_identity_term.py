@@ -155,11 +155,11 @@ def test_a_force_doesnt_depend_on_the_size_of_the_batch_and_leaves_the_weights_a
 def test_a_subject_head_costs_no_random_numbers() -> None:
     torch.manual_seed(3)
     before = torch.get_rng_state()
-    term = IdentityTerm(IdentityReversalConfig(), 4, [1, 1])
+    term = IdentityTerm(IdentityReversalConfig(), 4, [1, 1], 3)
 
     assert torch.equal(torch.get_rng_state(), before)
     torch.manual_seed(4)
-    other = IdentityTerm(IdentityReversalConfig(), 4, [1, 1])
+    other = IdentityTerm(IdentityReversalConfig(), 4, [1, 1], 3)
     assert not torch.equal(term.subject_head[0].weight, other.subject_head[0].weight)  # type: ignore[arg-type]
 
 
@@ -171,3 +171,61 @@ def test_unless_asked_identity_is_not_fought() -> None:
 def test_an_impossible_rate_of_the_subject_head_is_refused(rate: float) -> None:
     with pytest.raises(ValueError, match="head_rate must be above 0 and finite, got"):
         IdentityReversalConfig(head_rate=rate)
+
+
+def _given_labels(labels: Tensor) -> tuple[IdentityTerm, Tensor, Tensor]:
+    config = IdentityReversalConfig(strength=0.5, schedule="constant", loss="softmax", given_labels=True)
+    term = IdentityTerm(config, 4, [2, 2, 2], labels.shape[1]).double()
+    features = torch.randn(len(labels), 4, dtype=torch.float64, requires_grad=True)
+    return term, features, torch.tensor([0, 2, 1, -1, 2][: len(labels)])
+
+
+def test_a_head_given_the_labels_sees_what_is_known_of_them_beside_the_features() -> None:
+    labels = torch.tensor([[1, 0], [-1, 1], [0, -1], [1, 1], [-1, -1]], dtype=torch.int8)
+    term, features, subjects = _given_labels(labels)
+
+    loss, _ = term(features, subjects, labels)
+
+    weight, bias = (value.detach() for value in term.subject_head.parameters())
+    rows = []
+    for row, states in enumerate(labels.tolist()):
+        told = [float(state == 0) for state in states] + [float(state == 1) for state in states]
+        seen = features[row].tolist() + told
+        rows.append([sum(w * x for w, x in zip(each, seen, strict=True)) for each in weight.tolist()])
+    logits = torch.tensor(rows, dtype=torch.float64) + bias
+    assert float(loss.detach()) == pytest.approx(_naive(logits, subjects, "softmax"))
+
+
+def test_a_head_given_the_labels_pushes_the_features_alone_and_away_from_identity() -> None:
+    labels = torch.tensor([[1, 0], [-1, 1], [0, -1]], dtype=torch.int8)
+    term, features, subjects = _given_labels(labels)
+
+    loss, _ = term(features, subjects, labels)
+    torch.autograd.backward(loss)
+
+    leaf = features.detach().clone().requires_grad_()
+    states = torch.cat([labels == 0, labels == 1], dim=1).double()
+    plain = identity_loss(term.subject_head(torch.cat([leaf, states], dim=1)), subjects, "softmax")
+    torch.autograd.backward(plain)
+    torch.testing.assert_close(features.grad, -0.5 * leaf.grad)  # type: ignore[operator]
+    assert leaf.grad is not None
+    rows = torch.linalg.vector_norm(leaf.grad, dim=1).sum()
+    assert float(term.force(features, subjects, labels)) == pytest.approx(0.5 * float(rows))
+
+
+def test_where_labels_tell_everything_a_head_given_them_leaves_the_features_alone() -> None:
+    # Two people who differ in AU 0 alone: features that carry the AU carry the person, but nothing beyond the label.
+    labels = torch.tensor([[1], [0]], dtype=torch.int8).repeat(32, 1)
+    subjects = (labels[:, 0] == 0).long()
+    features = labels.double()
+    forces = {}
+    for given in (False, True):
+        config = IdentityReversalConfig(strength=1.0, loss="softmax", given_labels=given)
+        term = IdentityTerm(config, 1, [32, 32], 1).double()
+        if given:
+            with torch.no_grad():
+                weight, _ = term.subject_head.parameters()
+                weight.copy_(torch.tensor([[0.0, 0.0, 40.0], [0.0, 40.0, 0.0]]))
+        forces[given] = float(term.force(features, subjects, labels))
+    assert forces[True] == pytest.approx(0.0, abs=1e-12)
+    assert forces[False] > 0.01

@@ -169,13 +169,13 @@ def test_unit_weights_scale_their_columns_and_not_the_count(labels: Tensor) -> N
 
 
 def test_a_sum_over_aus_is_as_many_times_the_mean_but_for_the_weighted_mean(labels: Tensor) -> None:
-    logits = torch.randn(6, 4)
+    logits, subjects = torch.randn(6, 4), torch.zeros(6, dtype=torch.int64)
     plain = occurrence_loss(logits, labels)
 
-    assert torch.equal(OccurrenceTerm(OccurrenceConfig(reduction="sum"))(logits, labels), 4 * plain)
+    assert torch.equal(OccurrenceTerm(OccurrenceConfig(reduction="sum"))(logits, labels, subjects), 4 * plain)
     balanced = OccurrenceConfig(balance="inverse-rate")
     losses = [
-        OccurrenceTerm(replace(balanced, reduction=reduction), training_labels=labels)(logits, labels)
+        OccurrenceTerm(replace(balanced, reduction=reduction), training_labels=labels)(logits, labels, subjects)
         for reduction in ("mean", "sum")
     ]
     assert torch.equal(losses[0], losses[1])

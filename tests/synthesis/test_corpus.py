@@ -149,6 +149,22 @@ def test_a_person_on_another_head_is_another_person() -> None:
     assert person_name(5, 0, "makehuman") == "R5-00001-makehuman"
 
 
+def test_other_people_in_the_same_rooms(tmp_path: Path) -> None:
+    small = replace(SMALL, subjects=1, frames=1, size=32, background="person", workers=1)
+    seen = []
+    for number, (seed, rooms) in enumerate([(5, None), (6, 5), (6, None)]):
+        table = pl.read_parquet(synthesize(replace(small, seed=seed, rooms=rooms), tmp_path / str(number)))
+        seen.append(table.select(columns.SUBJECT, "nuisance_background_brightness", "nuisance_background_kind").row(0))
+
+    assert seen[0][1:] == seen[1][1:] != seen[2][1:]
+    assert seen[0][0] != seen[1][0] == seen[2][0]
+
+
+def test_rooms_need_backgrounds_of_people() -> None:
+    with pytest.raises(ValueError, match="rooms is 5; expected at least 0, and the background person"):
+        SynthesisConfig(rooms=5)
+
+
 def test_subject_names_sort() -> None:
     assert subject_name(0, 60) == "S001"
     assert subject_name(1233, 5000) == "S1234"

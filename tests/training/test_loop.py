@@ -46,9 +46,10 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, T
     return train_tiny(folder), folder
 
 
-def test_equals_the_loop_written_out() -> None:
+@pytest.mark.parametrize("apart", [False, True])
+def test_equals_the_loop_written_out(apart: bool) -> None:
     """Two accumulated batches per update, clipping, schedule and layer scales, all by hand."""
-    training = TrainingConfig(epochs=2, accumulate=2, clip_norm=0.5)
+    training = TrainingConfig(epochs=2, accumulate=2, clip_norm=0.5, clip_apart=apart)
     seed_everything(3)
     expected = tiny_objective()
     optimizer = torch.optim.AdamW(
@@ -70,7 +71,9 @@ def test_equals_the_loop_written_out() -> None:
                 group["weight_decay"] = 0.0 if spared else 0.05
             for batch in batches[2 * step : 2 * step + 2]:
                 (expected(batch).loss / 2).backward()
-            torch.nn.utils.clip_grad_norm_(expected.parameters(), 0.5)
+            network, every = list(expected.model.parameters()), list(expected.parameters())
+            for cut in (network, every[len(network) :]) if apart else (every,):  # the network's come first
+                torch.nn.utils.clip_grad_norm_(cut, 0.5)
             optimizer.step()
             optimizer.zero_grad()
 
