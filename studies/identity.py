@@ -34,6 +34,7 @@ from facskit.experiments.scoring import PREDICTIONS
 from facskit.experiments.sweep.grid import change_recipe
 from facskit.experiments.sweep.parallel_runs import PlannedRun, choose_slots, train_runs
 from facskit.files import write_text
+from facskit.interfaces.report_printing import table_console
 from facskit.models.checkpoints import load_checkpoint
 from facskit.objectives.occurrence import OccurrenceConfig
 from facskit.tables import TextTable, write_results
@@ -154,7 +155,7 @@ def main(study: Study) -> None:
                 _test(faces, job, results)
             table = _table(study, results)
             write_results(study.out, table.to_markdown("#"), _numbers(results))
-            console.print(table.to_terminal())
+            table_console().print(table.to_terminal())
     console.print(f"Results: {study.out}/results.md and results.json")
 
 
@@ -335,7 +336,8 @@ _GATE = 8.0
 
 
 def _spread(values: Sequence[float]) -> str:
-    return f"{100 * np.mean(values):.1f} ({100 * min(values):.1f} to {100 * max(values):.1f})"
+    mean = f"{100 * np.mean(values):.1f}"
+    return mean if len(values) == 1 else f"{mean} ({100 * min(values):.1f} to {100 * max(values):.1f})"
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import tyro
 from rich.console import Console
 
 from facskit.action_units import NO_ACTION_UNITS, ActionUnitSet
+from facskit.datasets.findings import counted
 from facskit.datasets.manifest import Manifest, read_manifest, write_manifest
 from facskit.datasets.unlabelled.beside import UnlabelledConfig
 from facskit.errors import DatasetError, FacskitError
@@ -176,12 +177,13 @@ def _compare(study: Study, faces: dict[str, Path], jobs: list[Job]) -> tuple[Tex
         results[arm] = {"roc_auc": auc, "f1": f1, "seeds": sorted({job.seed for job in jobs})}
         gain = "" if arm == BASE or BASE not in said else auc_difference(each, said[BASE]).in_points()
         rows.append((arm, _spread(auc), _spread(f1), gain))
+    seeds = len({job.seed for job in jobs})
     table = TextTable(
         title=f"{study.people} people with labels, {study.unlabelled} without",
         header=("arm", "ROC-AUC %", "macro F1 %", f"ROC-AUC against {BASE}"),
         rows=tuple(rows),
         notes=(
-            f"{study.test_people} other people; {len({job.seed for job in jobs})} seeds: mean (lowest to highest)",
+            f"{study.test_people} other people; {counted(seeds, 'seed')}: mean (lowest to highest)",
             "difference: 95 % interval, people resampled, mean over seeds; F1 at 0.5",
         ),
     )
