@@ -5,10 +5,11 @@ at the end, and the exit code is 1. When no file could be read, nothing is writt
 folders of the overlays and attention maps, so that a second run doesn't read the pictures of the first.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import tyro
 from rich.console import Console
@@ -16,19 +17,19 @@ from rich.markup import escape
 from rich.progress import Progress
 
 from facskit.errors import MediaError, RecipeError
-from facskit.faces.detectors import FOR_PHOTOGRAPHS
 from facskit.faces.media_files import FoundMedia, find_media, is_video
-from facskit.faces.video import FrameChoice, video_info
 from facskit.files import path_text
 from facskit.inference.attention_files import AttentionFolder
 from facskit.inference.dialects import DIALECTS
 from facskit.inference.finished_table import finish_table
 from facskit.inference.overlay_files import Overlays
 from facskit.inference.recognition import RecognizedFrame
-from facskit.inference.recognizer import Recognizer, RecognizerConfig
+from facskit.inference.recognizer import Recognizer
 from facskit.inference.tables import TableWriter, layout
 from facskit.interfaces.recognition_summary import Summary
 from facskit.interfaces.recognize_config import RecognizeConfig
+from facskit.interfaces.recognize_file import open_overlays, open_recognizer, recognize_file
+from facskit.interfaces.recognize_jobs import Recognized, recognize_in_processes
 from facskit.interfaces.standard_input import STANDARD_INPUT, received
 from facskit.processes import counting_bar
 
@@ -66,10 +67,8 @@ def _recognize_files(config: RecognizeConfig, recognizer: Recognizer | None, sen
         import facskit.inference.timeline  # noqa: F401 (says before any work if matplotlib is missing)
     found = find_media(config.inputs, leave_out=_folders(config))
     _refuse_several(config, found.files)
-    recognizer = recognizer or _open_recognizer(config)
-    labels = recognizer.info.action_units, recognizer.info.expressions
-    panels = 1 if config.faces == "largest" else 2
-    overlays = Overlays(found.files, *labels, folder=config.overlay, video_file=config.save_video, panels=panels)
+    recognizer = recognizer or open_recognizer(config)
+    overlays = open_overlays(config, found.files, recognizer)
     done = _recognize_all(config, found.files, recognizer, overlays, sent)
     if config.output is not None and config.finishing.is_needed:
         finish_table(config.output, recognizer.info, config.finishing)
@@ -93,6 +92,16 @@ class _Done:
     unchecked: list[Path] = field(default_factory=list)
     """Videos of which nobody can tell whether they are complete."""
 
+    def add(self, one: Recognized, sent: Path | None) -> str | None:
+        """Remember what was wrong with a file, and return it in words for the person who named or sent the file."""
+        if not one.complete:
+            self.unchecked.append(one.file)
+        if one.failure is None:
+            return None
+        failure = one.failure if one.file != sent else one.failure.replace(path_text(sent), STANDARD_INPUT)
+        self.failures.append(failure)
+        return failure
+
 
 def _recognize_all(
     config: RecognizeConfig, files: Sequence[Path], recognizer: Recognizer, overlays: Overlays, sent: Path | None
@@ -109,19 +118,45 @@ def _recognize_all(
         if sent is not None:
             sinks = [_naming(sink, sent) for sink in sinks]
         progress = stack.enter_context(counting_bar(fleeting=True))
-        for file in progress.track(_left_to_do(files, table, done.failures), description="files"):
-            failure = None
-            try:
-                if not _recognize_one(file, config, recognizer, sinks, overlays, progress):
-                    done.unchecked.append(file)
-            except MediaError as error:
-                failure = str(error) if file != sent else str(error).replace(path_text(sent), STANDARD_INPUT)
-                done.failures.append(failure)
+        left = _left_to_do(files, table, done.failures)
+        if config.jobs > 1 and len(left) > 1:
+            store = Path(stack.enter_context(TemporaryDirectory(prefix="facskit-")))
+            seen = recognize_in_processes(config, left, files, store)
+        else:
+            seen = _one_by_one(config, left, recognizer, sinks, overlays, progress)
+        for one in progress.track(seen, total=len(left), description="files"):
+            _send(one.frames, sinks)
+            overlays.written += one.overlays
+            failure = done.add(one, sent)
             if table is not None:
-                table.unfinished.finish(file, failure)
+                table.unfinished.finish(one.file, failure)
         if not done.summary.frames and len(done.failures) == len(files):  # raised in here, so that no table appears
             raise _nothing_read(done.failures)
     return done
+
+
+def _send(frames: Iterator[RecognizedFrame], sinks: Sequence[Callable[[RecognizedFrame], None]]) -> None:
+    for frame in frames:
+        for sink in sinks:
+            sink(frame)
+
+
+def _one_by_one(
+    config: RecognizeConfig,
+    files: Sequence[Path],
+    recognizer: Recognizer,
+    sinks: Sequence[Callable[[RecognizedFrame], None]],
+    overlays: Overlays,
+    progress: Progress,
+) -> Iterator[Recognized]:
+    """Recognise files in this process; their frames have gone to the sinks when they are yielded."""
+    for file in files:
+        failure, complete = None, True
+        try:
+            complete = recognize_file(file, config, recognizer, sinks, overlays, progress)
+        except MediaError as error:
+            failure = str(error)
+        yield Recognized(file=file, frames=iter(()), failure=failure, complete=complete, overlays=0)
 
 
 def _naming(sink: Callable[[RecognizedFrame], None], sent: Path) -> Callable[[RecognizedFrame], None]:
@@ -131,16 +166,6 @@ def _naming(sink: Callable[[RecognizedFrame], None], sent: Path) -> Callable[[Re
         sink(frame.called(STANDARD_INPUT) if frame.source == path_text(sent) else frame)
 
     return send
-
-
-def _open_recognizer(config: RecognizeConfig) -> Recognizer:
-    wanted = RecognizerConfig(
-        faces=config.faces,
-        attention=config.attention is not None,
-        mirror=config.mirror,
-        photo_detection=replace(FOR_PHOTOGRAPHS, max_side=config.search_side),
-    )
-    return Recognizer.from_checkpoint(config.weights, config.device, wanted)
 
 
 def _refuse_several(config: RecognizeConfig, files: Sequence[Path]) -> None:
@@ -207,34 +232,6 @@ def _nothing_read(failures: Sequence[str]) -> MediaError:
         return MediaError(failures[0])
     _complain(failures)
     return MediaError(f"none of the {len(failures)} files could be read, so nothing was written")
-
-
-def _recognize_one(
-    file: Path,
-    config: RecognizeConfig,
-    recognizer: Recognizer,
-    sinks: Sequence[Callable[[RecognizedFrame], None]],
-    overlays: Overlays,
-    progress: Progress,
-) -> bool:
-    """Send each frame of one file to every sink and into its overlay; return whether it's known to be complete."""
-    if not is_video(file):
-        for frame in recognizer.recognize_file(file):
-            for sink in sinks:
-                sink(frame)
-            overlays.write_photo(file, frame)
-        return True
-    info = video_info(file)
-    choice = FrameChoice(every=config.every, per_second=config.fps, start=config.start, end=config.end)
-    task = progress.add_task(escape(file.name), total=choice.count(info))
-    with overlays.video(file, info.fps * choice.share(info.fps), config.start) as video:
-        for frame in recognizer.recognize_file(file, config.every, fps=config.fps, start=config.start, end=config.end):
-            for sink in sinks:
-                sink(frame)
-            video(frame)
-            progress.advance(task)
-    progress.remove_task(task)
-    return info.length_declared
 
 
 def _report(config: RecognizeConfig, summary: Summary, overlays: Overlays) -> None:

@@ -70,6 +70,9 @@ class RecognizeConfig:
     search_side: int = 640
     """Longer side in pixels to which photographs are brought to look for faces: more finds smaller faces, as in groups,
     and takes longer."""
+    jobs: int = 1
+    """Processes that recognise files at the same time, each with the weights in memory; worth it for many files, and
+    for videos on a machine with many cores. The table is the same."""
     resume: bool = True
     """Go on with the table of an interrupted run."""
 
@@ -79,6 +82,11 @@ class RecognizeConfig:
             raise RecipeError("found no input, expected at least one photograph, video or folder")
         if self.search_side < FOR_PHOTOGRAPHS.min_side:
             raise RecipeError(f"--search-side must be at least {FOR_PHOTOGRAPHS.min_side}, got {self.search_side}")
+        if self.jobs < 1:
+            raise RecipeError(f"--jobs must be at least 1, got {self.jobs}")
+        if self.jobs > 1 and (self.attention is not None or self.save_video is not None):
+            option = "--attention" if self.attention is not None else "--save-video"
+            raise RecipeError(f"{option} is drawn by one process: leave --jobs {self.jobs} out")
         self._check_finishing()
         try:
             FrameChoice(every=self.every, per_second=self.fps, start=self.start, end=self.end)

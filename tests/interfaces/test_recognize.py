@@ -20,6 +20,7 @@ from facskit.faces.images import read_image, write_image
 from facskit.faces.video import VideoWriter
 from facskit.interfaces import recognize as command
 from facskit.interfaces.recognize import RecognizeConfig, main, recognize
+from facskit.interfaces.recognize_file import recognize_file
 from tests.inference.fakes import moody, picture, recognizer
 
 
@@ -273,7 +274,7 @@ def test_a_terminal_without_the_letters_of_a_name_does_no_harm(folder: Path) -> 
 def test_a_stopped_run_goes_on_and_ends_with_the_same_table(folder: Path) -> None:
     table, whole = folder.parent / "result.csv", folder.parent / "whole.csv"
     assert run(folder, output=whole) == 0
-    real = command._recognize_one
+    real = recognize_file
     done: list[Path] = []
 
     def stopping(file: Path, *rest: object) -> bool:
@@ -283,7 +284,7 @@ def test_a_stopped_run_goes_on_and_ends_with_the_same_table(folder: Path) -> Non
         return real(file, *rest)  # type: ignore[arg-type]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(command, "_recognize_one", stopping)
+        patch.setattr(command, "recognize_file", stopping)
         with pytest.raises(KeyboardInterrupt):
             run(folder, output=table)
     assert not table.exists()
