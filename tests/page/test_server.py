@@ -152,7 +152,7 @@ def test_old_results_make_room_and_say_so(tmp_path: Path) -> None:
         assert asked[0].json()["detail"] == (
             "The results of 0.png are gone: they made room for later ones. Choose the file again."
         )
-        assert len(list(tmp_path.glob("facskit-page-*/*"))) == 2
+        wait_until(lambda: len(list(tmp_path.glob("facskit-page-*/*"))) == 2)  # files go after the job does
         assert client.delete(f"/api/jobs/{jobs[3]['id']}").status_code == 204
         assert client.get(f"/api/jobs/{jobs[3]['id']}").status_code == 404
 
