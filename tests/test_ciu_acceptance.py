@@ -261,4 +261,6 @@ def test_9_the_balanced_loss_is_the_sum_of_equation_14() -> None:
             else:
                 total -= float(unit[unit_index] * (1 - p).log())
 
-    assert float(term.double()(logits, labels, torch.zeros(20, dtype=torch.int64))) == pytest.approx(total / 20, rel=1e-12)
+    assert float(term.double()(logits, labels, torch.zeros(20, dtype=torch.int64))) == pytest.approx(
+        total / 20, rel=1e-12
+    )
