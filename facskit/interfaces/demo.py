@@ -20,6 +20,7 @@ from facskit.interfaces.attention import main as show_attention
 from facskit.interfaces.recipe_command import RECIPES
 from facskit.interfaces.recognize import RecognizeConfig, recognize
 from facskit.interfaces.report_printing import print_networks, print_report
+from facskit.models.checkpoints import CheckpointInfo, read_weight_info
 from facskit.models.weight_files import find_weights
 from facskit.objectives.causal_intervention import CausalInterventionConfig
 
@@ -98,10 +99,14 @@ def _train_transformer(out: Path) -> None:
         print_report(report, out / "training")
     _CONSOLE.print(
         f"All three folds, {recipe.training.epochs} epochs instead of {_EPOCHS}:  facskit cross-validate {RECIPE}\n\n"
-        "The transformer was pre-trained on 24,000 rendered faces without a label and saw 960 labelled ones.\n"
-        "The packaged weights, a convolutional network that learned 19 AUs from 21,600 labelled faces:"
+        "The transformer was pre-trained on 24,000 rendered faces without a label and saw 960 labelled ones."
     )
-    _CONSOLE.print(f"  {evaluate(find_weights('packaged'), 'packaged', out / 'packaged_weights').headline}")
+    packaged = find_weights("packaged")
+    info = read_weight_info(packaged)
+    assert isinstance(info, CheckpointInfo)
+    faces = f"{len(info.action_units)} AUs from {info.provenance['training_images']:,} labelled faces"
+    _CONSOLE.print(f"The packaged weights, a convolutional network that learned {faces}:")
+    _CONSOLE.print(f"  {evaluate(packaged, 'packaged', out / 'packaged_weights').headline}")
 
 
 def _train_intervention(out: Path) -> None:
