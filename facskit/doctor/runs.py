@@ -71,7 +71,10 @@ def _check_one_run(folder: Path) -> Checkup:
     inner = check_weights(weights)
     run = replace(run, what=f"a finished training run; {weights.name} is {inner.what}")
     run = run.adding(facts=inner.facts, findings=inner.findings)
-    if command == "train" and not (folder / "results.md").is_file():
+    together = folder.resolve().parent / "results.md"
+    if command == "train" and folder.match("fold-*-seed-*") and together.is_file():
+        run = run.adding(facts=[f"a fold of a cross-validation, whose results are in {together}"])
+    elif command == "train" and not (folder / "results.md").is_file():
         sentence = "there is no results.md: the recipe tests nobody, or scoring was stopped; run it again to score"
         run = run.adding(findings=[Finding(severity="note", place=str(folder), sentence=sentence)], steps=[go_on])
     return run.adding(steps=inner.steps)

@@ -8,6 +8,7 @@ import pytest
 
 from facskit.datasets.folds import HoldOut, SubjectFolds
 from facskit.datasets.loaders import LoaderConfig
+from facskit.doctor.runs import check_run
 from facskit.errors import CheckpointError, DatasetError, RecipeError
 from facskit.evaluation.epochs import EpochPredictions
 from facskit.evaluation.predictions import Predictions
@@ -166,6 +167,12 @@ def test_folds_all_trains_on_everybody(recipe: Recipe, tmp_path: Path, capsys: p
 def test_a_cross_validation_isnt_one_network_and_names_those_it_holds(validated: Path) -> None:
     with pytest.raises(CheckpointError, match=r"several networks, one for each fold.*fold-1-seed-0.*--folds all"):
         find_weights(validated)
+
+
+def test_doctor_finds_the_results_of_a_fold_in_its_cross_validation(validated: Path) -> None:
+    checkup = check_run(validated / "fold-1-seed-0")
+    assert f"a fold of a cross-validation, whose results are in {(validated / 'results.md').resolve()}" in checkup.facts
+    assert not [finding for finding in checkup.findings if "results.md" in finding.sentence]
 
 
 def test_evaluate_scores_a_weight_file_and_warns_of_known_subjects(
