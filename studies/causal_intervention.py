@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import tyro
 from rich.console import Console
 
 from facskit.action_units import ActionUnitSet
@@ -36,6 +35,7 @@ from facskit.experiments.sweep.grid import change_recipe
 from facskit.experiments.sweep.parallel_runs import PlannedRun, choose_slots, train_runs
 from facskit.files import write_text
 from facskit.tables import TextTable
+from studies.command import run_study
 
 Profile = Literal["disfa", "bp4d"]
 Test = Literal["imbalanced", "balanced"]
@@ -249,4 +249,4 @@ def _cell(name: str, value: Any) -> str:  # noqa: ANN401 -- an interval
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Study))
+    run_study(main, Study)

@@ -29,6 +29,7 @@ from facskit.faces.filters import gaussian_blur, jpeg_artefacts
 from facskit.faces.images import warp
 from facskit.files import atomic_path
 from facskit.processes import counting_bar
+from studies.command import run_study
 
 Crop = UInt8[np.ndarray, "side side 3"]
 Texture = Float32[np.ndarray, "side side 3"]
@@ -259,4 +260,4 @@ def predict(network: nn.Sequential, inputs: Float32[np.ndarray, "n features"]) -
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Study))
+    run_study(main, Study)

@@ -12,7 +12,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import polars as pl
-import tyro
 from jaxtyping import UInt8
 from rich.console import Console
 
@@ -28,6 +27,7 @@ from facskit.synthesis.head import load_head
 from facskit.synthesis.scene import Scene
 from facskit.synthesis.studio import Studio, invent_person, noise_stream, sample_picture
 from facskit.tables import TextTable, number_cell, percent_cell, write_results
+from studies.command import run_study
 from studies.covers import COVERS, cover_face
 
 Picture = UInt8[np.ndarray, "height width 3"]
@@ -256,4 +256,4 @@ def _results_table(table: pl.DataFrame) -> TextTable:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Study))
+    run_study(main, Study)

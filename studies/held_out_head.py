@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import tyro
 from rich.console import Console
 
 from facskit.evaluation.predictions import Predictions
@@ -21,6 +20,7 @@ from facskit.experiments.train import train
 from facskit.synthesis.corpus import SynthesisConfig, synthesize
 from facskit.synthesis.head_import import PACKAGED
 from facskit.tables import TextTable, number_cell, percent_cell, write_results
+from studies.command import run_study
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,4 +162,4 @@ def _table(results: dict[str, Scores]) -> TextTable:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Study))
+    run_study(main, Study)

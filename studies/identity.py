@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-import tyro
 from jaxtyping import Bool
 from rich.console import Console
 
@@ -39,6 +38,7 @@ from facskit.models.checkpoints import load_checkpoint
 from facskit.objectives.occurrence import OccurrenceConfig
 from facskit.tables import TextTable, write_results
 from facskit.training.metrics_file import read_metrics
+from studies.command import run_study
 from studies.habits import draw_signs, keep_habits
 from studies.people_bootstrap import auc_difference, macro_auc
 
@@ -341,4 +341,4 @@ def _spread(values: Sequence[float]) -> str:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Study))
+    run_study(main, Study)

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import tyro
 from jaxtyping import Float
 from rich.console import Console
 
@@ -32,6 +31,7 @@ from facskit.models.checkpoints import load_encoder
 from facskit.models.masked_autoencoder import AutoencoderConfig, MaskedAutoencoder
 from facskit.processes import single_threaded_children, start_worker
 from facskit.training.runtime import seed_everything
+from studies.command import run_study
 from studies.linear_probe import linear_probe
 from studies.pretraining_figures import draw_labels, draw_probes
 
@@ -195,4 +195,4 @@ def _probe_table(probes: list[dict[str, float | int]]) -> str:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Study))
+    run_study(main, Study)

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-import tyro
 from jaxtyping import Float, Int
 from rich.console import Console
 from rich.progress import track
@@ -22,6 +21,7 @@ from facskit.faces.landmarks import OUTER_EYE_CORNERS
 from facskit.inference.recognition import Recognition
 from facskit.inference.recognizer import Recognizer
 from facskit.tables import TextTable, number_cell, write_results
+from studies.command import run_study
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,4 +124,4 @@ def _table(results: dict[str, dict[str, float]]) -> TextTable:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Study))
+    run_study(main, Study)

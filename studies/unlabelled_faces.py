@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tyro
 from rich.console import Console
 
 from facskit.action_units import NO_ACTION_UNITS, ActionUnitSet
@@ -24,6 +23,7 @@ from facskit.experiments.recipe_files import read_recipe
 from facskit.experiments.sweep.parallel_runs import PlannedRun, choose_slots, train_runs
 from facskit.objectives.consistency import ConsistencyConfig
 from facskit.tables import TextTable, write_results
+from studies.command import run_study
 from studies.people_bootstrap import auc_difference, macro_auc
 
 BASE = "labels alone"
@@ -202,4 +202,4 @@ def _spread(values: list[float]) -> str:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Study))
+    run_study(main, Study)
