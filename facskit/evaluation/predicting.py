@@ -19,7 +19,6 @@ from facskit.evaluation.expressions.predictions import ExpressionPredictions
 from facskit.evaluation.predictions import Predictions
 from facskit.evaluation.protocols import Protocol
 from facskit.expressions import ExpressionSet
-from facskit.models.answers import IntensityScale
 
 __all__ = ["Precision", "PredictionSource", "answers", "predict", "predict_expressions"]
 
@@ -52,6 +51,7 @@ def predict(
     batches: Iterable[Batch],
     source: PredictionSource,
     *,
+    intensities: Callable[[Tensor], Tensor] | None = None,
     precision: Precision = "32",
     description: str | None = None,
 ) -> Predictions:
@@ -60,8 +60,8 @@ def predict(
     Probabilities are always the sigmoid of 32-bit logits: 16-bit ones tie, and ties change rank scores.
 
     Args:
-        model: Maps images to one logit per action unit; if it has an `intensity_scale`, its intensities are kept beside
-            the levels, where any is known.
+        model: Maps images to one logit per action unit.
+        intensities: From logits to intensities, for a model that knows them; they are kept where any level is known.
         description: Text of a progress bar on the error stream, shown when the work takes longer than two seconds;
             without it there is none.
 
@@ -70,10 +70,9 @@ def predict(
             batches' action units.
     """
     said = answers(model, batches, precision=precision, description=description)
-    scale = getattr(model, "intensity_scale", None)
-    told = ((batch.action_units, logits, _truth(batch, logits, scale), batch.indices) for batch, logits in said)
+    told = ((batch.action_units, logits, _beside(batch, logits, intensities), batch.indices) for batch, logits in said)
     action_units, rows = _collect(told, source, torch.sigmoid, "action units")
-    if scale is not None and not (rows["levels"] >= 0).any():
+    if intensities is not None and not (rows["levels"] >= 0).any():
         del rows["levels"], rows["intensities"]
     return Predictions(
         action_units=action_units,
@@ -111,12 +110,11 @@ def predict_expressions(
 
 
 @torch.no_grad()
-def _truth(batch: Batch, logits: Tensor, scale: IntensityScale | None) -> dict[str, Tensor]:
-    """Return what is known of a batch, and what the network says of its intensities if it has a scale."""
-    known = {"labels": batch.labels}
-    if scale is None:
-        return known
-    return known | {"levels": batch.levels, "intensities": scale.cpu().expected(logits)}
+def _beside(batch: Batch, logits: Tensor, intensities: Callable[[Tensor], Tensor] | None) -> dict[str, Tensor]:
+    """Return a batch's labels, and where the model knows intensities the levels and what it says of them."""
+    if intensities is None:
+        return {"labels": batch.labels}
+    return {"labels": batch.labels, "levels": batch.levels, "intensities": intensities(logits)}
 
 
 _Outputs = TypeVar("_Outputs", ActionUnitSet, ExpressionSet)

@@ -27,6 +27,7 @@ from facskit.experiments.assemble import Part
 from facskit.experiments.recipe import Recipe
 from facskit.experiments.session import Session
 from facskit.models.checkpoints import weights_digest
+from facskit.models.layers import FaceNetwork
 from facskit.version import __version__
 
 __all__ = ["PREDICTIONS", "PUBLISHED_NAMES", "ActionUnitScoring", "ExpressionScoring", "RunScoring", "scoring_of"]
@@ -154,8 +155,16 @@ class ActionUnitScoring(RunScoring):
         return build_report(predictions, title=self.recipe.name, dataset=dataset)
 
     def _predict(self, model: nn.Module, loader: EpochLoader[Batch], shown: str | None, **about: object) -> Predictions:
-        precision = self.recipe.runtime.precision
-        return predict(model, loader.batches(0), self.source(**about), precision=precision, description=shown)
+        assert isinstance(model, FaceNetwork)
+        scale, precision = model.intensity_scale, self.recipe.runtime.precision
+        return predict(
+            model,
+            loader.batches(0),
+            self.source(**about),
+            intensities=None if scale is None else scale.intensities,
+            precision=precision,
+            description=shown,
+        )
 
 
 class ExpressionScoring(RunScoring):

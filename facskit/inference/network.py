@@ -88,10 +88,7 @@ class TorchNetwork:
                 features = model.features(images)
             logits: Tensor = model.head(features)
             if model.intensity_scale is not None:
-                levels = model.intensity_scale(logits)
-                if calibration is not None:
-                    levels = calibration.logits(levels.transpose(1, 2)).transpose(1, 2)
-                intensities = _array(levels.sigmoid().sum(-1))
+                intensities = _array(model.intensity_scale.intensities(logits, calibration))
             if model.geometry is not None:
                 geometry = _array(model.geometry(features).numbers())
         else:

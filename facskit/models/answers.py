@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from facskit.faces.angles import ANGLES
+from facskit.models.calibration import Calibration
 
 __all__ = [
     "LEVELS",
@@ -68,9 +69,19 @@ class IntensityScale(nn.Module):
         """Return the logits of being at least at each level."""
         return logits.float()[..., None] - self.cut_points()
 
-    def expected(self, logits: Float[Tensor, "batch aus"]) -> Float[Tensor, "batch aus"]:
-        """Return the intensities, 0 to 5."""
-        return torch.sigmoid(self(logits)).sum(-1)
+    def intensities(
+        self, logits: Float[Tensor, "batch aus"], calibration: Calibration | None = None
+    ) -> Float[Tensor, "batch aus"]:
+        """Return the intensities, 0 to 5, on the scale's device.
+
+        Args:
+            logits: The network's own, of presence.
+            calibration: What is applied to the logits of each level, as it is to those of presence.
+        """
+        levels = self(logits.to(self.steps.device))
+        if calibration is not None:
+            levels = calibration.logits(levels.transpose(1, 2)).transpose(1, 2)
+        return levels.sigmoid().sum(-1)
 
     def select(self, units: Sequence[int]) -> "IntensityScale":
         """Return the scale of some of the action units, by their places."""

@@ -58,8 +58,7 @@ class DeployedNetwork(nn.Module):
         if self.info.expressions is not None:
             answers.append(logits[:, units:].softmax(dim=1))
         if self.model.intensity_scale is not None:
-            levels = self.model.intensity_scale(presence).transpose(1, 2)
-            answers.append((levels if calibration is None else calibration.logits(levels)).sigmoid().sum(1))
+            answers.append(self.model.intensity_scale.intensities(presence, calibration))
         if self.model.geometry is not None:
             geometry = self.model.geometry(features)
             answers += [geometry.points, geometry.deviations, geometry.angles]

@@ -12,6 +12,7 @@ from facskit.datasets.samples import Batch
 from facskit.evaluation import predicting
 from facskit.evaluation.predicting import PredictionSource, predict
 from facskit.evaluation.protocols import Protocol
+from facskit.models.answers import IntensityScale
 from tests.evaluation.builders import TWO
 
 ROWS = 7
@@ -136,3 +137,23 @@ def test_progress_appears_only_when_asked_and_long(
     assert started
     assert len(predictions) == 4
     assert capsys.readouterr().out == ""
+
+
+def test_intensities_are_kept_where_a_level_is_known() -> None:
+    torch.manual_seed(0)
+    model, scale = Tiny(), IntensityScale(2)
+    levels = torch.randint(0, 6, (7, 2), dtype=torch.int8)
+
+    def graded(known: bool) -> Iterator[Batch]:
+        for batch in batches([2, 0, 1]):
+            yield replace(batch, levels=levels[batch.indices] if known else torch.full_like(batch.labels, -1))
+
+    found = predict(model, graded(known=True), SOURCE, intensities=scale.intensities)
+    assert found.levels is not None
+    assert found.intensities is not None
+    np.testing.assert_array_equal(found.levels, levels[:3].numpy())
+    with torch.no_grad():
+        expected = scale(model.eval()(IMAGES[:3])).sigmoid().sum(-1)
+    np.testing.assert_allclose(found.intensities, expected.numpy(), rtol=1e-6)
+    assert predict(model, graded(known=False), SOURCE, intensities=scale.intensities).intensities is None
+    assert predict(model, graded(known=True), SOURCE).levels is None

@@ -10,6 +10,7 @@ from facskit.action_units import ActionUnitSet
 from facskit.datasets.samples import Batch
 from facskit.models.answers import Answers, Geometry, IntensityScale
 from facskit.models.build import build_model
+from facskit.models.calibration import Calibration
 from facskit.models.compact_network import CompactConfig
 from facskit.objectives.several_answers import (
     SeveralAnswers,
@@ -105,6 +106,21 @@ def test_presence_and_intensity_are_one_scale() -> None:
     # A face that is as likely as not at level B is between A and C.
     middle = scale(torch.zeros(1, 3)).sigmoid().sum(-1)
     assert ((middle > 1) & (middle < 3.5)).all()
+
+
+def test_a_calibration_of_presence_holds_for_intensities_too() -> None:
+    scale = IntensityScale(2)
+    calibration = Calibration(temperatures=(2.0, 0.5), biases=(1.0, -1.0))
+    logits = torch.tensor([[0.5, -1.5], [-2.0, 3.0]])
+    expected = torch.zeros(2, 2)
+    for face in range(2):
+        for unit in range(2):
+            for cut in scale.cut_points()[unit].tolist():
+                level = (float(logits[face, unit]) - cut) / calibration.temperatures[unit] + calibration.biases[unit]
+                expected[face, unit] += torch.tensor(level).sigmoid()
+    torch.testing.assert_close(scale.intensities(logits, calibration).detach(), expected)
+    alone = scale.select([1]).intensities(logits[:, 1:], calibration.select([1])).detach()
+    torch.testing.assert_close(alone, expected[:, 1:])
 
 
 def test_every_answer_is_learned() -> None:

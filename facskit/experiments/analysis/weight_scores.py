@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -120,8 +121,12 @@ class _Test:
         """Return the predictions of the action units that weights and faces share, under the stored thresholds."""
         outputs = [self.info.action_units.index(unit) for unit in shared]
         batches, source = self._batches(replace(self.faces, action_units=shared)), self._source()
-        raw = predict(_Outputs(self.model, outputs), batches, source, description="Recognising")
         calibration = None if self.info.calibration is None else self.info.calibration.select(outputs)
+        intensities, scale = None, self.model.intensity_scale
+        if scale is not None:
+            intensities = partial(scale.select(outputs).intensities, calibration=calibration)
+        model = _Outputs(self.model, outputs)
+        raw = predict(model, batches, source, intensities=intensities, description="Recognising")
         readout = Readout(thresholds=tuple(self.info.thresholds[output] for output in outputs), calibration=calibration)
         return replace(
             raw,
@@ -168,8 +173,6 @@ class _Outputs(nn.Module):
         super().__init__()
         self.model = model
         self.outputs = outputs
-        scale = model.intensity_scale
-        self.intensity_scale = None if scale is None or max(outputs) >= len(scale.steps) else scale.select(outputs)
 
     def forward(self, images: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch outputs"]:
         logits: Tensor = self.model(images)[:, self.outputs]
