@@ -14,7 +14,9 @@ __all__ = ["parse_columns", "suggest_columns"]
 _NAMES = (IMAGE, SUBJECT, RECORDING, FRAME, SPLIT, EXPRESSION)
 _PEOPLE = ("subject", "subject_id", "id", "person", "participant", "participant_id", "pid", "who", "name", "sub")
 """What a column that says who somebody is may be called."""
+_LABELS = {"0", "1", "0.0", "1.0"}
 _LOOKED_AT = 200
+"""Rows that a column is judged by."""
 
 
 def parse_columns(text: str) -> dict[str, str]:
@@ -28,7 +30,7 @@ def parse_columns(text: str) -> dict[str, str]:
         A table's own names by those of a manifest, action units in their usual spelling.
 
     Raises:
-        DatasetError: A part says something else, or a name comes twice.
+        DatasetError: A part says something else, or a name or a column comes twice.
     """
     columns: dict[str, str] = {}
     for part in filter(None, (part.strip() for part in text.split(","))):
@@ -36,13 +38,14 @@ def parse_columns(text: str) -> dict[str, str]:
         if not sign or not own:
             raise DatasetError(f"--columns: found {part!r}, expected NAME=OWN, such as image=path or AU12=smile")
         if name not in _NAMES:
-            try:
-                name = parse_action_unit(name).code
-            except ValueError:
+            if not _is_unit(name):
                 expected = f"{', '.join(_NAMES)} or an action unit such as AU12"
-                raise DatasetError(f"--columns: found {name!r} in {part!r}, expected {expected}") from None
+                raise DatasetError(f"--columns: found {name!r} in {part!r}, expected {expected}")
+            name = parse_action_unit(name).code
         if name in columns:
             raise DatasetError(f"--columns: found {name} twice, {columns[name]} and {own}; expected it once")
+        if own in columns.values():
+            raise DatasetError(f"--columns: found {own} for two names; a column can be one thing alone")
         columns[name] = own
     return columns
 
@@ -57,20 +60,26 @@ def suggest_columns(cells: pl.DataFrame) -> str | None:
         For example `image=path,subject=id,AU12=smile`: the action unit of each column of ones and zeros is for a
         person to say, so that it stands there as `AU??`.
     """
-    head = cells.head(_LOOKED_AT)
-    names = {name: [str(cell) for cell in head[name].drop_nulls()] for name in head.columns}
-    image = next((name for name, found in names.items() if found and all(map(_is_picture, found))), None)
+    found: dict[str, set[str]] = {}
+    for name in cells.columns:
+        found[name] = {str(cell) for cell in cells[name].head(_LOOKED_AT).drop_nulls()}
+    image = next((name for name, values in found.items() if values and all(map(_is_picture, values))), None)
     if image is None:
         return None
-    subject = next((name for name in names if name.casefold() in _PEOPLE and name != image), "WHO")
-    coded = [name for name, found in names.items() if found and set(found) <= {"0", "1", "0.0", "1.0"}]
+    subject = next((name for name in found if name.casefold() in _PEOPLE and name != image), "WHO")
     parts = [f"{name}={own}" for name, own in ((IMAGE, image), (SUBJECT, subject)) if name != own]
-    for name in coded:
-        try:
-            parse_action_unit(name)
-        except ValueError:
+    for name, values in found.items():
+        if values and values <= _LABELS and not _is_unit(name):
             parts.append(f"AU??={name}")
     return ",".join(parts)
+
+
+def _is_unit(name: str) -> bool:
+    try:
+        parse_action_unit(name)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_picture(cell: str) -> bool:

@@ -1,5 +1,6 @@
 """A look at a manifest: what keeps it from being read, and what can be read but looks wrong."""
 
+import shlex
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -73,7 +74,7 @@ def _own_names(path: Path) -> list[str]:
     if columns is None:
         return [convert]
     explained = " (with the action unit that each column is about for AU??)" if "AU??" in columns else ""
-    return [f"facskit prepare manifest {quoted(path)} -o prepared --columns {columns}{explained}"]
+    return [f"facskit prepare manifest {quoted(path)} -o prepared --columns {shlex.quote(columns)}{explained}"]
 
 
 def _wrong_cells(path: Path) -> list[Finding]:

@@ -1,5 +1,6 @@
 """Landmarks for pictures that came without: the 68 points that packaged or trained weights see in the largest face."""
 
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,8 +30,8 @@ def locate_landmarks(index: CorpusIndex, store: Path, weights: str = "packaged")
     """Give each picture that has no landmarks those of its largest face, as weights see them.
 
     Pictures with landmarks keep theirs; one without any face leaves the index, with that reason. A search that was
-    stopped goes on: after each 500 pictures what was found is kept in `store`, which belongs to this search alone and
-    may be deleted once the index isn't needed again.
+    stopped goes on: after each 500 pictures what was found is kept in `store`, under a mark of the weights and of these
+    very pictures, and may be deleted once the index isn't needed again.
 
     Args:
         weights: Weights that answer with landmarks: a name, a file, or a run's folder.
@@ -51,9 +52,10 @@ def locate_landmarks(index: CorpusIndex, store: Path, weights: str = "packaged")
     lacking = np.flatnonzero(np.isnan(points[:, _NOSE_TIP, 0]))
     with counting_bar() as progress:
         task = progress.add_task("locating landmarks", total=len(lacking))
-        for number, start in enumerate(range(0, len(lacking), _CHUNK)):
+        for start in range(0, len(lacking), _CHUNK):
             rows = lacking[start : start + _CHUNK]
-            points[rows] = _located(index, recognizer, rows.tolist(), store / f"{number:05d}.npy")
+            kept = store / f"{_mark(index, rows.tolist(), weights)}.npy"
+            points[rows] = _located(index, recognizer, rows.tolist(), kept)
             progress.advance(task, len(rows))
     table = table.drop(*LANDMARKS_X, *LANDMARKS_Y, strict=False).with_columns(**landmark_columns(points))
     found = ~np.isnan(points[:, _NOSE_TIP, 0])
@@ -89,6 +91,18 @@ def _located(index: CorpusIndex, recognizer: Recognizer, rows: list[int], kept: 
     with atomic_path(kept) as part, part.open("wb") as file:
         np.save(file, found)
     return found
+
+
+def _mark(index: CorpusIndex, rows: list[int], weights: str) -> str:
+    """Return a name that other pictures, other contents of packed ones, or other weights don't have."""
+    digest = hashlib.sha256(f"{weights}\n{index.root.resolve()}\n".encode())
+    packed = index.table[IMAGE_BYTES] if IMAGE_BYTES in index.table.columns else None
+    for row in rows:
+        name = str(index.table[MEDIA][row])
+        digest.update(f"{name}\n".encode())
+        if packed is not None:
+            digest.update(packed[row])
+    return digest.hexdigest()[:32]
 
 
 def _picture(index: CorpusIndex, row: int) -> UInt8[np.ndarray, "height width 3"]:

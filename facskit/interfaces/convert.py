@@ -102,6 +102,8 @@ def main(words: Sequence[str]) -> int:
     command = tyro.cli(ConvertCommand, prog="facskit convert", args=list(words))
     console = Console(highlight=False, soft_wrap=True)
     kind = command.from_ or _guess_source(command.source)
+    if command.columns and kind != "manifest":
+        raise RecipeError(f"--columns is about manifests, and {command.source} is of {kind}; leave it out")
     target = command.to or _guess_target(command.out)
     read, findings = _read(command, kind)
     _print_read(console, command, kind, read)

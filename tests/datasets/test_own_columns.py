@@ -23,6 +23,7 @@ def test_names_of_a_manifest_stand_before_ones_own() -> None:
         ("image", "found 'image', expected NAME=OWN"),
         ("image=", "found 'image=', expected NAME=OWN"),
         ("smile=AU12", "found 'smile' in 'smile=AU12', expected image, subject, .* or an action unit such as AU12"),
+        ("image=path,subject=path", "found path for two names"),
         ("AU12=smile,AU12=grin", "found AU12 twice, smile and grin"),
     ],
 )

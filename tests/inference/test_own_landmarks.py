@@ -46,6 +46,20 @@ def test_faces_get_points_where_they_are_and_pictures_without_one_leave(index: C
     np.testing.assert_allclose(again[0], points[0] + 1, rtol=1e-5)
 
 
+def test_what_was_kept_of_other_pictures_isnt_taken(index: CorpusIndex, tmp_path: Path) -> None:
+    locate_landmarks(index, tmp_path / "kept")
+    write_image(tmp_path / "mirrored.png", read_image(tmp_path / "face.png")[:, ::-1])
+    (tmp_path / "mine.csv").write_text("path;who;smile\nmirrored.png;p;1\nwall.png;q;0\n")
+    other = read_listed(tmp_path / "mine.csv", {"image": "path", "subject": "who", "AU12": "smile"})
+
+    found = read_landmarks(locate_landmarks(other, tmp_path / "kept").table)
+    fresh = read_landmarks(locate_landmarks(other, tmp_path / "empty").table)
+
+    assert found is not None
+    np.testing.assert_array_equal(found, fresh)
+    assert len(list((tmp_path / "kept").iterdir())) == 2
+
+
 def test_landmarks_that_are_there_stay(index: CorpusIndex, tmp_path: Path) -> None:
     located = locate_landmarks(index, tmp_path / "kept")
     moved = located.table.with_columns(pl.col("x_30") + 5)
