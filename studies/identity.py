@@ -105,6 +105,8 @@ class Study:
     """Seeds of each arm."""
     arms: tuple[str, ...] = tuple(ARMS)
     """Which of the arms to train, beside the first two."""
+    chosen: Path | None = None
+    """`results.json` of an earlier run, whose strengths are taken; without it they're chosen with the first seed."""
     jobs: int = 2
     """Trainings at a time, each in a process of one thread."""
 
@@ -145,7 +147,7 @@ def main(study: Study) -> None:
     console = Console(highlight=False, soft_wrap=True)
     recipe = read_recipe(study.recipe, Recipe)
     faces = make_faces(study, recipe.data.unit_set)
-    results = Results()
+    results = Results(strengths=_read_strengths(study.chosen))
     for seed in study.seeds:
         for arms in ((NO_HABITS, PLAIN), *((arm,) for arm in study.arms if arm not in (NO_HABITS, PLAIN))):
             jobs = [job for arm in arms for job in _jobs(study, recipe, faces, arm, seed, results)]
@@ -157,6 +159,15 @@ def main(study: Study) -> None:
             write_results(study.out, table.to_markdown("#"), _numbers(results))
             table_console().print(table.to_terminal())
     console.print(f"Results: {study.out}/results.md and results.json")
+
+
+def _read_strengths(chosen: Path | None) -> dict[str, float | None]:
+    if chosen is None:
+        return {}
+    try:
+        return {arm: scores["strength"] for arm, scores in json.loads(chosen.read_text()).items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise FacskitError(f"{chosen}: expected results.json of an earlier run of this study; {error}") from None
 
 
 def make_faces(study: Study, units: ActionUnitSet) -> dict[str, Path]:

@@ -26,6 +26,7 @@ __all__ = [
     "first_wrong",
     "infer_extra_types",
     "missing_images",
+    "unit_columns",
 ]
 
 _NOT_A_LABEL = 2
@@ -84,7 +85,7 @@ def find_layout(path: Path, header: pl.DataFrame) -> ManifestLayout:
             raise DatasetError(f"{path}: the column {name} holds {schema[name]}; expected text")
     if IMAGE_BYTES in names and schema[IMAGE_BYTES] != pl.Binary:
         raise DatasetError(f"{path}: the column {IMAGE_BYTES} holds {schema[IMAGE_BYTES]}; expected encoded images")
-    labels = _find_labels(path, header)
+    labels = unit_columns(path, header)
     landmarks = (*LANDMARKS_X, *LANDMARKS_Y)
     absent = [name for name in landmarks if name not in names]
     if absent and len(absent) < len(landmarks):
@@ -92,6 +93,33 @@ def find_layout(path: Path, header: pl.DataFrame) -> ManifestLayout:
     return ManifestLayout(
         labels=labels, has_expressions=EXPRESSION in names, landmarks=() if absent else landmarks, header=header
     )
+
+
+def unit_columns(path: Path, header: pl.DataFrame) -> dict[ActionUnit, str]:
+    """Find the columns of a table that are about action units, by their names.
+
+    Args:
+        header: The table, with or without rows.
+
+    Returns:
+        The name of each unit's column, as the file spells it.
+
+    Raises:
+        DatasetError: A column is named like an action unit that there isn't, two are about the same one, or one holds
+            what can't be a label.
+    """
+    labels: dict[ActionUnit, str] = {}
+    for name in filter(_LOOKS_LIKE_AN_AU.fullmatch, header.columns):
+        try:
+            unit = parse_action_unit(name)
+        except ValueError as error:
+            raise DatasetError(f"{path}: the column {name} is named like an action unit, but {error}") from None
+        if unit in labels:
+            raise DatasetError(f"{path}: the columns {labels[unit]} and {name} both hold {unit.code}; expected one")
+        if header.schema[name] in _NOT_TEXT:
+            raise DatasetError(f"{path}: the column {name} holds {header.schema[name]}; expected 1, 0 or empty cells")
+        labels[unit] = name
+    return labels
 
 
 def check_table(path: Path, source: pl.LazyFrame, table: pl.DataFrame, layout: ManifestLayout) -> None:
@@ -177,21 +205,6 @@ def infer_extra_types(table: pl.DataFrame) -> pl.DataFrame:
         if (decimal.is_null() == column.is_null()).all() and not column.str.contains(r"^-?0\d").any():
             table = table.with_columns(decimal)
     return table
-
-
-def _find_labels(path: Path, header: pl.DataFrame) -> dict[ActionUnit, str]:
-    labels: dict[ActionUnit, str] = {}
-    for name in filter(_LOOKS_LIKE_AN_AU.fullmatch, header.columns):
-        try:
-            unit = parse_action_unit(name)
-        except ValueError as error:
-            raise DatasetError(f"{path}: the column {name} is named like an action unit, but {error}") from None
-        if unit in labels:
-            raise DatasetError(f"{path}: the columns {labels[unit]} and {name} both hold {unit.code}; expected one")
-        if header.schema[name] in _NOT_TEXT:
-            raise DatasetError(f"{path}: the column {name} holds {header.schema[name]}; expected 1, 0 or empty cells")
-        labels[unit] = name
-    return labels
 
 
 def _check_names(path: Path, table: pl.DataFrame) -> None:

@@ -16,6 +16,7 @@ from facskit.datasets.samples import Batch
 from facskit.experiments.recipe_files import read_recipe
 from facskit.experiments.scoring import ActionUnitScoring
 from facskit.experiments.session import Session
+from facskit.models.layers import FaceNetwork
 from tests.experiments.assembling import two_people
 
 RECIPE = read_recipe(Path("recipes/debug/one_minute.yaml"))
@@ -36,11 +37,18 @@ class _Loader(EpochLoader[Batch]):
         )
 
 
-class _Right(nn.Module):
+class _Right(FaceNetwork):
     """Says so."""
 
-    def forward(self, images: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch 2"]:
+    def __init__(self) -> None:
+        super().__init__()
+        self.head = nn.Identity()
+
+    def features(self, images: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch 2"]:
         return torch.tensor([[-5.0, 5.0]]).expand(len(images), 2)
+
+    def layer_ids(self) -> dict[str, int]:
+        return {}
 
 
 @pytest.mark.parametrize(("undefined", "expected"), [("excluded", 1.0), ("zero", 0.5)])

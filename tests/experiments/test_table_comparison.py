@@ -122,10 +122,10 @@ def test_labels_say_which_tool_is_right(tmp_path: Path) -> None:
 
     (one,) = comparison.scores
     assert (one.labelled, one.present) == (4, 2)
-    assert one.precision == pytest.approx((1.0, 2 / 3))
-    assert one.recall == pytest.approx((0.5, 1.0))
-    assert one.f1 == pytest.approx((2 / 3, 0.8))
-    assert one.roc_auc == pytest.approx((0.75, 0.75))
+    assert one.measures["precision"] == pytest.approx((1.0, 2 / 3))
+    assert one.measures["recall"] == pytest.approx((0.5, 1.0))
+    assert one.measures["f1"] == pytest.approx((2 / 3, 0.8))
+    assert one.measures["roc_auc"] == pytest.approx((0.75, 0.75))
 
 
 @pytest.mark.parametrize(

@@ -15,11 +15,14 @@ from facskit.datasets.findings import counted
 from facskit.errors import DatasetError
 from facskit.evaluation.agreement import Lag, cohen_kappa, find_lag, rank_correlation
 from facskit.evaluation.confusion_counts import count
-from facskit.evaluation.metrics import roc_auc_per_au
-from facskit.experiments.analysis.tool_tables import PairedFaces, ToolTable, pair_faces, stem_of
+from facskit.evaluation.metrics import macro_mean, roc_auc_per_au
+from facskit.experiments.analysis.tool_tables import WHERE, PairedFaces, ToolTable, located, pair_faces, same_inputs
 from facskit.tables import MISSING, TextTable, markdown_page, number_cell, percent_cell, write_results
 
 __all__ = ["TableComparison", "compare_tables"]
+
+_MEASURES = {"f1": "F1", "precision": "precision", "recall": "recall", "roc_auc": "AUC"}
+"""What tools are scored by against labels, and how the table calls it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,14 +53,8 @@ class UnitScores:
     """Faces with a label on which both decided."""
     present: int
     """Those of them that show it."""
-    f1: tuple[float, float]
-    """F1 of each tool's decisions."""
-    precision: tuple[float, float]
-    """Share of what each says that is true."""
-    recall: tuple[float, float]
-    """Share of what is true that each says."""
-    roc_auc: tuple[float, float]
-    """How well each tool's scores order these faces."""
+    measures: dict[str, tuple[float, float]]
+    """Each tool's F1, precision and recall by its decisions, and the area under the curve of its scores."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -93,10 +90,7 @@ class TableComparison:
         }
         scores = {
             one.unit.code: {"labelled": one.labelled, "present": one.present}
-            | {
-                measure: dict(zip(names, getattr(one, measure), strict=True))
-                for measure in ("f1", "precision", "recall", "roc_auc")
-            }
+            | {measure: dict(zip(names, values, strict=True)) for measure, values in one.measures.items()}
             for one in self.scores
         }
         return {
@@ -126,8 +120,9 @@ class TableComparison:
             "Kappa: agreement of the decisions beyond chance; correlation: of the ranks of probabilities or "
             f"intensities; lag: frames by which {second} follows {first}.",
         ]
-        if pyfeat := [tool.name for tool in (self.faces.first, self.faces.second) if tool.tool == "py-feat"]:
-            notes.append(f"{pyfeat[0]} decides nothing itself: here an AU is present from a probability of 0.5.")
+        for tool in (self.faces.first, self.faces.second):
+            if tool.tool == "py-feat":
+                notes.append(f"{tool.name} decides nothing itself: here an AU is present from a probability of 0.5.")
         if self.faces.unclear:
             frames = counted(self.faces.unclear, "frame")
             notes.append(f"{frames} with several faces left out: one of the tools doesn't say where they are.")
@@ -146,26 +141,21 @@ class TableComparison:
         first, second = self._names
         rows = []
         for one in self.scores:
-            row = [one.unit.code, one.unit.name, f"{one.labelled:,}", f"{one.present:,}"]
-            for values in (one.f1, one.precision, one.recall, one.roc_auc):
-                row += [percent_cell(values[0]), percent_cell(values[1])]
-            rows.append(tuple(row))
-        if self.scores:
-            means = [
-                float(np.nanmean(column)) if not np.isnan(column).all() else float("nan")
-                for measure in ("f1", "precision", "recall", "roc_auc")
-                for column in np.array([getattr(one, measure) for one in self.scores], float).T
-            ]
-            rows.append(("mean", "", "", "", *(percent_cell(value) for value in means)))
-        measures = ("F1", "precision", "recall", "AUC")
+            cells = [percent_cell(value) for measure in _MEASURES for value in one.measures[measure]]
+            rows.append((one.unit.code, one.unit.name, f"{one.labelled:,}", f"{one.present:,}", *cells))
+        means = [self._mean(measure, tool) for measure in _MEASURES for tool in (0, 1)]
+        rows.append(("mean", "", "", "", *map(percent_cell, means)))
         return TextTable(
             title=f"Against the labels of {self.labels}, in percent",
-            header=("AU", "Name", "faces", "present", *(f"{m} {name}" for m in measures for name in (first, second))),
+            header=("AU", "Name", "faces", "present", *(f"{m} {name}" for m in _MEASURES.values() for name in (first, second))),
             rows=tuple(rows),
             num_text=2,
-            strong_rows={len(self.scores)} if self.scores else set(),
+            strong_rows={len(self.scores)},
             notes=("On the labelled faces that both tools found and decided on; a dash where the labels can't say.",),
         )
+
+    def _mean(self, measure: str, tool: int) -> float:
+        return macro_mean(np.array([one.measures[measure][tool] for one in self.scores])).value
 
 
 def _agreement_row(one: UnitAgreement) -> tuple[str, ...]:
@@ -224,40 +214,37 @@ def _agreement(faces: PairedFaces, unit: ActionUnit) -> UnitAgreement:
 
 def _against(faces: PairedFaces, labels: pl.DataFrame, coded: ActionUnitSet, path: Path) -> tuple[UnitScores, ...]:
     """Score both tools on the labelled faces that both found."""
-    where = [stem_of(name) for name in labels[INPUT].to_list()]
-    named = labels.with_columns(pl.Series("where", where)).unique(["where", FRAME], keep="first", maintain_order=True)
-    rows = faces.first.table.select(
-        pl.Series("where", [stem_of(name) for name in faces.first.table[INPUT].to_list()]), FRAME
-    )
-    if named["where"].n_unique() == rows["where"].n_unique() == 1:
-        named = named.with_columns(pl.lit(rows["where"][0]).alias("where"))
-    if rows.select("where", FRAME).is_duplicated().any():
+    frame = [WHERE, FRAME]
+    rows, named = same_inputs(located(faces.first.table), located(labels))
+    if rows.select(frame).is_duplicated().any():
         raise DatasetError(f"{path}: frames with several people can't be labelled by frame; compare one person's rows")
-    known = rows.join(named.drop(INPUT), on=["where", FRAME], how="left", maintain_order="left")
+    again = named.filter(~pl.struct(frame).is_first_distinct())
+    if again.height:
+        raise DatasetError(f"{path}: found labels of {again[WHERE][0]!r}, frame {again[FRAME][0]} twice; expected one")
+    known = rows.select(frame).join(named.select(*frame, *coded.codes), on=frame, how="left", maintain_order="left")
     if not known.select(pl.any_horizontal(pl.col(code).is_not_null() for code in coded.codes).any()).item():
         raise DatasetError(
-            f"{path}: its labels are of other frames: found {where[0]!r}, frame {labels[FRAME][0]}; expected frames of "
-            f"{rows['where'][0]!r}"
+            f"{path}: its labels are of other frames: found {named[WHERE][0]!r}, frame {labels[FRAME][0]}; expected "
+            f"frames of {rows[WHERE][0]!r}"
         )
-    found = []
-    for unit in coded:
-        states = known[unit.code].fill_null(-1).to_numpy().astype(np.int8)
-        said = [(tool.decisions(unit), tool.scores(unit)) for tool in (faces.first, faces.second)]
-        usable = states >= 0
-        for decisions, scores in said:
-            usable &= (decisions >= 0) & ~np.isnan(scores)
-        truth = states[usable][:, None]
-        counts = [count(truth, decisions[usable][:, None] == 1) for decisions, _ in said]
-        areas = [float(roc_auc_per_au(truth, scores[usable][:, None])[0]) for _, scores in said]
-        found.append(
-            UnitScores(
-                unit=unit,
-                labelled=int(usable.sum()),
-                present=int((truth == 1).sum()),
-                f1=(float(counts[0].f1()[0]), float(counts[1].f1()[0])),
-                precision=(float(counts[0].precision()[0]), float(counts[1].precision()[0])),
-                recall=(float(counts[0].recall()[0]), float(counts[1].recall()[0])),
-                roc_auc=(areas[0], areas[1]),
-            )
-        )
-    return tuple(found)
+    return tuple(_unit_scores(faces, unit, known[unit.code]) for unit in coded)
+
+
+def _unit_scores(faces: PairedFaces, unit: ActionUnit, labels: pl.Series) -> UnitScores:
+    states = labels.fill_null(-1).to_numpy().astype(np.int8)
+    tools = (faces.first, faces.second)
+    usable = states >= 0
+    for tool in tools:
+        usable &= (tool.decisions(unit) >= 0) & ~np.isnan(tool.scores(unit))
+    truth = states[usable][:, None]
+    scored = []
+    for tool in tools:
+        counts = count(truth, tool.decisions(unit)[usable][:, None] == 1)
+        area = roc_auc_per_au(truth, tool.scores(unit)[usable][:, None])
+        scored.append({"f1": counts.f1(), "precision": counts.precision(), "recall": counts.recall(), "roc_auc": area})
+    return UnitScores(
+        unit=unit,
+        labelled=len(truth),
+        present=int((truth == 1).sum()),
+        measures={name: (float(scored[0][name][0]), float(scored[1][name][0])) for name in _MEASURES},
+    )

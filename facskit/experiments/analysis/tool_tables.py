@@ -14,8 +14,10 @@ from facskit.datasets.corpora.lists.foreign_tables import INPUT, SUCCESS, guess_
 from facskit.errors import DatasetError
 from facskit.faces.media_files import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 
-__all__ = ["PairedFaces", "ToolTable", "pair_faces", "read_tool_table", "stem_of"]
+__all__ = ["WHERE", "PairedFaces", "ToolTable", "located", "pair_faces", "read_tool_table", "same_inputs"]
 
+WHERE = "where"
+"""Column with the name of a face's input as all tools know it."""
 _BOX = ("FaceRectX", "FaceRectY", "FaceRectWidth", "FaceRectHeight")
 _PERSON = "face_id"
 _LEAST_OVERLAP = 0.3
@@ -67,7 +69,7 @@ def read_tool_table(path: Path, name: str) -> ToolTable:
     """Read a result table of OpenFace, py-feat, LibreFace or facskit, with the tool's own decisions.
 
     Raises:
-        DatasetError: It's no such table, or a cell is wrong.
+        DatasetError: It's no such table, a cell is wrong, or no face was found.
     """
     kind = guess_table(path)
     if kind is None:
@@ -82,6 +84,8 @@ def read_tool_table(path: Path, name: str) -> ToolTable:
         score = next(column for column in columns if column in there)
         chosen += [pl.col(unit.code), pl.col(score).cast(pl.Float64).alias(f"{unit.code}_score")]
     table = source.table.filter(pl.col(SUCCESS) == 1).select(chosen)
+    if not table.height:
+        raise DatasetError(f"{path}: no face was found in any of its {source.table.height:,} rows")
     return ToolTable(name=name, tool=kind, table=table, action_units=source.action_units)
 
 
@@ -94,45 +98,46 @@ def pair_faces(first: ToolTable, second: ToolTable) -> PairedFaces:
     Raises:
         DatasetError: The tables share no frame.
     """
-    here, there = _located(first), _located(second)
-    if here["where"].n_unique() == there["where"].n_unique() == 1:
-        there = there.with_columns(pl.lit(here["where"][0]).alias("where"))
-    shared = here.select("where", FRAME).unique().join(there.select("where", FRAME).unique(), on=["where", FRAME])
-    if not shared.height:
+    here, there = same_inputs(located(first.table), located(second.table))
+    frame = [WHERE, FRAME]
+    met = here.join(there, on=frame, suffix="_second")
+    if not met.height:
         raise DatasetError(
-            f"{first.name} and {second.name} share no frame: found {here['where'][0]!r} and {there['where'][0]!r}; "
+            f"{first.name} and {second.name} share no frame: found {here[WHERE][0]!r} and {there[WHERE][0]!r}; "
             "expected tables of the same videos or pictures"
         )
-    single = here.join(there, on=["where", FRAME], suffix="_second")
-    counts = single.group_by("where", FRAME).len()
-    alone = counts.filter(pl.col("len") == 1).select("where", FRAME)
-    pairs = [single.join(alone, on=["where", FRAME]).select("row", "row_second")]
-    several = single.join(alone, on=["where", FRAME], how="anti")
-    unclear = 0
-    if several.height and {*_BOX} <= set(here.columns) & set(there.columns):
+    single = met.group_by(frame).len().filter(pl.col("len") == 1)
+    several = met.join(single, on=frame, how="anti")
+    pairs, lost = [met.join(single, on=frame, how="semi").select("row", "row_second")], several
+    if {*_BOX} <= set(here.columns) & set(there.columns):
         pairs.append(_pair_by_place(several))
-    else:
-        unclear = several.select("where", FRAME).unique().height
+        lost = several.clear()
     found = pl.concat(pairs).sort("row")
-    skipped = several.select("row").unique().height if unclear else 0
-    skipped_second = several.select("row_second").unique().height if unclear else 0
     return PairedFaces(
         first=first.at(found["row"]),
         second=second.at(found["row_second"]),
-        alone=(here.height - found.height - skipped, there.height - found.height - skipped_second),
-        unclear=unclear,
+        alone=(
+            here.height - found.height - lost["row"].n_unique(),
+            there.height - found.height - lost["row_second"].n_unique(),
+        ),
+        unclear=lost.select(frame).unique().height,
     )
 
 
-def _located(tool: ToolTable) -> pl.DataFrame:
-    """Return row, name of the input, frame and box of each face."""
-    boxes = [column for column in _BOX if column in tool.table.columns]
-    where = [stem_of(name) for name in tool.table[INPUT].to_list()]
-    return tool.table.select(pl.Series("where", where), FRAME, *boxes).with_row_index("row")
+def same_inputs(here: pl.DataFrame, there: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return two located tables; where each is about one input, the second's has the first one's name."""
+    if here[WHERE].n_unique() == there[WHERE].n_unique() == 1:
+        there = there.with_columns(pl.lit(here[WHERE][0]).alias(WHERE))
+    return here, there
 
 
-def stem_of(name: str) -> str:
-    """Return the name of a file without its folders, and without its ending if it's one of pictures and videos."""
+def located(table: pl.DataFrame) -> pl.DataFrame:
+    """Return a table with the columns `row` and `where`: the input's name without folders and a picture's or video's
+    ending, which some tools don't know."""
+    return table.with_columns(pl.Series(WHERE, list(map(_stem, table[INPUT].to_list())))).with_row_index("row")
+
+
+def _stem(name: str) -> str:
     path = PurePath(name.replace("\\", "/"))
     known = path.suffix.lower() in {*IMAGE_SUFFIXES, *VIDEO_SUFFIXES}
     return path.stem if known else path.name
