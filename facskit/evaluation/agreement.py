@@ -72,9 +72,8 @@ def find_lag(scores: pl.DataFrame, longest: int = LONGEST_LAG) -> Lag | None:
         both = seen.join(later, on=["video", "person", "frame"], how="inner")
         if both.height < _LEAST_FRAMES:
             continue
-        own = pl.col("first", "later") - pl.col("first", "later").mean().over(
-            "video", "person"
-        )  # people rest elsewhere
+        scored = pl.col("first", "later")
+        own = scored - scored.mean().over("video", "person")  # people's faces rest differently
         correlation = both.with_columns(own).select(pl.corr("first", "later")).item()
         if correlation is None or np.isnan(correlation):
             continue

@@ -24,7 +24,7 @@ from facskit.errors import DatasetError
 from facskit.expressions import ExpressionSet
 from facskit.files import atomic_path
 
-__all__ = ["PredictedFaces", "concat"]
+__all__ = ["PredictedFaces", "concat", "networks_of"]
 
 _FORMAT = 1
 _Kind = TypeVar("_Kind", bound="PredictedFaces")
@@ -173,6 +173,12 @@ class PredictedFaces(ABC):
             raise DatasetError(f"{path}: damaged predictions file: {str(error).splitlines()[0]}") from error
 
 
+def networks_of(model: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return what predictions say of each network that made them; those of several runs come from several."""
+    found: list[Mapping[str, Any]] = model.get("runs", [model] if model else [])
+    return found
+
+
 def concat(parts: Sequence[_Kind]) -> _Kind:
     """Join the predictions of several runs; their models' provenances are kept as a list under `runs`.
 
@@ -191,7 +197,7 @@ def concat(parts: Sequence[_Kind]) -> _Kind:
             raise DatasetError(f"can't join numbers of two protocols: {first.stamp!r}, {part.stamp!r}")
         if part.arrays().keys() != first.arrays().keys():
             raise DatasetError("can't join predictions with intensities and predictions without")
-        runs.extend(part.model.get("runs", [dict(part.model)] if part.model else []))
+        runs.extend(map(dict, networks_of(part.model)))
     arrays = {}
     for name in first.arrays():
         arrays[name] = np.concatenate([getattr(part, name) for part in parts])

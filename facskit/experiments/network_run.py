@@ -34,7 +34,7 @@ from facskit.experiments.session import Session, device_name
 from facskit.experiments.training_parts import Feeds, assemble_network
 from facskit.experiments.untaught import describe_untaught, untaught_labels
 from facskit.files import write_text
-from facskit.models.attention_network import AttentionConfig
+from facskit.models.attention_network import AttentionConfig, about_attention
 from facskit.models.checkpoints import CheckpointInfo, load_checkpoint, save_checkpoint
 from facskit.models.layers import FaceNetwork
 from facskit.objectives.objective import Objective
@@ -235,7 +235,7 @@ def _provenance(recipe: Recipe, session: Session, fold: Fold) -> dict[str, Any]:
         "threshold": recipe.evaluation.threshold if recipe.evaluation.threshold.startswith("validation") else "fixed",
     }
     if isinstance(recipe.model, AttentionConfig):
-        entries["attention"] = "taught" if recipe.objective.teaches_attention else "never taught"
+        entries |= about_attention(taught=recipe.objective.teaches_attention)
     untaught = untaught_labels(recipe, session.manifest, fold)
     return entries | ({"untaught": untaught} if untaught else {})
 

@@ -40,7 +40,8 @@ class Session(OpenedData):
     def notes(self) -> list[str]:
         """What a report must say about the data: where they are from, with every decision that changes a number."""
         origin, crop = self.manifest.origin, self.config.crop
-        seen = f"The network sees {crop.kind} crops of {crop.size} px."
+        what = "whole pictures" if crop.kind == "none" else f"{crop.kind} crops"
+        seen = f"The network sees {what} of {crop.size} px."
         return [seen] if origin is None else [f"Data: {origin.stamp()}.", seen]
 
     def say(self, text: str) -> None:

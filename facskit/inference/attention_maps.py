@@ -17,6 +17,7 @@ from facskit.faces.drawing import resize
 from facskit.faces.heat_maps import blend_heat_map
 from facskit.faces.images import warp
 from facskit.inference.recognition import Recognition
+from facskit.models.attention_network import attention_taught
 from facskit.models.layers import AttentiveNetwork
 from facskit.models.weight_header import CheckpointInfo
 
@@ -65,7 +66,7 @@ def attentive(model: nn.Module, info: CheckpointInfo) -> AttentiveNetwork:
             f"these weights have no attention maps: found a network of kind {info.model.kind!r}, expected one that "
             "learns where to look, such as kind 'attention'"
         )
-    if info.provenance.get("attention") == "never taught":
+    if not attention_taught(info.provenance):
         raise CheckpointError(
             "these weights were never taught where to look (their objective gave attention no weight), so that their "
             "attention maps mean nothing"

@@ -8,6 +8,8 @@ from typing import Annotated
 import tyro
 from rich.markup import escape
 
+from facskit.errors import RecipeError
+from facskit.evaluation.predicted_faces import networks_of
 from facskit.experiments.analysis.verification import verify
 from facskit.experiments.analysis.weight_scores import KnownPeople, evaluate
 from facskit.inference.recognizer import Device
@@ -31,8 +33,8 @@ class EvaluateCommand:
 
     weights: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="WEIGHTS")] = "packaged"
     """Name of installed weights, or path of a weight file or of a finished run's folder; or a predictions file."""
-    manifest: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="MANIFEST")] = "packaged"
-    """Path of a manifest (.parquet, .csv, .jsonl); `packaged` takes the rendered faces that come with facskit."""
+    manifest: Annotated[str | None, tyro.conf.Positional, tyro.conf.arg(metavar="MANIFEST")] = None
+    """Path of a manifest (.parquet, .csv, .jsonl); without one, the rendered faces that come with facskit."""
     out: Annotated[Path, tyro.conf.arg(aliases=("-o",))] = Path("runs/evaluation")
     """Folder for results.md, results.json and predictions.parquet."""
     device: Device = "auto"
@@ -53,10 +55,12 @@ def main(words: Sequence[str]) -> int:
     """Parse the command's words, evaluate, and print the table; return the exit code."""
     command = tyro.cli(EvaluateCommand, prog="facskit evaluate", args=list(words))
     if Path(command.weights).suffix == ".parquet":
+        if command.manifest is not None:
+            raise RecipeError(f"{command.weights} holds its own labels; expected no manifest, found {command.manifest}")
         return _verify(Path(command.weights))
     report = evaluate(
         find_weights(command.weights),
-        command.manifest,
+        command.manifest or "packaged",
         command.out,
         device=command.device,
         batch_size=command.batch_size,
@@ -71,9 +75,12 @@ def _verify(path: Path) -> int:
     verification = verify(path)
     console = table_console()
     console.print(verification.report.to_terminal())
-    model = verification.report.model
-    made_by = f"weights {str(model['weights'])[:12]}, facskit {model['facskit']}" if "weights" in model else "unknown"
-    console.print(f"Predicted by: {made_by}", soft_wrap=True)
+    made_by = [
+        f"weights {str(made['weights'])[:12]}, facskit {made.get('facskit', 'of unknown version')}"
+        for made in networks_of(verification.report.model)
+        if "weights" in made
+    ]
+    console.print(f"Predicted by: {'; '.join(made_by) or 'unknown'}", soft_wrap=True)
     for difference in verification.differences:
         console.print(f"[red]different:[/] {escape(difference)}", soft_wrap=True)
     if verification.differences:

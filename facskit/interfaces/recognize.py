@@ -8,6 +8,7 @@ folders of the overlays and attention maps, so that a second run doesn't read th
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -115,17 +116,17 @@ def _recognize_all(
             sinks.append(stack.enter_context(table).write)
         if config.attention is not None:
             sinks.append(AttentionFolder(config.attention, recognizer.info.crop).write)
-        if sent is not None:
-            sinks = [_naming(sink, sent) for sink in sinks]
+        send = partial(_send, sinks, sent)
         progress = stack.enter_context(counting_bar(fleeting=True))
         left = _left_to_do(files, table, done.failures)
         if config.jobs > 1 and len(left) > 1:
             store = Path(stack.enter_context(TemporaryDirectory(prefix="facskit-")))
             seen = recognize_in_processes(config, left, files, store)
         else:
-            seen = _one_by_one(config, left, recognizer, sinks, overlays, progress)
+            seen = _one_by_one(config, left, recognizer, send, overlays, progress)
         for one in progress.track(seen, total=len(left), description="files"):
-            _send(one.frames, sinks)
+            for frame in one.frames:
+                send(frame)
             overlays.written += one.overlays
             failure = done.add(one, sent)
             if table is not None:
@@ -135,37 +136,30 @@ def _recognize_all(
     return done
 
 
-def _send(frames: Iterator[RecognizedFrame], sinks: Sequence[Callable[[RecognizedFrame], None]]) -> None:
-    for frame in frames:
-        for sink in sinks:
-            sink(frame)
+def _send(sinks: Sequence[Callable[[RecognizedFrame], None]], sent: Path | None, frame: RecognizedFrame) -> None:
+    """Give a frame to every sink; one of the temporary file that was sent is called `standard_input`."""
+    if sent is not None and frame.source == path_text(sent):
+        frame = frame.called(STANDARD_INPUT)
+    for sink in sinks:
+        sink(frame)
 
 
 def _one_by_one(
     config: RecognizeConfig,
     files: Sequence[Path],
     recognizer: Recognizer,
-    sinks: Sequence[Callable[[RecognizedFrame], None]],
+    send: Callable[[RecognizedFrame], None],
     overlays: Overlays,
     progress: Progress,
 ) -> Iterator[Recognized]:
-    """Recognise files in this process; their frames have gone to the sinks when they are yielded."""
+    """Recognise files in this process; their frames have been sent when they are yielded."""
     for file in files:
         failure, complete = None, True
         try:
-            complete = recognize_file(file, config, recognizer, sinks, overlays, progress)
+            complete = recognize_file(file, config, recognizer, send, overlays, progress)
         except MediaError as error:
             failure = str(error)
         yield Recognized(file=file, frames=iter(()), failure=failure, complete=complete, overlays=0)
-
-
-def _naming(sink: Callable[[RecognizedFrame], None], sent: Path) -> Callable[[RecognizedFrame], None]:
-    """Return a sink that is told `standard_input` instead of the name of a temporary file."""
-
-    def send(frame: RecognizedFrame) -> None:
-        sink(frame.called(STANDARD_INPUT) if frame.source == path_text(sent) else frame)
-
-    return send
 
 
 def _refuse_several(config: RecognizeConfig, files: Sequence[Path]) -> None:

@@ -44,15 +44,14 @@ def recognize_file(
     file: Path,
     config: RecognizeConfig,
     recognizer: Recognizer,
-    sinks: Sequence[Callable[[RecognizedFrame], None]],
+    send: Callable[[RecognizedFrame], None],
     overlays: Overlays,
     progress: Progress,
 ) -> bool:
-    """Send each frame of one file to every sink and into its overlay; return whether it's known to be complete."""
+    """Send each frame of one file on, and draw it into its overlay; return whether it's known to be complete."""
     if not is_video(file):
         for frame in recognizer.recognize_file(file):
-            for sink in sinks:
-                sink(frame)
+            send(frame)
             overlays.write_photo(file, frame)
         return True
     info = video_info(file)
@@ -60,8 +59,7 @@ def recognize_file(
     task = progress.add_task(escape(file.name), total=choice.count(info))
     with overlays.video(file, info.fps * choice.share(info.fps), config.start) as video:
         for frame in recognizer.recognize_file(file, config.every, fps=config.fps, start=config.start, end=config.end):
-            for sink in sinks:
-                sink(frame)
+            send(frame)
             video(frame)
             progress.advance(task)
     progress.remove_task(task)

@@ -55,21 +55,17 @@ def recognize_in_processes(
     """
     work, prepare = partial(_recognize, config, store), partial(_open, config, tuple(named))
     counts = run_in_processes(work, list(enumerate(files)), config.jobs, what="recognising", prepare=prepare)
-    waiting, died = iter(enumerate(files)), None
-    number, file = next(waiting, (-1, Path()))
-    running = number >= 0
-    while running:
-        try:
-            next(counts)
-        except StopIteration:
-            running = False
-        except DatasetError as error:
-            running, died = False, error
-        while number >= 0 and _done(store, number).is_file():
-            yield _recognized(store, number, file)
-            number, file = next(waiting, (-1, Path()))
-    if died is not None:
-        raise FacskitError(f"{died}; the first file that isn't done is {file}") from died
+    told = 0
+    try:
+        for _ in counts:
+            for one in _next_done(store, files, told):
+                told += 1
+                yield one
+    except DatasetError as died:
+        for one in _next_done(store, files, told):
+            told += 1
+            yield one
+        raise FacskitError(f"{died}; the first file that isn't done is {files[told]}") from died
 
 
 _recognizer: Recognizer | None = None
@@ -96,12 +92,20 @@ def _recognize(config: RecognizeConfig, store: Path, unit: tuple[int, Path]) -> 
             pickle.dump((blank, frame.image.shape), stream)
 
         try:
-            complete = recognize_file(file, config, _recognizer, [keep], _overlays, Progress(disable=True))
+            complete = recognize_file(file, config, _recognizer, keep, _overlays, Progress(disable=True))
         except MediaError as error:
             failure = str(error)
     with atomic_path(_done(store, number)) as part:
         part.write_bytes(pickle.dumps((failure, complete, _overlays.written - before)))
     return 1
+
+
+def _next_done(store: Path, files: Sequence[Path], first: int) -> Iterator[Recognized]:
+    """Yield the files that are done, up to the next one that isn't."""
+    for number in range(first, len(files)):
+        if not _done(store, number).is_file():
+            return
+        yield _recognized(store, number, files[number])
 
 
 def _recognized(store: Path, number: int, file: Path) -> Recognized:

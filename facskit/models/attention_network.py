@@ -4,8 +4,9 @@ Every branch is a small network of its own. All of them run together: a convolut
 branches' convolutions side by side. `docs/ciu.md` tells how the parts that the paper leaves open were read.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal, get_args
+from typing import Any, ClassVar, Literal, get_args
 
 import torch
 from jaxtyping import Float
@@ -16,7 +17,7 @@ from facskit.models.layers import AttentiveNetwork, Look, NetworkConfig
 from facskit.models.region_layers import PatchNorm, RegionLayer
 from facskit.models.unit_branches import BranchConfig, UnitBranches, UnitHeads
 
-__all__ = ["MAP_SCALE", "AttentionConfig", "AttentionNetwork"]
+__all__ = ["MAP_SCALE", "AttentionConfig", "AttentionNetwork", "about_attention", "attention_taught"]
 
 MAP_SCALE = 4
 """Pixels of the crop along a side of an attention map's cell."""
@@ -121,3 +122,13 @@ class AttentionNetwork(AttentiveNetwork):
         pixels = 2 * first.convolution.weight.numel() * self.image_size**2
         branches = self.branches.flops(self.map_size)
         return 3 * (regions + branches + 2 * self.head.weight.numel()) - pixels
+
+
+def about_attention(*, taught: bool) -> dict[str, str]:
+    """Return what weights say about their attention: whether an objective taught it where to look."""
+    return {"attention": "taught" if taught else "never taught"}
+
+
+def attention_taught(provenance: Mapping[str, Any]) -> bool:
+    """Return whether attention maps of weights mean anything; those that don't say are believed to."""
+    return bool(provenance.get("attention") != "never taught")

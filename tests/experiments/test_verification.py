@@ -6,13 +6,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from facskit.errors import DatasetError
+from facskit.evaluation.predicted_faces import concat
 from facskit.evaluation.predictions import Predictions
 from facskit.evaluation.reports import build_report
 from facskit.experiments.analysis.verification import verify
+from facskit.experiments.run_tree import run_name
 from facskit.interfaces import cli
-from tests.evaluation.builders import make_predictions
+from facskit.models.build import build_model
+from facskit.models.checkpoints import save_checkpoint, weights_digest
+from facskit.models.compact_network import CompactConfig
+from tests.evaluation.builders import TWO, make_predictions
+from tests.inference.fakes import info
 
 
 def _graded() -> Predictions:
@@ -82,3 +89,28 @@ def test_intensities_survive_the_file(stored: Path) -> None:
     assert loaded.levels is not None
     assert np.array_equal(loaded.levels, graded.levels)  # type: ignore[arg-type]
     assert np.array_equal(loaded.intensities, graded.intensities)  # type: ignore[arg-type]
+
+
+def test_each_fold_s_weights_are_checked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    torch.manual_seed(0)
+    config, parts = CompactConfig(image_size=32), []
+    described = replace(info(), model=config, action_units=TWO, thresholds=(0.5, 0.5))
+    for fold in (0, 1):
+        folder = tmp_path / run_name(fold, 0)
+        folder.mkdir()
+        network = build_model(config, 2)
+        save_checkpoint(folder / "weights.safetensors", network, described)
+        made = {"weights": weights_digest(network.state_dict()), "facskit": "0.0.1"}
+        parts.append(replace(make_predictions(folds=1), folds=np.full(180, fold), model=made))
+    stored = concat(parts).save(tmp_path / "predictions.parquet")
+
+    assert verify(stored).differences == ()
+    assert any("by facskit 0.0.1" in note for note in verify(stored).report.notes)
+    assert cli.main(["evaluate", str(stored)]) == 0
+    assert capsys.readouterr().out.count("facskit 0.0.1") >= 2
+
+    other = build_model(config, 2)
+    save_checkpoint(tmp_path / run_name(1, 0) / "weights.safetensors", other, described)
+    (difference,) = verify(stored).differences
+    assert run_name(1, 0) in difference
+    assert cli.main(["evaluate", str(stored), "packaged"]) == 1

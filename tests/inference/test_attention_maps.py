@@ -14,6 +14,7 @@ from facskit.inference.attention_files import AttentionFolder
 from facskit.inference.attention_maps import AttendedFace, attended_face, draw_attention, draw_attention_table
 from facskit.inference.recognition import RecognizedFrame
 from facskit.inference.recognizer import Recognizer, RecognizerConfig
+from facskit.models.attention_network import about_attention
 from facskit.models.layers import AttentiveNetwork, Look
 from tests.inference.fakes import BrightSquares, Ramp, info, picture, recognition
 
@@ -138,3 +139,11 @@ def test_files_are_named_after_picture_frame_and_face(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(RecipeError, match="found a file, expected a folder for the attention maps"):
         AttentionFolder(tmp_path / "file", info().crop)
+
+
+def test_attention_that_nobody_taught_is_refused() -> None:
+    untaught = replace(info(), provenance=about_attention(taught=False))
+    with pytest.raises(CheckpointError, match=r"never taught where to look"):
+        Recognizer(Starer(), untaught, LOOKING, device="cpu", detector=BrightSquares())
+    taught = replace(info(), provenance=about_attention(taught=True))
+    assert Recognizer(Starer(), taught, LOOKING, device="cpu", detector=BrightSquares()).info is taught

@@ -120,9 +120,11 @@ class TableComparison:
             "Kappa: agreement of the decisions beyond chance; correlation: of the ranks of probabilities or "
             f"intensities; lag: frames by which {second} follows {first}.",
         ]
-        for tool in (self.faces.first, self.faces.second):
-            if tool.tool == "py-feat":
-                notes.append(f"{tool.name} decides nothing itself: here an AU is present from a probability of 0.5.")
+        notes += [
+            f"{tool.name} decides nothing itself: here an AU is present from a probability of 0.5."
+            for tool in (self.faces.first, self.faces.second)
+            if tool.tool == "py-feat"
+        ]
         if self.faces.unclear:
             frames = counted(self.faces.unclear, "frame")
             notes.append(f"{frames} with several faces left out: one of the tools doesn't say where they are.")
@@ -143,11 +145,18 @@ class TableComparison:
         for one in self.scores:
             cells = [percent_cell(value) for measure in _MEASURES for value in one.measures[measure]]
             rows.append((one.unit.code, one.unit.name, f"{one.labelled:,}", f"{one.present:,}", *cells))
+        measures = [f"{measure} {name}" for measure in _MEASURES.values() for name in (first, second)]
         means = [self._mean(measure, tool) for measure in _MEASURES for tool in (0, 1)]
         rows.append(("mean", "", "", "", *map(percent_cell, means)))
         return TextTable(
             title=f"Against the labels of {self.labels}, in percent",
-            header=("AU", "Name", "faces", "present", *(f"{m} {name}" for m in _MEASURES.values() for name in (first, second))),
+            header=(
+                "AU",
+                "Name",
+                "faces",
+                "present",
+                *measures,
+            ),
             rows=tuple(rows),
             num_text=2,
             strong_rows={len(self.scores)},

@@ -132,8 +132,10 @@ def same_inputs(here: pl.DataFrame, there: pl.DataFrame) -> tuple[pl.DataFrame, 
 
 
 def located(table: pl.DataFrame) -> pl.DataFrame:
-    """Return a table with the columns `row` and `where`: the input's name without folders and a picture's or video's
-    ending, which some tools don't know."""
+    """Return a table with the columns `row` and `where`.
+
+    `where` is the input's name without what some tools don't know: folders, and the ending of a picture or video.
+    """
     return table.with_columns(pl.Series(WHERE, list(map(_stem, table[INPUT].to_list())))).with_row_index("row")
 
 

@@ -10,8 +10,10 @@ from typing import Any
 from facskit.errors import CheckpointError, DatasetError
 from facskit.evaluation.expressions.predictions import ExpressionPredictions
 from facskit.evaluation.expressions.reports import ExpressionReport, build_expression_report
+from facskit.evaluation.predicted_faces import networks_of
 from facskit.evaluation.predictions import Predictions
 from facskit.evaluation.reports import Report, build_report
+from facskit.experiments.run_tree import runs_in
 from facskit.models.checkpoints import load_checkpoint, weights_digest
 from facskit.training.run_directory import RunDirectory
 from facskit.version import __version__
@@ -58,9 +60,9 @@ def verify(path: Path) -> Verification:
             value, now = here.get(name, math.nan), again.get(name, math.nan)
             if not abs(now - value) <= _TOLERANCE:  # NaN is a difference too: one of them has no such number
                 differences.append(f"{stored}: {name} is {value:.6g}; these predictions give {now:.6g}")
-    made_by = report.model.get("facskit")
-    if made_by is not None and made_by != __version__:
-        note = f"predicted by facskit {made_by}, scored again by {__version__}"
+    versions = sorted({str(made["facskit"]) for made in networks_of(report.model) if "facskit" in made})
+    if versions and versions != [__version__]:
+        note = f"predicted by facskit {', '.join(versions)}, scored again by {__version__}"
         report = replace(report, notes=[*report.notes, note])
     return Verification(report=report, compared=compared, differences=tuple(differences))
 
@@ -77,17 +79,20 @@ def _report(path: Path) -> Report | ExpressionReport:
 
 
 def _weights_differ(path: Path, report: Report | ExpressionReport) -> Iterator[str]:
-    """Yield a sentence if the weights beside the predictions aren't those that made them."""
-    weights, told = RunDirectory(path.parent).weights, report.model.get("weights")
-    if told is None or not weights.is_file():
-        return
-    try:
-        found = weights_digest(load_checkpoint(weights)[0].state_dict())
-    except CheckpointError as error:
-        yield str(error)
-        return
-    if found != told:
-        yield f"{weights}: found the weights {found[:12]}; the predictions are of {str(told)[:12]}"
+    """Yield a sentence for each of the weights beside the predictions, in runs too, that didn't make them."""
+    told = [str(made["weights"]) for made in networks_of(report.model) if "weights" in made]
+    for folder in (path.parent, *runs_in(path.parent)):
+        weights = RunDirectory(folder).weights
+        if not told or not weights.is_file():
+            continue
+        try:
+            found = weights_digest(load_checkpoint(weights)[0].state_dict())
+        except CheckpointError as error:
+            yield str(error)
+            continue
+        if found not in told:
+            made_by = ", ".join(digest[:12] for digest in told)
+            yield f"{weights}: found the weights {found[:12]}; the predictions are of {made_by}"
 
 
 def _numbers(results: Mapping[str, Any]) -> dict[str, float]:

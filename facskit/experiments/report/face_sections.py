@@ -29,6 +29,7 @@ from facskit.experiments.report.networks import LocatedFaces, ReportedNetwork
 from facskit.faces.alignment import CropRecipe
 from facskit.faces.images import encode_jpeg
 from facskit.faces.landmarks import OUTER_EYE_CORNERS
+from facskit.models.attention_network import attention_taught
 from facskit.models.checkpoints import load_checkpoint
 from facskit.models.devices import Device, choose_device
 from facskit.models.layers import AttentiveNetwork
@@ -217,7 +218,7 @@ def attention_section(network: ReportedNetwork, device: Device) -> Section | Non
     if weights is None or network.faces is None:
         return None
     model, info = load_checkpoint(weights)
-    if not isinstance(model, AttentiveNetwork) or info.provenance.get("attention") == "never taught":
+    if not isinstance(model, AttentiveNetwork) or not attention_taught(info.provenance):
         return None
     tested = network.predictions.run(*network.predictions.runs[0]).names
     mine = np.isin(network.predictions.names, tested)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from facskit.errors import DatasetError
+from facskit.evaluation.predicted_faces import networks_of
 from facskit.evaluation.protocol_scores import ProtocolScores, score_protocols
 from facskit.evaluation.published import PublishedF1, published_f1, published_protocol
 from facskit.experiments.report.charts import Line, lines
@@ -43,8 +44,7 @@ def origin_section(networks: Sequence[ReportedNetwork]) -> Section:
 
 def _digests(network: ReportedNetwork) -> list[str]:
     """Return the digests of the weights that the predictions are of."""
-    model = network.predictions.model
-    return [str(run["weights"]) for run in model.get("runs", [model]) if run.get("weights")]
+    return [str(made["weights"]) for made in networks_of(network.predictions.model) if made.get("weights")]
 
 
 def _environment(runs: Sequence[ReportedRun]) -> dict[str, str]:
