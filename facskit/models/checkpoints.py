@@ -178,8 +178,11 @@ def _load(path: Path, info: CheckpointInfo | EncoderInfo) -> FaceNetwork | Maske
     except (OSError, safetensors.SafetensorError) as error:
         raise CheckpointError(f"{path} is damaged: its weights can't be read ({error})") from error
     _check_tensors(path, stored, model, info)
-    tensors = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in stored.items()}
-    model.to_empty(device="cpu").load_state_dict(tensors, strict=True)  # copying keeps the model's memory layout
+    tensors = {}
+    for name, blank in model.state_dict().items():
+        # The file is row-major; the network computes in its own layout. (`to_empty` would import sympy: 0.3 s.)
+        tensors[name] = torch.empty_strided(blank.shape, blank.stride(), dtype=blank.dtype).copy_(stored[name])
+    model.load_state_dict(tensors, strict=True, assign=True)
     return model.eval()
 
 
