@@ -30,10 +30,8 @@ from facskit.faces.images import read_image, warp
 from facskit.faces.normalization import normalize
 from facskit.faces.tracking import FaceTracker
 from facskit.faces.video import VideoWriter, frames
-from facskit.inference.network import TorchNetwork
-from facskit.inference.recognizer import Recognizer, RecognizerConfig, find_weights
+from facskit.inference.recognizer import Recognizer, RecognizerConfig
 from facskit.inference.tables import TableWriter, layout
-from facskit.models.checkpoints import load_checkpoint
 
 REAL_TIME = 25.0
 """Frames per second a video usually has."""
@@ -96,11 +94,9 @@ def measure_steps(path: Path, threads: int, recognizer: Recognizer) -> None:
     times["who is who"] = 1000 * (time.perf_counter() - start) / len(pictures)
     recipe, start, crops = recognizer.info.crop, time.perf_counter(), []
     for frame, faces in zip(pictures, found, strict=True):
-        for face in faces:
-            cut = warp(frame.image, detection_matrix(recipe, face, SIZE), recipe.size)
-            crops.append(normalize(cut, recognizer.info.normalization))
+        crops += [warp(frame.image, detection_matrix(recipe, face, SIZE), recipe.size) for face in faces]
     times["crop"] = 1000 * (time.perf_counter() - start) / len(pictures)
-    network = TorchNetwork(load_checkpoint(find_weights("packaged"))[0], recognizer.info, "cpu")
+    network = open_network("packaged", "cpu")
     start = time.perf_counter()
     for first in range(0, len(crops), 8):
         network.answer(np.stack(crops[first : first + 8]))

@@ -29,8 +29,10 @@ from facskit.datasets.manifest import Manifest, read_manifest
 from facskit.evaluation.calibration import fit_calibration, logits_of, precise_thresholds
 from facskit.experiments.analysis.weight_scores import evaluate
 from facskit.inference.recognizer import Recognizer
+from facskit.inference.torch_network import TorchNetwork
 from facskit.models.calibration import Calibration
 from facskit.models.checkpoints import CheckpointInfo, load_checkpoint, save_checkpoint
+from facskit.models.deployed import write_onnx
 
 ASSET = Path("facskit/assets/weights/rendered-compact.safetensors")
 LEAST_PRECISION, LEAST_RECALL = 0.8, 0.2
@@ -43,7 +45,7 @@ def main(run: Path, shifted: Path) -> None:
     """Calibrate and copy the run's weights, and score them on the packaged faces, whose people they have never met."""
     model, info = load_checkpoint(run / "weights.safetensors")
     manifest = read_manifest(shifted, info.action_units)
-    labels, probabilities = _recognized(Recognizer(model, info, device="cpu"), manifest)
+    labels, probabilities = _recognized(Recognizer(TorchNetwork(model, info, "cpu")), manifest)
     calibration = fit_calibration(labels, logits_of(probabilities))
     calibrated = expit(calibration.logits(logits_of(probabilities)))
     _, precise = precise_thresholds(labels, calibrated, LEAST_PRECISION, LEAST_RECALL)
@@ -63,6 +65,7 @@ def main(run: Path, shifted: Path) -> None:
     research = [unit.code for unit, enough in zip(info.action_units, precise, strict=True) if not enough]
     info = replace(info, provenance=_provenance(info, manifest, research))
     save_checkpoint(ASSET, model, info)
+    write_onnx(ASSET.with_suffix(".onnx"), model, info)
     for unit, threshold, rate in zip(info.action_units, thresholds, (labels == 1).mean(0), strict=True):
         column = info.action_units.index(unit)
         said = calibrated[:, column] >= threshold

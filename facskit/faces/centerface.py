@@ -5,11 +5,11 @@ from importlib.resources import files
 
 import cv2
 import numpy as np
-import onnxruntime
 from jaxtyping import Float, Float32, Int, UInt8
 
 from facskit.faces.detection import STILL_THERE, Face, different_faces, overlap
 from facskit.faces.images import warp
+from facskit.faces.onnx_sessions import open_session
 
 __all__ = ["CenterFace", "CenterFaceConfig"]
 
@@ -81,14 +81,8 @@ class CenterFace:
 
     def __init__(self, config: CenterFaceConfig | None = None) -> None:
         self.config = config or CenterFaceConfig()
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = self.config.threads
-        options.inter_op_num_threads = 1
-        # waiting threads would otherwise spin and take the processor from the network that comes next
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        options.log_severity_level = 3  # errors only: its warnings would land between the user's results
         weights = files("facskit").joinpath("assets/detector/centerface.onnx").read_bytes()
-        self._session = onnxruntime.InferenceSession(weights, options, providers=["CPUExecutionProvider"])
+        self._session = open_session(weights, self.config.threads)
 
     def detect(self, image: UInt8[np.ndarray, "height width 3"]) -> list[Face]:
         """Return the faces, largest first; an empty list when there is none."""

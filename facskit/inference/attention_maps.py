@@ -7,21 +7,16 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Bool, Float32, Int8, UInt8
-from torch import nn
 
 from facskit.action_units import ActionUnit, ActionUnitSet
-from facskit.errors import CheckpointError
 from facskit.faces.alignment import CropRecipe, border_level
 from facskit.faces.canvas import Canvas, Colour, Number, text_width
 from facskit.faces.drawing import resize
 from facskit.faces.heat_maps import blend_heat_map
 from facskit.faces.images import warp
 from facskit.inference.recognition import Recognition
-from facskit.models.attention_network import attention_taught
-from facskit.models.layers import AttentiveNetwork
-from facskit.models.weight_header import CheckpointInfo
 
-__all__ = ["AttendedFace", "attended_face", "attentive", "draw_attention", "draw_attention_table"]
+__all__ = ["AttendedFace", "attended_face", "draw_attention", "draw_attention_table"]
 
 _PAPER: Colour = (255, 255, 255)
 _INK: Colour = (33, 37, 41)
@@ -57,21 +52,6 @@ class AttendedFace:
     """The predefined maps, where landmarks are known."""
     labels: Int8[np.ndarray, "aus"] | None = None
     """What is known about each: 1 present, 0 absent, -1 unknown."""
-
-
-def attentive(model: nn.Module, info: CheckpointInfo) -> AttentiveNetwork:
-    """Return the network, and refuse one that has no attention maps by a CheckpointError."""
-    if not isinstance(model, AttentiveNetwork):
-        raise CheckpointError(
-            f"these weights have no attention maps: found a network of kind {info.model.kind!r}, expected one that "
-            "learns where to look, such as kind 'attention'"
-        )
-    if not attention_taught(info.provenance):
-        raise CheckpointError(
-            "these weights were never taught where to look (their objective gave attention no weight), so that their "
-            "attention maps mean nothing"
-        )
-    return model
 
 
 def attended_face(

@@ -32,7 +32,7 @@ def unmirrored(numbers: Float32[np.ndarray, "faces 209"], side: int) -> Float32[
     """Return what is known of mirrored crops as it is in the crops themselves.
 
     Args:
-        numbers: Points, deviations and angles, as `models.answers.Geometry.numbers` has them.
+        numbers: Points, deviations and angles, as `models.answer_heads.Geometry.numbers` has them.
         side: Side of the crops in pixels.
     """
     points = numbers[:, : 2 * _POINTS].reshape(-1, _POINTS, 2)[:, list(MIRRORED_68)]
@@ -46,7 +46,7 @@ def geometry_in_picture(numbers: Float[np.ndarray, "209"], matrix: Float[np.ndar
     """Take a face's geometry from its crop back to the picture.
 
     Args:
-        numbers: Points, deviations and angles, as `models.answers.Geometry.numbers` has them.
+        numbers: Points, deviations and angles, as `models.answer_heads.Geometry.numbers` has them.
         matrix: From the picture's pixels to the crop's.
     """
     angles = numbers[3 * _POINTS :].astype(np.float64)

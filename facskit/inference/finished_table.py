@@ -14,7 +14,7 @@ from facskit.files import atomic_path, shortened
 from facskit.inference.people import keep_person, summarise_bins, summarise_people
 from facskit.inference.smoothing import smooth
 from facskit.inference.tables import KEYS
-from facskit.models.checkpoints import CheckpointInfo
+from facskit.models.recognition_info import RecognitionInfo
 
 __all__ = ["Finishing", "finish_table", "read_recognition_table", "write_summaries"]
 
@@ -45,7 +45,7 @@ class Finishing:
         return self != Finishing()
 
 
-def finish_table(path: Path, info: CheckpointInfo, wanted: Finishing) -> None:
+def finish_table(path: Path, info: RecognitionInfo, wanted: Finishing) -> None:
     """Do what can only be done when a table is complete.
 
     Args:

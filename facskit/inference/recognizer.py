@@ -1,7 +1,5 @@
 """The recogniser: detects, tracks, crops and normalises faces of pictures and videos, runs the network, decides."""
 
-import copy
-import os
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -10,9 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import torch
-from jaxtyping import Float, Float32, UInt8
-from torch import nn
+from jaxtyping import Float, UInt8
 
 from facskit.errors import MediaError
 from facskit.faces.alignment import border_level, detection_matrix
@@ -22,18 +18,16 @@ from facskit.faces.detectors import FOR_PHOTOGRAPHS, FOR_VIDEO, DetectorConfig, 
 from facskit.faces.face_following import FaceFollower, FollowingConfig
 from facskit.faces.images import read_image, warp
 from facskit.faces.media_files import is_video
-from facskit.faces.normalization import normalize
 from facskit.faces.pictures import Picture, name_of, pixels_of
 from facskit.faces.quality import QualityLimits, measure_quality
 from facskit.faces.tracking import FaceTracker, TrackerConfig
 from facskit.faces.video import Frame, FrameChoice, frames
 from facskit.files import path_text
-from facskit.inference.attention_maps import attentive
 from facskit.inference.face_geometry import geometry_in_picture
-from facskit.inference.network import NetworkAnswers, TorchNetwork
+from facskit.inference.network import AnsweringNetwork, NetworkAnswers
+from facskit.inference.open_network import Backend, open_network
 from facskit.inference.recognition import Recognition, RecognizedFrame
 from facskit.lookahead import ahead
-from facskit.models.checkpoints import CheckpointInfo, load_checkpoint
 from facskit.models.devices import Device
 from facskit.models.weight_files import find_weights
 
@@ -77,12 +71,11 @@ class Recognizer:
     """Recognises the action units and expressions of every face in photographs and videos.
 
     Args:
-        model: Network from normalised crops (batch, 3, size, size) to logits (batch, outputs), action units first.
-        info: What the weight file says about it: outputs, crop recipe, normalisation, calibration, thresholds.
+        network: What answers for the crops of faces; `info` is what its file says about it.
         detector: Finds the faces, in photographs and videos; the one that `config` is for when left out.
 
     Raises:
-        CheckpointError: Attention maps are wanted and the network has none, or the device isn't there.
+        CheckpointError: Attention maps are wanted and the network has none.
 
     Example:
         ```python
@@ -94,20 +87,17 @@ class Recognizer:
 
     def __init__(
         self,
-        model: nn.Module,
-        info: CheckpointInfo,
+        network: AnsweringNetwork,
         config: RecognizerConfig | None = None,
         *,
-        device: str = "auto",
         detector: FaceDetector | None = None,
     ) -> None:
-        self.info = info
+        self.network = network
+        self.info = network.info
         self.config = config or RecognizerConfig()
         if self.config.attention:
-            attentive(model, info)
-        self._network = TorchNetwork(model, info, device)
-        self.device = self._network.device
-        self._thresholds = np.array(info.thresholds, np.float32)
+            network.check_attentive()
+        self._thresholds = np.array(self.info.thresholds, np.float32)
         self._own_detector = detector
         self._photo_detector = detector or build_detector(self.config.photo_detection)
         self._video_detector = detector or build_detector(self.config.video_detection)
@@ -118,29 +108,30 @@ class Recognizer:
         weights: str | Path = "packaged",
         device: str = "auto",
         config: RecognizerConfig | None = None,
+        backend: Backend = "auto",
     ) -> "Recognizer":
-        """Load a weight file.
+        """Open weights.
 
         Args:
             weights: `packaged`, the name of other installed weights, or the path of a weight file or a finished run's
-                folder.
+                folder; or of an .onnx file that `facskit export` wrote.
             device: `auto`, `cpu`, `cuda`, `mps`, or one of several such as `cuda:1`.
+            backend: What runs the network: PyTorch, onnxruntime or OpenVINO.
 
         Raises:
-            CheckpointError: The weights don't exist, are damaged, or the device isn't there.
+            CheckpointError: The weights don't exist, are damaged, can't be run so, or the device isn't there.
         """
-        model, info = load_checkpoint(find_weights(weights))
-        return cls(model, info, config, device=device)
+        attention = config is not None and config.attention
+        return cls(open_network(weights, device, backend, attention=attention), config)
 
     def __reduce__(self) -> tuple[Callable[..., "Recognizer"], tuple[object, ...]]:
         """Let other processes have it too; they build detectors of their own."""
-        return _revive, (
-            copy.deepcopy(self._network.model).cpu(),
-            self.info,
-            self.config,
-            str(self.device),
-            self._own_detector,
-        )
+        return _revive, (self.network, self.config, self._own_detector)
+
+    @property
+    def device(self) -> str:
+        """Where the network runs."""
+        return self.network.device
 
     def recognize(self, image: Picture) -> list[Recognition]:
         """Recognise the faces of one photograph.
@@ -262,10 +253,10 @@ class Recognizer:
         recipe, (height, width) = self.info.crop, frame.image.shape[:2]
         matrices = [detection_matrix(recipe, face, (width, height)) for face in faces]
         cut = [warp(frame.image, matrix, recipe.size, border_level(recipe)) for matrix in matrices]
-        return _Found(frame, faces, ids, matrices, [normalize(crop, self.info.normalization) for crop in cut])
+        return _Found(frame, faces, ids, matrices, cut)
 
     def _look(
-        self, crops: Sequence[Float32[np.ndarray, "3 size size"]], *, mirror: bool
+        self, crops: Sequence[UInt8[np.ndarray, "size size 3"]], *, mirror: bool
     ) -> list[tuple[NetworkAnswers, int]]:
         """Return for each face the answers it is among, and its place there.
 
@@ -275,7 +266,7 @@ class Recognizer:
         seen: list[tuple[NetworkAnswers, int]] = []
         for start in range(0, len(crops), self.config.batch_size):
             batch = np.stack(crops[start : start + self.config.batch_size])
-            answers = self._network.answer(batch, mirror=mirror, attention=self.config.attention)
+            answers = self.network.answer(batch, mirror=mirror, attention=self.config.attention)
             seen += [(answers, place) for place in range(len(batch))]
         return seen
 
@@ -316,30 +307,19 @@ class Recognizer:
         )
 
 
-def _revive(
-    model: nn.Module, info: CheckpointInfo, config: RecognizerConfig, device: str, detector: FaceDetector | None
-) -> Recognizer:
-    return Recognizer(model, info, config, device=device, detector=detector)
-
-
-def _one_thread_after_fork() -> None:
-    """A forked process has lost the threads of its parent's pool, and would wait for them for ever."""
-    torch.set_num_threads(1)
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_one_thread_after_fork)
+def _revive(network: AnsweringNetwork, config: RecognizerConfig, detector: FaceDetector | None) -> Recognizer:
+    return Recognizer(network, config, detector=detector)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Found:
-    """The faces of one picture, their ids, the maps from the picture to their crops, and these, normalised."""
+    """The faces of one picture, their ids, the maps from the picture to their crops, and these."""
 
     frame: Frame
     faces: list[Face]
     ids: list[int]
     matrices: list[Float[np.ndarray, "2 3"]]
-    crops: list[Float32[np.ndarray, "3 size size"]]
+    crops: list[UInt8[np.ndarray, "size size 3"]]
 
 
 def _batches(stream: Iterator[_Found], size: int) -> Iterator[list[_Found]]:

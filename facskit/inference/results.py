@@ -21,7 +21,7 @@ from facskit.inference.overlay import draw
 from facskit.inference.recognition import Recognition, RecognizedFrame
 from facskit.inference.recognizer import Recognizer, RecognizerConfig
 from facskit.inference.tables import layout
-from facskit.models.weight_header import CheckpointInfo
+from facskit.models.recognition_info import RecognitionInfo
 
 if TYPE_CHECKING:
     import pandas
@@ -37,7 +37,7 @@ _SHOWN_SIDE = 900
 class _Tables:
     """Frames as tables, in the columns that `facskit recognize` writes."""
 
-    _info: CheckpointInfo
+    _info: RecognitionInfo
 
     def __iter__(self) -> Iterator[RecognizedFrame]:
         raise NotImplementedError
@@ -78,7 +78,7 @@ class Result(_Tables):
 
     frames: tuple[RecognizedFrame, ...]
     """One per photograph, those without a face too."""
-    _info: CheckpointInfo
+    _info: RecognitionInfo
 
     def __iter__(self) -> Iterator[RecognizedFrame]:
         return iter(self.frames)
@@ -132,7 +132,7 @@ class VideoResult(_Tables):
     path: Path
     """The video."""
     _recognizer: Recognizer
-    _info: CheckpointInfo
+    _info: RecognitionInfo
     every: int = 1
     """Which frames: every n-th."""
 

@@ -15,9 +15,10 @@ from facskit.faces.images import write_image
 from facskit.faces.media_files import find_media
 from facskit.files import write_text
 from facskit.inference.attention_files import AttentionFolder
-from facskit.inference.attention_maps import AttendedFace, attentive, draw_attention, draw_attention_table
+from facskit.inference.attention_maps import AttendedFace, draw_attention, draw_attention_table
 from facskit.inference.overlay_files import check_writable
 from facskit.inference.recognizer import Device, Recognizer, RecognizerConfig, find_weights
+from facskit.inference.torch_network import attentive
 from facskit.models.checkpoints import CheckpointInfo, load_checkpoint
 from facskit.models.devices import choose_device
 

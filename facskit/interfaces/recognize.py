@@ -182,7 +182,7 @@ def _open_table(config: RecognizeConfig, recognizer: Recognizer) -> TableWriter 
     """Begin the table, or go on with that of an interrupted run."""
     if config.output is None:
         return None
-    names = ("weights", "faces", "every", "fps", "start", "end", "mirror", "search_side", "dialect")
+    names = ("weights", "backend", "faces", "every", "fps", "start", "end", "mirror", "search_side", "dialect")
     settings = {name: getattr(config, name) for name in names}
     info = recognizer.info
     columns = layout(config.dialect, info.action_units, info.expressions, info.answers)

@@ -11,6 +11,7 @@ from facskit.faces.detectors import FOR_PHOTOGRAPHS
 from facskit.faces.video import FrameChoice
 from facskit.inference.dialects import DialectName
 from facskit.inference.finished_table import Finishing
+from facskit.inference.open_network import Backend
 from facskit.inference.overlay_files import check_figure
 from facskit.inference.tables import SUFFIXES
 
@@ -49,9 +50,12 @@ class RecognizeConfig:
     """Folder for pictures of where the network looks, one per face (of a video one per face and frame); for weights
     with attention maps only."""
     weights: str = "packaged"
-    """Name of installed weights, or path of a weight file or of a finished run's folder."""
+    """Name of installed weights, or path of a weight file, of a finished run's folder or of an exported .onnx file."""
     device: str = "auto"
     """Where the network runs: auto, cpu, cuda, mps, or one of several such as cuda:1."""
+    backend: Backend = "auto"
+    """What runs the network: PyTorch, onnxruntime or OpenVINO. `auto` is PyTorch for weights and onnxruntime for a file
+    of facskit export; weights are exported once for the others."""
     faces: Literal["all", "largest"] = "all"
     """Which faces of a picture to recognise."""
     person: str = "all"

@@ -26,7 +26,7 @@ def open_recognizer(config: RecognizeConfig) -> Recognizer:
         mirror=config.mirror,
         photo_detection=replace(FOR_PHOTOGRAPHS, max_side=config.search_side),
     )
-    return Recognizer.from_checkpoint(config.weights, config.device, wanted)
+    return Recognizer.from_checkpoint(config.weights, config.device, wanted, config.backend)
 
 
 def open_overlays(config: RecognizeConfig, files: Sequence[Path], recognizer: Recognizer) -> Overlays:

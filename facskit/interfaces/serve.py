@@ -8,10 +8,8 @@ import tyro
 from rich.console import Console
 
 from facskit.errors import RecipeError
+from facskit.inference.open_network import Backend, open_network
 from facskit.inference.recognizer import Recognizer, RecognizerConfig
-from facskit.models.checkpoints import load_checkpoint
-from facskit.models.layers import AttentiveNetwork
-from facskit.models.weight_files import find_weights
 from facskit.page.limits import Limits
 
 __all__ = ["ServeConfig", "main"]
@@ -37,9 +35,11 @@ class ServeConfig:
     names: tuple[str, ...] = ()
     """Names by which others call this server, such as lab.example.org."""
     weights: str = "packaged"
-    """Name of installed weights, or path of a weight file or of a finished run's folder."""
+    """Name of installed weights, or path of a weight file, of a finished run's folder or of an exported .onnx file."""
     device: str = "auto"
     """Where the network runs: auto, cpu, cuda, mps, or one of several such as cuda:1."""
+    backend: Backend = "auto"
+    """What runs the network: PyTorch, onnxruntime or OpenVINO; attention maps need PyTorch."""
     limits: Limits = field(default_factory=Limits)
     """What is taken at most."""
 
@@ -73,10 +73,8 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _open_recognizer(config: ServeConfig) -> Recognizer:
-    model, info = load_checkpoint(find_weights(config.weights))
-    return Recognizer(
-        model, info, RecognizerConfig(attention=isinstance(model, AttentiveNetwork)), device=config.device
-    )
+    network = open_network(config.weights, config.device, config.backend)
+    return Recognizer(network, RecognizerConfig(attention=network.is_attentive))
 
 
 def _hosts(config: ServeConfig) -> list[str]:

@@ -1,6 +1,7 @@
 """The networks that recognise, and the way from a config to its network."""
 
-from facskit.models.answers import PRESENCE_ALONE, Answers, GeometryHead, IntensityScale
+from facskit.models.answer_heads import GeometryHead, IntensityScale
+from facskit.models.answers import PRESENCE_ALONE, Answers
 from facskit.models.attention_network import AttentionConfig
 from facskit.models.compact_network import CompactConfig
 from facskit.models.layers import FaceNetwork

@@ -7,15 +7,16 @@ rare units. Temperature and bias are fitted afterwards on people outside the tra
 
 import math
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
-import torch
-from torch import Tensor
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = ["Calibration"]
 
-_Logits = TypeVar("_Logits", Tensor, np.ndarray)
+_Logits = TypeVar("_Logits", "Tensor", np.ndarray)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,10 +44,9 @@ class Calibration:
 
     def logits(self, raw: _Logits) -> _Logits:
         """Return the calibrated logits of a network's own, both of shape (faces, aus), a tensor or an array."""
-        if isinstance(raw, Tensor):
-            temperatures = torch.tensor(self.temperatures, dtype=raw.dtype, device=raw.device)
-            return raw / temperatures + torch.tensor(self.biases, dtype=raw.dtype, device=raw.device)
-        return raw / np.array(self.temperatures, raw.dtype) + np.array(self.biases, raw.dtype)
+        if isinstance(raw, np.ndarray):
+            return raw / np.array(self.temperatures, raw.dtype) + np.array(self.biases, raw.dtype)
+        return raw / raw.new_tensor(self.temperatures) + raw.new_tensor(self.biases)
 
     def select(self, outputs: list[int]) -> "Calibration":
         """Return the calibration of some of the AUs, by their places."""

@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from typing import Literal, overload
 
-import torch
-
 __all__ = ["Device", "DeviceName", "choose_device"]
 
 DeviceName = Literal["cpu", "cuda", "mps"]
@@ -32,6 +30,8 @@ def choose_device(wanted: str, preferred: Sequence[DeviceName] = ("cuda", "mps",
         LookupError: The machine doesn't have it, or there is no such kind; the message says what it has, without a full
             stop.
     """
+    import torch  # noqa: PLC0415 - a second to import, which exported networks don't need
+
     counts = {"cpu": 1, "cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}
     if wanted == "auto":
         return next(name for name in preferred if counts[name])

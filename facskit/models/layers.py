@@ -9,7 +9,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 from torch.nn import functional
 
-from facskit.models.answers import GeometryHead, IntensityScale
+from facskit.models.answer_heads import GeometryHead, IntensityScale
 
 __all__ = [
     "LAYER_NORM_EPSILON",

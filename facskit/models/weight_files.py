@@ -8,7 +8,15 @@ from pathlib import Path
 from facskit.errors import CheckpointError
 from facskit.models.published_catalogue import CATALOGUE
 
-__all__ = ["DEFAULT_WEIGHTS", "data_home", "find_weights", "installed_weights", "packaged_weights", "weights_of_run"]
+__all__ = [
+    "DEFAULT_WEIGHTS",
+    "data_home",
+    "find_weights",
+    "installed_weights",
+    "packaged_export",
+    "packaged_weights",
+    "weights_of_run",
+]
 
 DEFAULT_WEIGHTS = "rendered-compact"
 """The weights that come with facskit and that the name `packaged` stands for."""
@@ -29,6 +37,12 @@ def packaged_weights() -> dict[str, Path]:
     return _weights_in(Path(str(files("facskit"))) / "assets" / "weights")
 
 
+def packaged_export(weights: Path) -> Path | None:
+    """Return the exported copy of weights that come with facskit, if there is one."""
+    copy = weights.with_suffix(".onnx")
+    return copy if weights in packaged_weights().values() and copy.is_file() else None
+
+
 def installed_weights() -> dict[str, Path]:
     """Return the weight files that `facskit weights import` put into `data_home()`, by name."""
     return _weights_in(data_home() / "weights")
@@ -39,9 +53,9 @@ def find_weights(weights: str | Path) -> Path:
 
     Args:
         weights: `packaged` for the default ones, the name of weights that come with facskit or are installed, or a
-            path: anything with a slash, or ending in `.safetensors`; a folder that holds `weights.safetensors`, or
-            `encoder.safetensors` of a pre-training, stands for that file. A name wins over a run's folder of the same
-            name, and weights that come with facskit over installed ones.
+            path: anything with a slash, or ending in `.safetensors` or `.onnx`; a folder that holds
+            `weights.safetensors`, or `encoder.safetensors` of a pre-training, stands for that file. A name wins over a
+            run's folder of the same name, and weights that come with facskit over installed ones.
 
     Returns:
         The weight file; whether a path that was given exists is not looked at.
@@ -55,7 +69,7 @@ def find_weights(weights: str | Path) -> Path:
             f"{weights}: these are several networks, one for each fold; name one of them: {', '.join(runs)}. "
             "facskit train RECIPE --folds all makes one from everybody"
         )
-    if isinstance(weights, Path) or text.endswith(_ENDING) or "/" in text or "\\" in text:
+    if isinstance(weights, Path) or text.endswith((_ENDING, ".onnx")) or "/" in text or "\\" in text:
         return of_run or Path(weights)
     known = installed_weights() | packaged_weights()
     name = DEFAULT_WEIGHTS if text == "packaged" else text

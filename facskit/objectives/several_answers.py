@@ -10,7 +10,8 @@ from torch.nn import functional
 
 from facskit.action_units import ActionUnitSet
 from facskit.datasets.samples import Batch
-from facskit.models.answers import PRESENCE_LEVEL, Answers, Geometry
+from facskit.models.answer_heads import Geometry
+from facskit.models.answers import PRESENCE_LEVEL, Answers
 from facskit.models.layers import FaceNetwork
 from facskit.objectives.config import FaceObjectiveConfig, TrainingPart
 from facskit.objectives.known_labels import known_mean, known_scores

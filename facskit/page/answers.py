@@ -6,7 +6,7 @@ import numpy as np
 from pydantic import BaseModel, Field
 
 from facskit.inference.recognition import Recognition, RecognizedFrame
-from facskit.models.weight_header import CheckpointInfo
+from facskit.models.recognition_info import RecognitionInfo
 
 __all__ = ["Face", "Looked", "Unit", "WhatIsKnown", "looked_at", "what_is_known"]
 
@@ -54,7 +54,7 @@ class Looked(BaseModel):
     faces: list[Face]
 
 
-def what_is_known(info: CheckpointInfo) -> tuple[list[Unit], list[str]]:
+def what_is_known(info: RecognitionInfo) -> tuple[list[Unit], list[str]]:
     """Return the action units and expressions of weights."""
     units = []
     for unit, threshold in zip(info.action_units, info.thresholds, strict=True):

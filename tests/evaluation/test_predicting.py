@@ -12,7 +12,7 @@ from facskit.datasets.samples import Batch
 from facskit.evaluation import predicting
 from facskit.evaluation.predicting import PredictionSource, predict
 from facskit.evaluation.protocols import Protocol
-from facskit.models.answers import IntensityScale
+from facskit.models.answer_heads import IntensityScale
 from tests.evaluation.builders import TWO
 
 ROWS = 7

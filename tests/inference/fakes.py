@@ -14,6 +14,7 @@ from facskit.faces.detection import Face
 from facskit.faces.quality import QualityLimits
 from facskit.inference.recognition import Recognition
 from facskit.inference.recognizer import Recognizer, RecognizerConfig
+from facskit.inference.torch_network import TorchNetwork
 from facskit.models.checkpoints import CheckpointInfo
 from facskit.models.compact_network import CompactConfig
 
@@ -76,12 +77,12 @@ def moody(*, units: bool = True) -> Recognizer:
     known = DISFA_8 if units else NO_ACTION_UNITS
     described = replace(info(), action_units=known, thresholds=THRESHOLDS[: len(known)], expressions=MOODS)
     config = RecognizerConfig(limits=ANY_FACE)
-    return Recognizer(Ramp(len(known) + len(MOODS)), described, config, device="cpu", detector=BrightSquares())
+    return Recognizer(TorchNetwork(Ramp(len(known) + len(MOODS)), described, "cpu"), config, detector=BrightSquares())
 
 
 def recognizer(config: RecognizerConfig | None = None) -> Recognizer:
     config = config or RecognizerConfig(limits=ANY_FACE)
-    return Recognizer(Ramp(), info(), config, device="cpu", detector=BrightSquares())
+    return Recognizer(TorchNetwork(Ramp(), info(), "cpu"), config, detector=BrightSquares())
 
 
 def picture(*blocks: tuple[int, int, int], height: int = 120, width: int = 200) -> UInt8[np.ndarray, "height width 3"]:

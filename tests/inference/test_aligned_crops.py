@@ -12,6 +12,7 @@ from facskit.datasets.face_dataset import FaceDataset, Preparation
 from facskit.datasets.packed import packaged_faces
 from facskit.faces.alignment import Similarity49Crop
 from facskit.inference.recognizer import Recognizer
+from facskit.inference.torch_network import TorchNetwork
 from facskit.models.attention_network import AttentionConfig
 from facskit.models.build import build_model
 from facskit.models.checkpoints import load_checkpoint, save_checkpoint
@@ -45,7 +46,7 @@ def test_photographs_are_cropped_as_training_images_are() -> None:
     trained = FaceDataset(faces, Preparation(recipe=WINDOW, normalization="symmetric"))
     witness = Witness()
     described = replace(info(), crop=WINDOW, normalization="symmetric")
-    recognizer = Recognizer(witness, described, device="cpu")
+    recognizer = Recognizer(TorchNetwork(witness, described, "cpu"))
     alike, found = [], 0
     for row in ROWS:
         before = len(witness.seen)

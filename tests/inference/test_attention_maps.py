@@ -14,6 +14,7 @@ from facskit.inference.attention_files import AttentionFolder
 from facskit.inference.attention_maps import AttendedFace, attended_face, draw_attention, draw_attention_table
 from facskit.inference.recognition import RecognizedFrame
 from facskit.inference.recognizer import Recognizer, RecognizerConfig
+from facskit.inference.torch_network import TorchNetwork
 from facskit.models.attention_network import about_attention
 from facskit.models.layers import AttentiveNetwork, Look
 from tests.inference.fakes import BrightSquares, Ramp, info, picture, recognition
@@ -41,7 +42,7 @@ class Starer(AttentiveNetwork):
 
 def starer(config: RecognizerConfig = LOOKING) -> Recognizer:
     torch.manual_seed(0)
-    return Recognizer(Starer(), info(), config, device="cpu", detector=BrightSquares())
+    return Recognizer(TorchNetwork(Starer(), info(), "cpu"), config, detector=BrightSquares())
 
 
 def attended(count: int = 8, *, known: bool = False) -> AttendedFace:
@@ -75,7 +76,7 @@ def test_other_networks_have_none_and_say_so() -> None:
     with pytest.raises(
         CheckpointError, match="these weights have no attention maps: found a network of kind 'compact'"
     ):
-        Recognizer(Ramp(), info(), LOOKING, device="cpu", detector=BrightSquares())
+        Recognizer(TorchNetwork(Ramp(), info(), "cpu"), LOOKING, detector=BrightSquares())
     with pytest.raises(ValueError, match=r"recognise with RecognizerConfig\(attention=True\)"):
         attended_face(picture(), recognition(), info().crop)
 
@@ -144,6 +145,6 @@ def test_files_are_named_after_picture_frame_and_face(tmp_path: Path) -> None:
 def test_attention_that_nobody_taught_is_refused() -> None:
     untaught = replace(info(), provenance=about_attention(taught=False))
     with pytest.raises(CheckpointError, match=r"never taught where to look"):
-        Recognizer(Starer(), untaught, LOOKING, device="cpu", detector=BrightSquares())
+        Recognizer(TorchNetwork(Starer(), untaught, "cpu"), LOOKING, detector=BrightSquares())
     taught = replace(info(), provenance=about_attention(taught=True))
-    assert Recognizer(Starer(), taught, LOOKING, device="cpu", detector=BrightSquares()).info is taught
+    assert Recognizer(TorchNetwork(Starer(), taught, "cpu"), LOOKING, detector=BrightSquares()).info is taught

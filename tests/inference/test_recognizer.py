@@ -16,10 +16,11 @@ from torch import Tensor, nn
 from facskit.action_units import DISFA_8
 from facskit.errors import CheckpointError, MediaError
 from facskit.faces.images import write_image
+from facskit.faces.normalization import normalize
 from facskit.faces.video import VideoWriter
 from facskit.inference.face_geometry import unmirrored
-from facskit.inference.network import TorchNetwork
 from facskit.inference.recognizer import Recognizer, RecognizerConfig
+from facskit.inference.torch_network import TorchNetwork
 from facskit.models.answers import Answers
 from facskit.models.build import build_model
 from facskit.models.calibration import Calibration
@@ -43,8 +44,8 @@ def test_every_face_of_a_photograph_largest_first() -> None:
 
 def test_probabilities_and_decisions_are_calibrated() -> None:
     calibration = Calibration(temperatures=(2.0,) * 8, biases=tuple(np.linspace(-1, 1, 8)))
-    recognizer = Recognizer(Ramp(), replace(info(), calibration=calibration), device="cpu", detector=BrightSquares())
-    (face,) = recognizer.recognize(picture((10, 20, 30)))
+    network = TorchNetwork(Ramp(), replace(info(), calibration=calibration), "cpu")
+    (face,) = Recognizer(network, detector=BrightSquares()).recognize(picture((10, 20, 30)))
     expected = 1 / (1 + np.exp(-(np.linspace(-2, 2, 8) / 2 + np.linspace(-1, 1, 8))))
     np.testing.assert_allclose(face.probabilities, expected, atol=1e-6)
     np.testing.assert_array_equal(face.decisions, expected >= THRESHOLDS)
@@ -111,7 +112,7 @@ def test_frames_without_a_face_are_given_too(video: Path) -> None:
 
 def test_a_video_is_read_as_it_is_needed(video: Path) -> None:
     network = Ramp()
-    stream = Recognizer(network, info(), RecognizerConfig(batch_size=2), device="cpu").recognize_file(video)
+    stream = Recognizer(TorchNetwork(network, info(), "cpu"), RecognizerConfig(batch_size=2)).recognize_file(video)
     next(stream)
     assert sum(network.batches) <= 2
 
@@ -120,7 +121,7 @@ def test_crops_are_batched() -> None:
     network = Ramp()
     blocks = [(left, 20, 20) for left in range(2, 190, 25)]
     config = RecognizerConfig(batch_size=3, mirror="never")
-    fake = Recognizer(network, info(), config, device="cpu", detector=BrightSquares())
+    fake = Recognizer(TorchNetwork(network, info(), "cpu"), config, detector=BrightSquares())
     assert len(fake.recognize(picture(*blocks))) == 8
     assert network.batches == [3, 3, 2]
 
@@ -162,7 +163,7 @@ def test_a_missing_device_is_named() -> None:
     if torch.cuda.is_available():
         pytest.skip("this computer has a CUDA device")
     with pytest.raises(CheckpointError, match="device 'cuda': this machine has no 'cuda'; it has cpu"):
-        Recognizer(Ramp(), info(), device="cuda")
+        Recognizer(TorchNetwork(Ramp(), info(), "cuda"))
 
 
 def test_another_process_can_have_a_recogniser() -> None:
@@ -216,7 +217,7 @@ def test_the_mean_with_the_mirror_image_counts_where_it_is_asked_for(tmp_path: P
     answers = {}
     for mirror in ("photographs", "always", "never"):
         config = RecognizerConfig(mirror=mirror)
-        looking = Recognizer(BrightLeft(), info(), config, device="cpu", detector=BrightSquares())
+        looking = Recognizer(TorchNetwork(BrightLeft(), info(), "cpu"), config, detector=BrightSquares())
         (photo,), (frame,) = looking.recognize(image), looking.recognize_video(video)
         answers[mirror] = (float(photo.probabilities[0]), float(frame.probabilities[0]))
     # Averaged with its mirror image, no side is brighter.
@@ -231,13 +232,14 @@ def test_intensities_are_calibrated_with_presence() -> None:
     described = replace(info(), model=CompactConfig(image_size=32), answers=answers)
     torch.manual_seed(1)
     model = build_model(described.model, units, answers).eval()
-    crops = np.random.default_rng(0).standard_normal((3, 3, 32, 32)).astype(np.float32)
+    crops = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), np.uint8)
     answered = TorchNetwork(model, replace(described, calibration=calibration), "cpu").answer(crops)
     assert answered.intensities is not None
     assert model.intensity_scale is not None
     with torch.no_grad():
         cut_points = model.intensity_scale.cut_points().numpy()
-        logits = model(torch.from_numpy(crops)).numpy()
+        seen = np.stack([normalize(crop, described.normalization) for crop in crops])
+        logits = model(torch.from_numpy(seen)).numpy()
     expected = 1 / (1 + np.exp(-((logits[..., None] - cut_points) * 2 - 1)))
     np.testing.assert_allclose(answered.probabilities, expected[..., 1], atol=1e-5)
     np.testing.assert_allclose(answered.intensities, expected.sum(-1), atol=1e-4)
@@ -248,8 +250,8 @@ def test_the_mirror_image_answers_for_all() -> None:
     described = replace(info(), model=CompactConfig(image_size=32), answers=answers)
     model = build_model(described.model, len(described.action_units), answers)
     network = TorchNetwork(model, described, "cpu")
-    crops = np.random.default_rng(0).standard_normal((2, 3, 32, 32)).astype(np.float32)
-    plain, turned = network.answer(crops, mirror=True), network.answer(crops[..., ::-1].copy(), mirror=True)
+    crops = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), np.uint8)
+    plain, turned = network.answer(crops, mirror=True), network.answer(crops[:, :, ::-1], mirror=True)
     assert plain.geometry is not None
     assert turned.geometry is not None
     np.testing.assert_allclose(turned.probabilities, plain.probabilities, atol=1e-6)

@@ -8,7 +8,8 @@ from torch import Tensor
 
 from facskit.action_units import ActionUnitSet
 from facskit.datasets.samples import Batch
-from facskit.models.answers import Answers, Geometry, IntensityScale
+from facskit.models.answer_heads import Geometry, IntensityScale
+from facskit.models.answers import Answers
 from facskit.models.build import build_model
 from facskit.models.calibration import Calibration
 from facskit.models.compact_network import CompactConfig
