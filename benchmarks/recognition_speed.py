@@ -30,6 +30,7 @@ from facskit.faces.images import read_image, warp
 from facskit.faces.normalization import normalize
 from facskit.faces.tracking import FaceTracker
 from facskit.faces.video import VideoWriter, frames
+from facskit.inference.open_network import open_network
 from facskit.inference.recognizer import Recognizer, RecognizerConfig
 from facskit.inference.tables import TableWriter, layout
 
