@@ -13,14 +13,14 @@ CODE = ("facskit", "tests", "benchmarks", "studies", "tools")
 
 
 def _undefined(folder: Path, *paths: str) -> list[str]:
-    """Return the places of undefined names; a dimension that looks like one is alone between quotation marks."""
+    """Return the places of undefined names; dimensions that look like them are between quotation marks."""
     words = [sys.executable, "-m", "ruff", "check", "--isolated", "--select", "F821", "--output-format", "json", *paths]
     done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
     places = []
     for found in json.loads(done.stdout):
         path, row, name = Path(found["filename"]), found["location"]["row"], found["message"].split("`")[1]
         line = path.read_text(encoding="utf-8").splitlines()[row - 1]
-        if not re.search(rf'"\*?{name}"', line):
+        if not re.search(rf'"[\w* ]*\b{name}\b[\w* ]*"', line):
             places.append(f"{path.relative_to(folder)}:{row}: {found['message']}")
     return places
 
