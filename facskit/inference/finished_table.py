@@ -11,6 +11,7 @@ from facskit.datasets.corpora.lists.table_cells import PLACE, header_names, read
 from facskit.datasets.table_files import write_table
 from facskit.errors import DatasetError
 from facskit.files import atomic_path, shortened
+from facskit.inference.own_rest import AUTO, take_rest_off
 from facskit.inference.people import keep_person, summarise_bins, summarise_people
 from facskit.inference.smoothing import smooth
 from facskit.inference.tables import KEYS
@@ -19,7 +20,7 @@ from facskit.models.recognition_info import RecognitionInfo
 __all__ = ["Finishing", "finish_table", "read_recognition_table", "write_summaries"]
 
 _PROBABILITY = re.compile(r"AU\d\d")
-_NUMBER = re.compile(r"AU\d\d(_c|_r|_smooth|_smooth_c)?|smooth_seconds|gaze_\w+|[xy]_\d+|expression_\w+")
+_NUMBER = re.compile(r"AU\d\d(_r|(_smooth|_above_rest)?(_c)?)|smooth_seconds|gaze_\w+|[xy]_\d+|expression_\w+")
 _NOTHING = ("na", "nan", "n/a", "#n/a", "null", "none")
 """What R and spreadsheets write where there is no number."""
 
@@ -30,6 +31,9 @@ class Finishing:
 
     person: str = "all"
     """Whom to leave in it: `all`, or see `keep_person`."""
+    neutral: str | None = None
+    """Where each person's own rest is taken off, in columns of their own: `auto` or the number of a frame in which
+    everybody is at rest; None for nowhere."""
     smooth: float = 0.0
     """Width in seconds of the window over which probabilities are smoothed, in columns of their own; 0 for none."""
     summary: Path | None = None
@@ -56,9 +60,12 @@ def finish_table(path: Path, info: RecognitionInfo, wanted: Finishing) -> None:
     units = info.action_units
     if wanted.person != "all":
         table = keep_person(table, wanted.person)
+    if wanted.neutral is not None:
+        frame = None if wanted.neutral == AUTO else int(wanted.neutral)
+        table = take_rest_off(table, units, info.thresholds, frame)
     if wanted.smooth:
-        table = smooth(table, units, info.thresholds[: len(units)], wanted.smooth)
-    if wanted.person != "all" or wanted.smooth:
+        table = smooth(table, units, info.thresholds, wanted.smooth)
+    if wanted.person != "all" or wanted.neutral is not None or wanted.smooth:
         write_table(table, path)
     if wanted.summary is not None:
         write_summaries(table, units, wanted.summary, wanted.bin)

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import polars as pl
 
 from facskit.action_units import ActionUnit, ActionUnitSet
-from facskit.inference.smoothing import GAP, SMOOTH_SECONDS, reliable_faces, smoothed
+from facskit.inference.derived_columns import ABOVE_REST, SMOOTH_SECONDS, best_column
+from facskit.inference.smoothing import GAP, reliable_faces
 
 __all__ = ["PeopleTables", "keep_person", "summarise_bins", "summarise_people"]
 
@@ -24,7 +25,8 @@ class PeopleTables:
     people: pl.DataFrame
     """A row per input, person and action unit: `frames` and `seconds` with a face, `reliable_share` of them; of the
     reliable ones, `present_share`, `mean_probability`, `peak_probability` and `peak_at` (seconds); `episodes`,
-    `episodes_per_minute` and `longest_episode` (seconds); `smooth_seconds`, the window of smoothing, 0 for none."""
+    `episodes_per_minute` and `longest_episode` (seconds); `smooth_seconds`, the window of smoothing, 0 for none; and
+    `rest`, where the person's rest was found that was taken off, empty if it wasn't."""
     episodes: pl.DataFrame
     """A row per episode: `start`, `end` and `length` in seconds, and `peak_probability`."""
 
@@ -36,7 +38,7 @@ def summarise_people(table: pl.DataFrame, action_units: ActionUnitSet) -> People
         table: Rows as recognition writes them; those without a face are passed over.
         action_units: Which columns to look at.
     """
-    faces, window = _faces(table)
+    faces = _faces(table)
     people, episodes = [], []
     for unit in action_units:
         values = _values(faces, unit)
@@ -45,7 +47,7 @@ def summarise_people(table: pl.DataFrame, action_units: ActionUnitSet) -> People
         episodes.append(own.with_columns(pl.lit(unit.code).alias("action_unit")))
     order = [*_PERSON, "action_unit", "start", "end", "length", "peak_probability"]
     return PeopleTables(
-        people=pl.concat(people).sort(*_PERSON, "action_unit").with_columns(pl.lit(window).alias(SMOOTH_SECONDS)),
+        people=pl.concat(people).sort(*_PERSON, "action_unit").with_columns(_made_from(table)),
         episodes=pl.concat(episodes).select(order).sort(*_PERSON, "action_unit", "start"),
     )
 
@@ -61,7 +63,7 @@ def summarise_bins(table: pl.DataFrame, action_units: ActionUnitSet, seconds: fl
         `reliable_share` of them; of the reliable ones `present_share`, `mean_probability` and `peak_probability`. A bin
         in which the person isn't seen has 0 frames and empty cells.
     """
-    faces, window = _faces(table)
+    faces = _faces(table)
     number = (pl.col("timestamp") / seconds).floor().cast(pl.Int64).alias("bin")
     bins = table.select("input", number).unique().join(faces.select(_PERSON).unique(), on="input")
     parts = []
@@ -72,7 +74,7 @@ def summarise_bins(table: pl.DataFrame, action_units: ActionUnitSet, seconds: fl
     start, end = (pl.col("bin") * seconds).alias("start"), ((pl.col("bin") + 1) * seconds).alias("end")
     shares = ("frames", "reliable_share", "present_share", "mean_probability", "peak_probability")
     ordered = pl.concat(parts).sort(*_PERSON, "action_unit", "bin")
-    return ordered.select(*_PERSON, "action_unit", start, end, *shares, pl.lit(window).alias(SMOOTH_SECONDS))
+    return ordered.select(*_PERSON, "action_unit", start, end, *shares, *_made_from(table))
 
 
 def keep_person(table: pl.DataFrame, which: str) -> pl.DataFrame:
@@ -102,21 +104,27 @@ def keep_person(table: pl.DataFrame, which: str) -> pl.DataFrame:
     return kept.with_columns(pl.col("success").fill_null(0)).select(table.columns)
 
 
-def _faces(table: pl.DataFrame) -> tuple[pl.DataFrame, float]:
-    """Return the faces in order of time, how long each frame lasts, and the window of smoothing in seconds."""
+def _made_from(table: pl.DataFrame) -> list[pl.Expr]:
+    """Return what a summary says of the probabilities that it is made of."""
     window = float(table[SMOOTH_SECONDS].max() or 0.0) if SMOOTH_SECONDS in table.columns else 0.0  # type: ignore[arg-type]
+    rest = table[ABOVE_REST][0] if ABOVE_REST in table.columns and table.height else None
+    return [pl.lit(window).alias(SMOOTH_SECONDS), pl.lit(rest, pl.String).alias(ABOVE_REST)]
+
+
+def _faces(table: pl.DataFrame) -> pl.DataFrame:
+    """Return the faces in order of time, and how long each frame lasts."""
     known = table if "reliable" in table.columns else table.with_columns(pl.lit(1).alias("reliable"))
     faces = known.filter(pl.col("success") == 1).sort(*_PERSON, "timestamp")
     usual = pl.col("timestamp").diff().over(_PERSON).median().over(_PERSON).fill_null(0.0)
     # A frame lasts until the next one; the last one, and one before a gap, as long as the person's frames usually do.
     until = pl.col("timestamp").shift(-1).over(_PERSON) - pl.col("timestamp")
     lasts = pl.when(until <= GAP).then(until).otherwise(usual).fill_null(usual)
-    return faces.with_columns(lasts.alias("lasts"), reliable_faces().alias("counts")), window
+    return faces.with_columns(lasts.alias("lasts"), reliable_faces().alias("counts"))
 
 
 def _values(faces: pl.DataFrame, unit: ActionUnit) -> pl.DataFrame:
     """Return one action unit's `value` and whether it's `present`, both empty where the face is unreliable."""
-    code = smoothed(unit.code) if smoothed(unit.code) in faces.columns else unit.code
+    code = best_column(unit.code, faces.columns)
     return faces.select(
         *_PERSON,
         "timestamp",

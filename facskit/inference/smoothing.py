@@ -9,18 +9,12 @@ import polars as pl
 from jaxtyping import Float
 
 from facskit.action_units import ActionUnitSet
+from facskit.inference.derived_columns import SMOOTH_SECONDS, best_column, smoothed
 
-__all__ = ["GAP", "SMOOTH_SECONDS", "reliable_faces", "smooth", "smoothed"]
+__all__ = ["GAP", "reliable_faces", "smooth"]
 
 GAP = 1.0
 """Seconds without a face after which a person's frames don't belong together any more."""
-SMOOTH_SECONDS = "smooth_seconds"
-"""Column that says how wide the window was."""
-
-
-def smoothed(code: str) -> str:
-    """Return the column of an action unit's smoothed probability; its decision's ends in `_c` as well."""
-    return f"{code}_smooth"
 
 
 def reliable_faces() -> pl.Expr:
@@ -37,7 +31,7 @@ def smooth(
     """Add smoothed probabilities (`AU12_smooth`), and what they decide (`AU12_smooth_c`), to a recognition table.
 
     Args:
-        table: Rows as recognition writes them. Raw columns stay as they are.
+        table: Rows as recognition writes them; where they have probabilities above rest, these are smoothed.
         thresholds: From which probability on each action unit counts as present.
         seconds: Width of the window; a frame's value is the mean of the frames up to half of it before and after.
 
@@ -46,9 +40,10 @@ def smooth(
     """
     faces = table.with_row_index("row").filter(reliable_faces())
     names = [smoothed(code) for code in action_units.codes]
+    sources = [best_column(code, table.columns) for code in action_units.codes]
     parts = [pl.DataFrame(schema={"row": pl.get_index_type(), **dict.fromkeys(names, pl.Float64)})]
     for person in faces.sort("timestamp", "row").partition_by("input", "face_id", maintain_order=True):
-        means = _means(person["timestamp"].to_numpy(), person.select(action_units.codes).to_numpy(), seconds / 2)
+        means = _means(person["timestamp"].to_numpy(), person.select(sources).to_numpy(), seconds / 2)
         parts.append(pl.DataFrame(np.round(means, 4), names).with_columns(person["row"]).select("row", *names))
     decided = [
         (pl.col(name) >= threshold).cast(pl.Int64).alias(f"{name}_c")

@@ -12,9 +12,10 @@ from matplotlib.ticker import FuncFormatter
 from facskit.action_units import ActionUnit, ActionUnitSet
 from facskit.errors import RecipeError
 from facskit.figures import FAINT, INK, PALETTE, QUIET, save_figure
+from facskit.inference.derived_columns import ABOVE_REST, SMOOTH_SECONDS, best_column
 from facskit.inference.overlay_files import FIGURES
 from facskit.inference.picture_names import distinct_names
-from facskit.inference.smoothing import GAP, SMOOTH_SECONDS, reliable_faces, smoothed
+from facskit.inference.smoothing import GAP, reliable_faces
 
 __all__ = ["draw_timeline", "write_timelines"]
 
@@ -95,7 +96,7 @@ def draw_timeline(table: pl.DataFrame, action_units: ActionUnitSet) -> Figure:
 
 
 def _is_shown(faces: pl.DataFrame, unit: ActionUnit) -> bool:
-    code = smoothed(unit.code) if smoothed(unit.code) in faces.columns else unit.code
+    code = best_column(unit.code, faces.columns)
     return bool(faces.filter("counts").select((pl.col(f"{code}_c") == 1).any()).item())
 
 
@@ -149,7 +150,7 @@ def _stretches(
 
     A stretch is a frame, or several of a long recording.
     """
-    codes = [smoothed(unit.code) if smoothed(unit.code) in person.columns else unit.code for unit in units]
+    codes = [best_column(unit.code, person.columns) for unit in units]
     start, end = float(person["timestamp"][0]), float(person["timestamp"][-1])
     width = max((end - start) / _STRETCHES, 1e-6)
     counting = pl.col("counts")
@@ -163,8 +164,10 @@ def _stretches(
     steps = np.diff(begins)
     usual = float(np.median(steps)) if len(steps) else 0.0
     lasts = np.append(np.where(steps > max(GAP, 2 * width), usual, steps), usual)
-    values = means.select(codes).to_numpy().astype(float)
+    shape = (means.height, len(codes))  # polars has no rows where there are no columns
+    values = means.select(codes).to_numpy().astype(float).reshape(shape)
     decided = means.select(pl.col(f"{code}_c").fill_null(value=False) for code in codes).to_numpy().astype(bool)
+    decided = decided.reshape(shape)
     return np.column_stack([begins, begins + lasts]), counts, np.nan_to_num(values), decided & counts[:, None]
 
 
@@ -172,6 +175,8 @@ def _notes(table: pl.DataFrame, absent: list[ActionUnit], more: int) -> str:
     lines = ["height: probability; full colour: counts as present; grey: unreliable; empty: not seen"]
     if SMOOTH_SECONDS in table.columns:
         lines[0] += f"; smoothed over {table[SMOOTH_SECONDS][0]:g} s, without lag"
+    if ABOVE_REST in table.columns:
+        lines[0] += "; above each person's own rest"
     if absent:
         lines.append(f"never present: {', '.join(unit.code for unit in absent)}")
     if more:

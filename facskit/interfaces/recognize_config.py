@@ -13,6 +13,7 @@ from facskit.inference.dialects import DialectName
 from facskit.inference.finished_table import Finishing
 from facskit.inference.open_network import Backend
 from facskit.inference.overlay_files import check_figure
+from facskit.inference.own_rest import AUTO
 from facskit.inference.tables import SUFFIXES
 
 __all__ = ["RecognizeConfig"]
@@ -36,6 +37,10 @@ class RecognizeConfig:
     and beside it every episode's start, end and length. Unreliable frames don't count. Needs --output."""
     bin: float | None = None
     """With --summary: a third table beside it, with shares and means in bins of so many seconds."""
+    neutral: str | None = None
+    """Add columns AU01_above_rest and AU01_above_rest_c, with what a person's resting face already shows taken off:
+    `auto` finds rest in each person's frames of a video, a number is a frame in which everybody is at rest; summary,
+    timeline and --smooth then use these. Needs --output."""
     smooth: float = 0.0
     """Add columns AU01_smooth and AU01_smooth_c: means over a window of so many seconds around each frame, without lag,
     never across gaps or people; summary and timeline then use these. Needs --output."""
@@ -91,6 +96,7 @@ class RecognizeConfig:
         if self.jobs > 1 and (self.attention is not None or self.save_video is not None):
             option = "--attention" if self.attention is not None else "--save-video"
             raise RecipeError(f"{option} is drawn by one process: leave --jobs {self.jobs} out")
+        self._check_words()
         self._check_finishing()
         try:
             FrameChoice(every=self.every, per_second=self.fps, start=self.start, end=self.end)
@@ -103,18 +109,27 @@ class RecognizeConfig:
     def finishing(self) -> Finishing:
         """What to make of the table when it's complete."""
         return Finishing(
-            person=self.person, smooth=self.smooth, summary=self.summary, bin=self.bin, timeline=self.timeline
+            person=self.person,
+            neutral=self.neutral,
+            smooth=self.smooth,
+            summary=self.summary,
+            bin=self.bin,
+            timeline=self.timeline,
         )
 
-    def _check_finishing(self) -> None:
+    def _check_words(self) -> None:
         if self.person not in {"all", "longest", "largest"} and not self.person.isdecimal():
             raise RecipeError(f"--person is {self.person!r}; expected all, longest, largest or a face_id such as 0")
+        if self.neutral not in {None, AUTO} and not str(self.neutral).isdecimal():
+            raise RecipeError(f"--neutral is {self.neutral!r}; expected auto or the number of a frame, such as 0")
+
+    def _check_finishing(self) -> None:
         if self.bin is not None and self.summary is None:
             raise RecipeError("--bin is about the summary: give --summary too")
         for name, value in (("bin", self.bin), ("smooth", self.smooth or None)):
             if value is not None and not value > 0:
                 raise RecipeError(f"--{name} must be above 0 seconds, got {value:g}")
-        asked = {name: getattr(self, name) for name in ("summary", "person", "smooth", "timeline")}
+        asked = {name: getattr(self, name) for name in ("summary", "person", "neutral", "smooth", "timeline")}
         for name, value in asked.items():
             if value != getattr(Finishing(), name) and (self.output is None or self.dialect != "facskit"):
                 raise RecipeError(f"--{name} is made of the table: give --output too, in facskit's own dialect")

@@ -55,6 +55,13 @@ def test_pictures_are_called_like_their_videos(tmp_path: Path) -> None:
         write_timelines(rows("photo.jpg", seconds=0.1), UNITS, tmp_path / "two.png")
 
 
+def test_who_shows_nothing_can_be_drawn() -> None:
+    still = rows().with_columns(pl.lit(0).alias("AU12_c"))
+    figure = draw_timeline(still, UNITS)
+    assert "never present: AU04, AU12" in figure.get_supxlabel()
+    assert len(figure.axes[0].collections) == 1  # the grey of what can't be relied on
+
+
 def test_nobody_and_a_long_recording_can_be_drawn() -> None:
     nobody = rows().with_columns(pl.lit(0).alias("success"))
     assert draw_timeline(nobody, UNITS).axes[0].get_title(loc="left") == "no face was found"

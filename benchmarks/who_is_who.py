@@ -1,0 +1,108 @@
+"""Do people keep their ids, and is nobody missed? `python -m benchmarks.who_is_who` looks at made clips of people.
+
+Two people meet once in each clip: they walk past each other, turn back, or one leaves and returns. A clip is wrong if
+anybody's id is another one after the meeting than before. Then people come in one after the other: who is found later
+than by searching every frame, and by how much? The clips are those of `benchmarks.people_clips`, seeds from 0 up.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+import tyro
+
+from benchmarks.people_clips import KINDS, MadeFrame, arrival, made_clip, meeting
+from facskit.faces.appearance import appearance
+from facskit.faces.detectors import FOR_VIDEO, build_detector
+from facskit.faces.face_following import FaceFollower, FollowingConfig
+from facskit.faces.tracking import FaceTracker, TrackerConfig
+from facskit.tables import TextTable
+
+FOUND_WITHIN = 0.5
+"""Seconds within which whoever comes in should be found, counted from when searching every frame finds them."""
+
+
+SURELY_FOUND = 5
+"""Frames on which searching every frame finds somebody, at the least, to count."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WhoIsWho:
+    """How many clips, and how faces are followed."""
+
+    clips: int = 20
+    """Clips of each kind."""
+    tracking: TrackerConfig = field(default_factory=TrackerConfig)
+    """When two faces are the same."""
+    following: FollowingConfig = field(default_factory=FollowingConfig)
+    """How often the whole picture is searched."""
+
+
+Sighting = dict[int, int]
+"""The id of each person who is found in a frame."""
+
+
+def main(config: WhoIsWho) -> None:
+    """Measure and print both tables."""
+    rows = []
+    for kind in KINDS:
+        wrong = [seed for seed in range(config.clips) if _is_wrong(made_clip(meeting(kind, seed), seed), config)]
+        rows.append((kind, str(config.clips), str(len(wrong)), " ".join(map(str, wrong))))
+    table = TextTable(
+        title="Ids after a meeting",
+        header=("what happens", "clips", "wrong ids", "seeds of the wrong ones"),
+        rows=tuple(rows),
+        more_text={3},
+    )
+    print(table.to_markdown())
+    late = [delay for seed in range(config.clips) for delay in _delays(seed, config)]
+    in_time, found = sum(delay <= FOUND_WITHIN for delay in late), [delay for delay in late if np.isfinite(delay)]
+    print(f"Found within {FOUND_WITHIN:g} s of searching every frame: {in_time} of {len(late)} who came in.")
+    print(f"Never found: {len(late) - len(found)}; the latest of the others {max(found):.2f} s.")
+
+
+def _is_wrong(clip: Iterable[MadeFrame], config: WhoIsWho) -> bool:
+    """Tell whether somebody has another id at the end of a clip than at its beginning."""
+    frames = _look(clip, config.following, config.tracking)
+    first: Sighting = {}
+    last: Sighting = {}
+    for _, clear in frames:
+        first = clear | first
+        last = last | clear
+    return first != last
+
+
+def _delays(seed: int, config: WhoIsWho) -> list[float]:
+    """Return by how many seconds each person is found later than by searching every frame; infinity for never.
+
+    Whom that finds on fewer than `SURELY_FOUND` frames is left out: such a face is at the limit of the detector.
+    """
+    times: list[dict[int, list[float]]] = []
+    for following in (FollowingConfig(search_every=0.0), config.following):
+        found: dict[int, list[float]] = {}
+        for time, seen in _look(made_clip(arrival(seed), seed), following, config.tracking, clear=False):
+            for person in seen:
+                found.setdefault(person, []).append(time)
+        times.append(found)
+    searched, followed = times
+    surely = [person for person, found in searched.items() if len(found) >= SURELY_FOUND]
+    return [followed.get(person, [np.inf])[0] - searched[person][0] for person in surely]
+
+
+def _look(
+    clip: Iterable[MadeFrame], following: FollowingConfig, tracking: TrackerConfig, *, clear: bool = True
+) -> list[tuple[float, Sighting]]:
+    """Return the time of each frame, and the ids of the people in it, or of those who stand clear of the others."""
+    follower, tracker = FaceFollower(build_detector(FOR_VIDEO), following), FaceTracker(tracking)
+    seen = []
+    for frame in clip:
+        faces = follower.find(frame.image, frame.timestamp)
+        ids = tracker.update(faces, frame.timestamp, [appearance(frame.image, face) for face in faces])
+        people = [frame.whose(face.box) for face in faces]
+        known = {who: mine for who, mine in zip(people, ids, strict=True) if who is not None}
+        seen.append((frame.timestamp, {who: known[who] for who in known if not clear or frame.clear(who)}))
+    return seen
+
+
+if __name__ == "__main__":
+    main(tyro.cli(WhoIsWho))
