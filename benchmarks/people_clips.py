@@ -20,8 +20,8 @@ from facskit.faces.images import warp
 __all__ = ["KINDS", "Kind", "MadeFrame", "Person", "arrival", "made_clip", "meeting"]
 
 Picture = UInt8[np.ndarray, "height width 3"]
-Kind = Literal["cross", "turn back", "leave and return"]
-KINDS: tuple[Kind, ...] = ("cross", "turn back", "leave and return")
+Kind = Literal["cross", "turn back", "leave and return", "another comes"]
+KINDS: tuple[Kind, ...] = ("cross", "turn back", "leave and return", "another comes")
 
 RATE = 25
 _HOLD, _FADE = 1.0, 0.2
@@ -102,12 +102,12 @@ def made_clip(people: Sequence[Person], seed: int, size: tuple[int, int] = (480,
 
 
 def meeting(kind: Kind, seed: int, size: tuple[int, int] = (480, 270), seconds: float = 4.0) -> list[Person]:
-    """Make two people who meet once, near the middle of the clip.
+    """Make people who meet once, near the middle of the clip: two, or three if another comes.
 
     Args:
         kind: They walk past each other, the later one in front; they walk up to each other until their faces touch or
             cover one another, and back; or one of them leaves the picture, is gone for half a second to 2.5 seconds and
-            comes back from the same side.
+            comes back from the same side, or somebody else does.
     """
     rng = np.random.default_rng([seed, KINDS.index(kind)])
     count = round(seconds * RATE)
@@ -127,14 +127,18 @@ def meeting(kind: Kind, seed: int, size: tuple[int, int] = (480, 270), seconds: 
         speed = (start[0] + face[0]) / (0.5 - gone / 2 - 0.1)
         way = np.clip(np.minimum(time - 0.1, 0.9 - time), 0, None) * speed
         across = [start[0] - way, np.full(count, start[1])]
-    pictures = _cast(rng, 2)
+    if kind == "another comes":
+        out, back = np.maximum.accumulate(way), np.maximum.accumulate(way[::-1])[::-1]
+        across = [start[0] - out, np.full(count, start[1]), start[0] - back]
+        middle, face = middle[[0, 1, 0]], face[[0, 1, 0]]
+    pictures = _cast(rng, len(across))
     return [
         Person(
             pictures=pictures[n],
             places=np.column_stack([across[n], np.full(count, middle[n]), np.full(count, face[n])]),
             phase=float(rng.uniform(0, 6)),
         )
-        for n in (0, 1)
+        for n in range(len(across))
     ]
 
 

@@ -1,5 +1,6 @@
 """The recogniser: detects, tracks, crops and normalises faces of pictures and videos, runs the network, decides."""
 
+from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ from facskit.faces.images import read_image, warp
 from facskit.faces.media_files import is_video
 from facskit.faces.pictures import Picture, name_of, pixels_of
 from facskit.faces.quality import QualityLimits, measure_quality
-from facskit.faces.tracking import FaceTracker, TrackerConfig
+from facskit.faces.tracking import FaceTracker, Track, TrackerConfig
 from facskit.faces.video import Frame, FrameChoice, frames
 from facskit.files import path_text
 from facskit.inference.face_geometry import geometry_in_picture
@@ -228,14 +229,28 @@ class Recognizer:
         """Find the faces of each frame, say who is who, and cut them out."""
         follower = FaceFollower(self._video_detector, self.config.following)
         tracker = FaceTracker(self.config.tracking)
+        waiting: deque[tuple[Frame, list[Face], list[Track]]] = deque()
         with closing(stream):
             for frame in stream:
                 faces = follower.find(frame.image, frame.timestamp)
                 looks = [appearance(frame.image, face) for face in faces]
                 # Of all faces, so that one that isn't recognised keeps its id.
-                ids = tracker.update(faces, frame.timestamp, looks)
+                tracks = tracker.update(faces, frame.timestamp, looks)
                 chosen = self._select(faces)
-                yield self._place(frame, chosen, ids[: len(chosen)])
+                waiting.append((frame, chosen, tracks[: len(chosen)]))
+                yield from self._place_settled(waiting)
+        tracker.settle()
+        yield from self._place_settled(waiting)
+
+    def _place_settled(self, waiting: deque[tuple[Frame, list[Face], list[Track]]]) -> Iterator["_Found"]:
+        """Cut out the faces of those frames, from the first one on, of which is known whose they are."""
+        while waiting:
+            frame, faces, tracks = waiting[0]
+            ids = [track.face_id for track in tracks if track.face_id is not None]
+            if len(ids) < len(tracks):
+                return
+            waiting.popleft()
+            yield self._place(frame, faces, ids)
 
     def _recognize_found(self, source: str, stream: Generator["_Found"]) -> Generator[list[RecognizedFrame]]:
         """Ask the network about the faces of several frames together: fuller batches."""
