@@ -4,7 +4,7 @@ Fisher's discriminant: the directions in which the pictures of different people 
 of one person do. Light, camera, pose and expression change from picture to picture here, more than within a recording.
 
 ```text
-facskit synthesize data/looks --subjects 500 --frames 10 --seed 211 --profile mixed --size 160 \
+facskit synthesize data/looks --subjects 1200 --frames 8 --seed 211 --profile mixed --size 160 \
     --head packaged --head ICT-FaceKit/
 python tools/package_looks.py data/looks/manifest.parquet
 ```

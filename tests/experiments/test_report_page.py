@@ -185,6 +185,18 @@ def test_pictures_are_grouped_by_size_and_by_what_is_covered() -> None:
     assert found["distance of the outer eye corners"] == ["under 30 px", "30 to 60 px", "30 to 60 px", "60 px and more"]
 
 
+def test_rendered_people_are_grouped_as_they_were_drawn() -> None:
+    drawn = {"nuisance_male": [0.1, 0.5, 0.9], "nuisance_age": [20.0, 40.0, 70.0], "nuisance_stubble": [0.0, 0.0, 0.4]}
+    table = pl.DataFrame({"image": list("abc"), "subject": list("xyz"), **drawn})
+
+    found = _memberships(Manifest(table=table, root=Path(), action_units=NO_ACTION_UNITS))
+
+    # A head whose shape doesn't say has no group.
+    assert found["sex as rendered"] == ["female", "", "male"]
+    assert found["age as rendered"] == ["under 35 years", "35 to 60 years", "60 years and more"]
+    assert found["beard"] == ["none", "none", "beard or stubble"]
+
+
 def test_charts_survive_what_is_missing() -> None:
     gap = lines([Line(name="a", xs=[1.0, 2.0, 3.0], ys=[0.1, float("nan"), 0.3])], x_title="epoch", y_title="F1")
     assert gap.count("<circle") == 2

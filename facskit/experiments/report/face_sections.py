@@ -40,14 +40,19 @@ __all__ = ["attention_section", "groups_section", "leakage_section", "mistakes_s
 _MOST_ATTENDED = 4
 _OWN_COLUMNS = ("sex", "gender", "age_group", "race", "ethnicity", "glasses", HEAD)
 """Columns of a manifest whose values are groups as they are."""
-_TRUTHS = {"nuisance_male": ("sex", "male", "female"), "nuisance_glasses": ("glasses", "glasses", "no glasses")}
+_TRUTHS = {
+    "nuisance_glasses": ("glasses", "glasses", "no glasses"),
+    "nuisance_stubble": ("beard", "beard or stubble", "none"),
+}
 """Columns that hold 0 or more: what the groups differ in, and what they are called above and at 0."""
+_MALE = "nuisance_male"
+"""Column with how male a rendered head is, from 0 to 1; one half where its shape doesn't say."""
 _HIDDEN = "hidden"
 """Column that names the action units that can't be seen, and what covers them; empty where nothing does."""
 _STEPS: dict[str, tuple[str, tuple[float, ...], str]] = {
     SKIN_TONE: ("skin tone, from lightest (1) to darkest (10)", (4.0, 8.0), ""),
     "age": ("age", (30.0, 50.0), " years"),
-    "nuisance_age": ("age, from young (0) to old (1)", (1 / 3, 2 / 3), ""),
+    "nuisance_age": ("age as rendered", (35.0, 60.0), " years"),
     POSE[1]: ("head turned sideways", (10.0, 20.0), "°"),
     POSE[0]: ("head tilted up or down", (10.0,), "°"),
     "nuisance_resolution": ("pixels across the face", (60.0, 100.0), " px"),
@@ -153,6 +158,8 @@ def _memberships(manifest: Manifest) -> Mapping[str, list[str]]:
         if column in table.columns:
             values = table[column].cast(pl.String).fill_null("").to_list()
             found[column.replace("_", " ")] = values
+    if _MALE in table.columns:
+        found["sex as rendered"] = [{-1.0: "female", 1.0: "male"}.get(side, "") for side in np.sign(table[_MALE] - 0.5)]
     for column, (kind, above, at_zero) in _TRUTHS.items():
         if column in table.columns:
             found[kind] = ["" if value is None else above if value > 0 else at_zero for value in table[column]]
