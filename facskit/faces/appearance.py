@@ -1,8 +1,8 @@
 """What a face looks like, in few numbers: enough to tell the people of one recording apart.
 
 Colours and edges on a grid over the aligned face, and of them what differs between people and not between pictures of
-one person: a linear discriminant, fitted on rendered people by `tools/package_looks.py`. It knows people of one recording
-for a while, and isn't made to find anybody in another one: nothing of it is kept or written.
+one person: a linear discriminant, fitted to rendered people by `tools/package_looks.py`. It knows people of one
+recording for a while, and isn't made to find anybody in another one: nothing of it is kept or written.
 """
 
 from functools import cache
