@@ -168,7 +168,7 @@ class FaceTracker:
                 track.face_id, self._next_id = self._next_id, self._next_id + 1
             else:
                 track.face_id = same.face_id
-                track.looks.extendleft(reversed(list(same.looks)[-(_LOOKS - len(track.looks)) :]))
+                track.looks = deque([*same.looks, *track.looks], maxlen=_LOOKS)
                 self._tracks.remove(same)
             track.first_looks.clear()
 
@@ -193,16 +193,14 @@ class FaceTracker:
         return any(overlap(track.box, place) > _APART for other in near for place in other.places(time))
 
     def _match(self, faces: Sequence[Face], looks: Sequence[Appearance | None], time: float) -> dict[int, Track]:
-        """Pair faces, by their index, with tracks; whatever can't be paired has no partner."""
-        if not faces or not self._tracks:
+        """Pair faces, by their index, with tracks seen a moment ago; whatever can't be paired has no partner."""
+        recent = [track for track in self._tracks if time - track.seen <= self.config.patience]
+        if not faces or not recent:
             return {}
         costs = np.array(
-            [
-                [self._cost(track, face, look, time) for track in self._tracks]
-                for face, look in zip(faces, looks, strict=True)
-            ]
+            [[self._cost(track, face, look, time) for track in recent] for face, look in zip(faces, looks, strict=True)]
         )
-        return {row: self._tracks[column] for row, column in _cheapest_pairs(costs)}
+        return {row: recent[column] for row, column in _cheapest_pairs(costs)}
 
     def _cost(self, track: Track, face: Face, look: Appearance | None, time: float) -> float:
         """Say how unlikely it is that a face belongs to a track."""
@@ -213,9 +211,9 @@ class FaceTracker:
             return _IMPOSSIBLE
         places = track.places(time)
         distance = min(float(np.linalg.norm(_centre(face.box) - _centre(place)) / side) for place in places)
-        different = track.looks_different(look)
-        if gone > config.patience or distance > config.max_distance:
+        if distance > config.max_distance:
             return _IMPOSSIBLE
+        different = track.looks_different(look)
         covered = max(overlap(face.box, place) for place in places)
         looks_apart = config.look_weight * (config.same_look if different is None else different)
         # A face that was missing for long gives way to one seen a moment ago.

@@ -230,17 +230,23 @@ class Recognizer:
         follower = FaceFollower(self._video_detector, self.config.following)
         tracker = FaceTracker(self.config.tracking)
         waiting: deque[tuple[Frame, list[Face], list[Track]]] = deque()
+        broken: MediaError | None = None
         with closing(stream):
-            for frame in stream:
-                faces = follower.find(frame.image, frame.timestamp)
-                looks = [appearance(frame.image, face) for face in faces]
-                # Of all faces, so that one that isn't recognised keeps its id.
-                tracks = tracker.update(faces, frame.timestamp, looks)
-                chosen = self._select(faces)
-                waiting.append((frame, chosen, tracks[: len(chosen)]))
-                yield from self._place_settled(waiting)
+            try:
+                for frame in stream:
+                    faces = follower.find(frame.image, frame.timestamp)
+                    looks = [appearance(frame.image, face) for face in faces]
+                    # Of all faces, so that one that isn't recognised keeps its id.
+                    tracks = tracker.update(faces, frame.timestamp, looks)
+                    chosen = self._select(faces)
+                    waiting.append((frame, chosen, tracks[: len(chosen)]))
+                    yield from self._place_settled(waiting)
+            except MediaError as error:
+                broken = error
         tracker.settle()
         yield from self._place_settled(waiting)
+        if broken is not None:
+            raise broken
 
     def _place_settled(self, waiting: deque[tuple[Frame, list[Face], list[Track]]]) -> Iterator["_Found"]:
         """Cut out the faces of those frames, from the first one on, of which is known whose they are."""

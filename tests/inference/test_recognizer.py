@@ -4,6 +4,7 @@ import os
 import pickle
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,8 +18,9 @@ from facskit.action_units import DISFA_8
 from facskit.errors import CheckpointError, MediaError
 from facskit.faces.images import write_image
 from facskit.faces.normalization import normalize
-from facskit.faces.video import VideoWriter
+from facskit.faces.video import Frame, FrameChoice, VideoWriter
 from facskit.inference.face_geometry import unmirrored
+from facskit.inference.recognition import RecognizedFrame
 from facskit.inference.recognizer import Recognizer, RecognizerConfig
 from facskit.inference.torch_network import TorchNetwork
 from facskit.models.answers import Answers
@@ -108,6 +110,24 @@ def test_frames_without_a_face_are_given_too(video: Path) -> None:
     assert all(frame.image.shape == (120, 200, 3) for frame in seen)
     every_fifth = list(recognizer().recognize_file(video, every=5))
     assert [frame.frame for frame in every_fifth] == [0, 5, 10, 15]
+
+
+def test_frames_that_wait_for_an_id_come_before_a_break(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever comes in last while somebody is missing isn't settled yet when the video breaks off."""
+
+    def broken(path: Path, choice: FrameChoice) -> Iterator[Frame]:
+        for number in range(12):
+            blocks = [(10, 40, 50)] if number < 5 else [(140, 40, 50)] if number > 9 else []
+            yield Frame(number, number / 10, picture(*blocks))
+        raise MediaError("clip.mp4: breaks off")
+
+    monkeypatch.setattr("facskit.inference.recognizer.frames", broken)
+    monkeypatch.setattr("facskit.inference.recognizer.is_video", lambda path: True)
+    seen: list[RecognizedFrame] = []
+    with pytest.raises(MediaError, match="breaks off"):
+        seen.extend(recognizer().recognize_file("clip.mp4"))
+    assert [frame.frame for frame in seen] == list(range(12))
+    assert len(seen[11].faces) == 1
 
 
 def test_a_video_is_read_as_it_is_needed(video: Path) -> None:
