@@ -112,7 +112,7 @@ def _comparing(
     say("measuring bias")
     found.append(_bias(networks, plan.bootstrap))
     if plan.leakage:
-        say("fitting the identity probe")
+        say("fitting the identity probe (minutes with many people; --no-leakage leaves it out)")
         found.append(leakage_section(networks, plan.device))
     return found
 
