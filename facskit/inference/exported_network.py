@@ -47,7 +47,11 @@ class ExportedNetwork(AnsweringNetwork):
         about = session.get_modelmeta().custom_metadata_map.get("facskit")
         if about is None:
             raise CheckpointError(f"{path} was not written by facskit export: its metadata has no entry 'facskit'")
-        self.info = recognition_from_dict(path, json.loads(about))
+        try:
+            description = json.loads(about)
+        except ValueError as error:
+            raise CheckpointError(f"{path} is damaged: its metadata 'facskit' is not JSON ({error})") from error
+        self.info = recognition_from_dict(path, description)
         names = [output.name for output in session.get_outputs()]
         if backend == "openvino":
             self.device, self._run = "cpu", _in_openvino(path, names, device)

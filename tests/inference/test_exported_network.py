@@ -96,6 +96,11 @@ def test_what_cannot_be_opened_is_named(tmp_path: Path) -> None:
         Recognizer.from_checkpoint(tmp_path / "model.onnx", config=RecognizerConfig(attention=True))
     assert not open_network(tmp_path / "model.onnx").is_attentive
     graph = onnx.load(tmp_path / "model.onnx")
+    for entry in graph.metadata_props:
+        entry.value = "{"
+    onnx.save(graph, tmp_path / "damaged.onnx")
+    with pytest.raises(CheckpointError, match=r"damaged.onnx is damaged: its metadata 'facskit' is not JSON"):
+        open_network(tmp_path / "damaged.onnx")
     del graph.metadata_props[:]
     onnx.save(graph, tmp_path / "foreign.onnx")
     with pytest.raises(CheckpointError, match=r"foreign.onnx was not written by facskit export"):
