@@ -158,7 +158,8 @@ class FaceTracker:
         Args:
             time: Now; without it there are no more frames, and all of them are settled.
         """
-        for track in [track for track in self._tracks if track.face_id is None]:
+        unsettled = [track for track in self._tracks if track.face_id is None]
+        for track in unsettled:
             missing = self._missing(track)
             waits = time is not None and time - track.born < self.config.settling
             if missing and waits and track.seen == time and len(track.first_looks) < _ENOUGH_LOOKS:
@@ -180,12 +181,12 @@ class FaceTracker:
 
     def _same_person(self, track: Track, missing: list[Track]) -> Track | None:
         """Return who a new face looks most like, if that is enough."""
-        look = track.first_look()
-        different = {other: other.looks_different(look) for other in missing}
-        alike = {other: value for other, value in different.items() if value is not None}
-        if not alike or min(alike.values()) > self.config.same_look:
-            return None
-        return min(alike, key=lambda other: alike[other])
+        look, nearest, least = track.first_look(), None, self.config.same_look
+        for other in missing:
+            different = other.looks_different(look)
+            if different is not None and different <= least:
+                nearest, least = other, different
+        return nearest
 
     def _is_crowded(self, track: Track, time: float) -> bool:
         """Tell whether another face may lie before or behind one."""

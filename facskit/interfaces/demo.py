@@ -100,8 +100,8 @@ def _train_transformer(out: Path) -> None:
     _CONSOLE.print(
         f"All three folds, {recipe.training.epochs} epochs instead of {_EPOCHS}:  facskit cross-validate {RECIPE}\n\n"
         "The transformer was pre-trained on 24,000 rendered faces without a label and saw 960 labelled ones.\n"
-        "What fighting identity is worth where habits mislead: networks rely on who it is much less, and action units "
-        "of new people get no better (docs/studies/identity.md)."
+        "What fighting identity is worth where habits mislead: networks rely less on who it is, and action units of "
+        "new people get no better (docs/studies/identity.md)."
     )
     packaged = find_weights("packaged")
     info = read_weight_info(packaged)

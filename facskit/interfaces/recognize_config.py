@@ -59,8 +59,9 @@ class RecognizeConfig:
     device: str = "auto"
     """Where the network runs: auto, cpu, cuda, mps, or one of several such as cuda:1."""
     backend: Backend = "auto"
-    """What runs the network: PyTorch, onnxruntime or OpenVINO. `auto` is PyTorch for weights and onnxruntime for a file
-    of facskit export; weights are exported once for the others."""
+    """What runs the network: PyTorch, onnxruntime or OpenVINO, for which other weights are exported once. `auto` is
+    onnxruntime, on the processor, for the packaged weights and files of facskit export, unless --device or --attention
+    needs PyTorch; and PyTorch for all others."""
     faces: Literal["all", "largest"] = "all"
     """Which faces of a picture to recognise."""
     person: str = "all"

@@ -39,7 +39,8 @@ class ServeConfig:
     device: str = "auto"
     """Where the network runs: auto, cpu, cuda, mps, or one of several such as cuda:1."""
     backend: Backend = "auto"
-    """What runs the network: PyTorch, onnxruntime or OpenVINO; attention maps need PyTorch."""
+    """What runs the network: PyTorch, onnxruntime or OpenVINO, as for facskit recognize; attention maps need
+    PyTorch."""
     limits: Limits = field(default_factory=Limits)
     """What is taken at most."""
 

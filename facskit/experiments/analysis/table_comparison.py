@@ -150,13 +150,7 @@ class TableComparison:
         rows.append(("mean", "", "", "", *map(percent_cell, means)))
         return TextTable(
             title=f"Against the labels of {self.labels}, in percent",
-            header=(
-                "AU",
-                "Name",
-                "faces",
-                "present",
-                *measures,
-            ),
+            header=("AU", "Name", "faces", "present", *measures),
             rows=tuple(rows),
             num_text=2,
             strong_rows={len(self.scores)},

@@ -42,7 +42,8 @@ def read_frame_labels(path: Path) -> tuple[pl.DataFrame, ActionUnitSet]:
     table = cells.select(pl.col(name).alias(INPUT), _frames(cells), *labels, pl.col(PLACE))
     again = first_wrong(~table.select(INPUT, FRAME).to_struct().is_first_distinct())
     if again is not None:
-        raise DatasetError(f"{table[PLACE][again]}: found {table[INPUT][again]}, frame {table[FRAME][again]} again")
+        found = f"{table[INPUT][again]}, frame {table[FRAME][again]}"
+        raise DatasetError(f"{table[PLACE][again]}: found {found} again; expected each frame once")
     return table.drop(PLACE), ActionUnitSet(tuple(units))
 
 
