@@ -60,8 +60,8 @@ class RecognizeConfig:
     """Where the network runs: auto, cpu, cuda, mps, or one of several such as cuda:1."""
     backend: Backend = "auto"
     """What runs the network: PyTorch, onnxruntime or OpenVINO, for which other weights are exported once. `auto` is
-    onnxruntime, on the processor, for the packaged weights and files of facskit export, unless --device or --attention
-    needs PyTorch; and PyTorch for all others."""
+    onnxruntime, on the processor, for the packaged weights and exported files, unless the device or attention maps need
+    PyTorch; and PyTorch for all others."""
     faces: Literal["all", "largest"] = "all"
     """Which faces of a picture to recognise."""
     person: str = "all"
