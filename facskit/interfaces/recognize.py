@@ -233,6 +233,10 @@ def _report(config: RecognizeConfig, summary: Summary, overlays: Overlays) -> No
     summary.print(out)
     if config.output is not None:
         out.print(f"Table: {escape(str(config.output))}")
+        if config.neutral is not None:
+            out.print(
+                "[dim]What is shown here is as the network says it; rest is taken off in AU01_above_rest and so on[/]"
+            )
         if config.summary is not None:
             beside = "_episodes and _bins" if config.bin else "_episodes"
             out.print(f"People: {escape(str(config.summary))}; {beside} beside it")
