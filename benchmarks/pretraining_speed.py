@@ -146,36 +146,67 @@ def input_rate(batches: Iterator[object], setting: Setting, warm_up: int = 2) ->
     return count * setting.batch / (time.perf_counter() - started)
 
 
-def measure(manifest: Path, setting: Setting) -> dict[str, tuple[float, float]]:
-    """Return the rates of input and training, plain first."""
+@dataclass(frozen=True)
+class Measured:
+    """What one implementation reached."""
+
+    input_alone: float
+    """Images per second of the input without training."""
+    training: float
+    """Images per second of the training."""
+    memory: float
+    """Most memory of the GPU in use at a time, in GiB; 0 without one."""
+
+
+def measure(manifest: Path, setting: Setting) -> dict[str, Measured]:
+    """Measure the input and the training of both, the plain one first."""
     files = sorted(manifest.parent.glob("*.jpg"))
     loader = plain_loader(PlainFaces(files, setting.size), setting.batch, setting.workers)
     plain_input = input_rate(endless(loader), setting)
     device = torch.device(choose_device(setting.runtime.device))
     run = PlainRun(device=device, batch_size=setting.batch, warm_up=setting.steps, steps=setting.steps)
     torch.manual_seed(0)
+    _forget_memory(device)
     plain = plain_rate(PlainAutoencoder(setting.model), endless(loader), run)
+    plain_memory = _most_memory(device)
     del loader  # ends its workers
     ours = our_loader(manifest, setting)
     our_input = input_rate(Endless(ours, 1_000_000).batches(0), setting)
     ours.close()
-    return {"plain": (plain_input, plain), "facskit": (our_input, our_rate(manifest, setting))}
+    _forget_memory(device)
+    training = our_rate(manifest, setting)
+    return {
+        "plain": Measured(plain_input, plain, plain_memory),
+        "facskit": Measured(our_input, training, _most_memory(device)),
+    }
 
 
-def report(rates: dict[str, tuple[float, float]], setting: Setting) -> None:
+def _forget_memory(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats(device)
+
+
+def _most_memory(device: torch.device) -> float:
+    return torch.cuda.max_memory_allocated(device) / 2**30 if device.type == "cuda" else 0.0
+
+
+def report(measured: dict[str, Measured], setting: Setting) -> None:
     """Print one line per implementation, and the ratios."""
     device = torch.device(choose_device(setting.runtime.device))
     with torch.device("meta"):
         flops = MaskedAutoencoder(setting.model).flops_per_image()
     formats: dict[str, Precision] = {"plain": "fp16" if device.type == "cuda" else "32"}
     formats["facskit"] = setting.runtime.precision
-    print(f"{'':<8} {'format':>7} {'input alone':>14} {'training':>14} {'of peak':>9}")
-    for name, (input_alone, training) in rates.items():
+    print(f"{'':<8} {'format':>7} {'input alone':>14} {'training':>14} {'of peak':>9} {'memory':>9}")
+    for name, each in measured.items():
         peak = peak_flops(device, replace(setting.runtime, precision=formats[name]))
-        share = f"{training * flops / peak:9.1%}" if peak else f"{'unknown':>9}"
-        print(f"{name:<8} {formats[name]:>7} {input_alone:>12,.0f}/s {training:>12,.0f}/s {share}")
-    ratios = [ours / plain for plain, ours in zip(rates["plain"], rates["facskit"], strict=True)]
-    print(f"{'ratio':<16} {ratios[0]:>13.2f}x {ratios[1]:>13.2f}x")
+        share = f"{each.training * flops / peak:9.1%}" if peak else f"{'unknown':>9}"
+        memory = f"{each.memory:5.1f} GiB" if each.memory else f"{'':>9}"
+        rates = f"{each.input_alone:>12,.0f}/s {each.training:>12,.0f}/s"
+        print(f"{name:<8} {formats[name]:>7} {rates} {share} {memory}")
+    plain, ours = measured["plain"], measured["facskit"]
+    print(f"{'ratio':<16} {ours.input_alone / plain.input_alone:>13.2f}x {ours.training / plain.training:>13.2f}x")
 
 
 def _options() -> argparse.Namespace:

@@ -1,12 +1,13 @@
 """Is causal intervention less biased? `python -m studies.causal_intervention` trains CIU and its controls.
 
-Needs the rendered corpora that docs/studies/causal_intervention.md names. Every training is a run that can be resumed,
-so the study can be stopped and started again.
+Needs the rendered corpora that docs/studies/causal_intervention.md names. The gate comes first: a third network can't
+learn from teachers that recognise nothing. Every training is a run that can be resumed, so the study can be stopped and
+started again; what is finished is printed after each arm.
 """
 
-import json
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,14 +17,9 @@ from rich.console import Console
 from facskit.action_units import ActionUnitSet
 from facskit.datasets.manifest import read_manifest, write_manifest
 from facskit.errors import FacskitError
-from facskit.evaluation.bias.numbers import (
-    AUGroups,
-    bias_difference,
-    bias_numbers,
-    groups_by_frequency,
-    published_groups,
-)
+from facskit.evaluation.bias.numbers import AUGroups, bias_difference, bias_numbers, published_groups
 from facskit.evaluation.bootstrap import BootstrapConfig
+from facskit.evaluation.calibration import logits_of
 from facskit.evaluation.predicted_faces import concat
 from facskit.evaluation.predictions import Predictions
 from facskit.experiments.analysis.weight_scores import evaluate
@@ -31,31 +27,37 @@ from facskit.experiments.intervention.stages import stage_folder
 from facskit.experiments.opened_data import assemble_folds, assemble_manifest
 from facskit.experiments.recipe import Recipe
 from facskit.experiments.recipe_files import read_recipe
+from facskit.experiments.scoring import PREDICTIONS
 from facskit.experiments.sweep.grid import change_recipe
 from facskit.experiments.sweep.parallel_runs import PlannedRun, choose_slots, train_runs
-from facskit.files import write_text
-from facskit.tables import TextTable
+from facskit.interfaces.report_printing import table_console
+from facskit.tables import TextTable, write_results
 from studies.command import run_study
+from studies.rates import keep_rates, swap_rates
 
 Profile = Literal["disfa", "bp4d"]
-Test = Literal["imbalanced", "balanced"]
 
-TRAINED: dict[str, dict[str, Any]] = {
-    "CIU": {},
-    "half weights": {"objective.gamma": 0.0},
-    "inverted weights": {"objective.weights": "inverted"},
+CIU = "CIU"
+TEACHERS: tuple[Literal["imbalanced", "balanced"], ...] = ("imbalanced", "balanced")
+POST_COMPENSATED = "imbalanced, post-compensated"
+"""The imbalanced network with its logits shifted by the log odds of absence in training; needs no training."""
+ARMS: Mapping[str, Mapping[str, Any]] = {
+    CIU: {},
+    "gamma 0": {"objective.gamma": 0.0},
     "weights per AU": {"objective.granularity": "unit"},
-}
-"""Third networks, by what they change in the recipe; the two teachers are the same for all."""
-VARIANTS: dict[str, dict[str, Any]] = {
+    "inverted weights": {"objective.weights": "inverted"},
+    "gamma 2": {"objective.gamma": 2.0},
     "TE": {"objective.risks": "imbalanced"},
     "TDE": {"objective.risks": "balanced"},
-    "TE without weights": {"objective.risks": "imbalanced", "objective.weights": "none"},
-    "TDE without weights": {"objective.risks": "balanced", "objective.weights": "none"},
-    "post-compensated": {"objective.balanced_teacher": "post-compensated"},
+    "post-compensated teacher": {"objective.balanced_teacher": "post-compensated"},
 }
-"""Further third networks, with the first seed alone."""
-TEACHERS: tuple[Literal["imbalanced", "balanced"], ...] = ("imbalanced", "balanced")
+"""Third networks, in the order they are trained, by what they change in the recipe; all have the same teachers."""
+
+TESTS = {
+    "same": "new people, as often as in training",
+    "balanced": "new people, each action unit in half of the labels",
+    "inverted": "new people, the rarest action unit as often as the most frequent one in training, and so on",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,187 +67,252 @@ class Study:
     recipe: Path = Path("recipes/rendered/imbalance.yaml")
     """The training; its manifest, fold, seed and objective are replaced run by run."""
     data: Path = Path("data/imbalance")
-    """Folder of the corpora `disfa`, `bp4d` and `balanced`, which show the same people."""
+    """Folder of the corpora `disfa` or `bp4d`, and `balanced`, which show the same people."""
     out: Path = Path("runs/studies/causal_intervention")
     """Folder of the study."""
-    profiles: tuple[Profile, ...] = ("disfa", "bp4d")
+    profile: Profile = "disfa"
     """Base rates to train with."""
-    frames: tuple[int, ...] = (40, 20)
-    """Pictures of each person for each profile; fewer where there are more action units, to save time."""
-    batch_sizes: tuple[int, ...] = (32, 16)
-    """Images per update for each profile."""
-    epochs: tuple[int, ...] = (8, 5)
-    """Passes over the images for each profile: 400 and 250 updates."""
-    seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
+    seeds: tuple[int, ...] = (0, 1, 2)
     """Seeds; each leaves out another fold in turn."""
-    variants: bool = False
-    """Whether to train the variants of table 3 too."""
+    arms: tuple[str, ...] = tuple(ARMS)
+    """Which third networks to train."""
+    epochs: int = 0
+    """Passes over the faces; 0 takes the recipe's."""
     jobs: int = 2
-    """Trainings at a time, each in a process of one thread."""
+    """Trainings at a time, each in a process of one thread; on a GPU they share it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
     """One third network with its place."""
 
-    arm: str
-    profile: Profile
     seed: int
     recipe: Recipe
     folder: Path
 
 
+@dataclass(kw_only=True)
+class Results:
+    """What is finished."""
+
+    rates: dict[int, np.ndarray] = field(default_factory=dict)
+    """By seed, how often each action unit is present among the labels trained on."""
+    tested: dict[str, dict[str, list[Predictions]]] = field(default_factory=dict)
+    """By test and network, what the network of each seed said."""
+
+
 def main(study: Study) -> None:
-    """Run the whole study and say where its results are."""
+    """Run the study arm by arm, all seeds of one at once, and print what is finished after each."""
+    if unknown := set(study.arms) - set(ARMS):
+        raise FacskitError(f"--arms: found {min(unknown)!r}, expected some of {', '.join(ARMS)}")
     console = Console(highlight=False, soft_wrap=True)
     recipe = read_recipe(study.recipe, Recipe)
-    jobs = list(_jobs(study, recipe))
-    runs = [_planned(study, job) for job in jobs]
-    if failures := train_runs(runs, choose_slots(recipe, jobs=study.jobs), study.out / "logs"):
-        raise FacskitError(f"{len(failures)} of {len(runs)} trainings failed: {failures}")
-    found: dict[str, Any] = {}
-    tables = []
-    for profile in study.profiles:
-        own = [job for job in jobs if job.profile == profile]
-        rates = (assemble_manifest(own[0].recipe.data).labels == 1).mean(axis=0)
-        for test in ("imbalanced", "balanced"):
-            predictions = _predictions(study, own, test)
-            for arm, said in predictions.items():
-                said.save(study.out / f"{profile}-{test}" / f"{arm.replace(' ', '-')}.parquet")
-            table, values = _compare(predictions, rates, profile, test)
-            tables.append(table)
-            found[f"{profile}, {test} test"] = values
-            console.print(table.to_markdown())
-    write_text(study.out / "results.json", json.dumps(found, indent=2) + "\n")
-    write_text(study.out / "results.md", "\n".join(table.to_markdown() for table in tables))
-    console.print(f"Results: {study.out}/results.md and results.json")
+    results = Results()
+    for arm in study.arms:
+        jobs = [_job(study, recipe, arm, seed) for seed in study.seeds]
+        runs = [PlannedRun(name=f"{arm} {job.seed}", recipe=job.recipe, folder=job.folder) for job in jobs]
+        if failures := train_runs(runs, choose_slots(recipe, jobs=study.jobs), study.out / study.profile / "logs"):
+            raise FacskitError(f"{len(failures)} of {len(runs)} trainings failed: {failures}")
+        for job in jobs:
+            _test(study, job, arm, results)
+        tables = [_table(study, results, test) for test in TESTS]
+        write_results(
+            study.out / study.profile, "\n".join(table.to_markdown("#") for table in tables), _numbers(study, results)
+        )
+        for table in tables:
+            table_console().print(table.to_terminal())
+    console.print(f"Results: {study.out / study.profile}/results.md and results.json")
 
 
-def _jobs(study: Study, recipe: Recipe) -> Iterator[Job]:
-    for seed in study.seeds:
-        for profile in study.profiles:
-            arms = TRAINED | (VARIANTS if study.variants and seed == study.seeds[0] else {})
-            for arm, changes in arms.items():
-                folder = study.out / profile / f"{arm.replace(' ', '-')}-seed-{seed}"
-                base = _recipe_of(study, recipe, profile, seed)
-                yield Job(arm=arm, profile=profile, seed=seed, recipe=change_recipe(base, changes), folder=folder)
+def _job(study: Study, recipe: Recipe, arm: str, seed: int) -> Job:
+    folder = study.out / study.profile / f"{arm.replace(' ', '-')}-seed-{seed}"
+    changes: dict[str, Any] = {
+        "name": f"{recipe.name}: {arm}",
+        "data.manifest": str(study.data / study.profile / "manifest.parquet"),
+        "data.action_units": "disfa-8" if study.profile == "disfa" else "bp4d",
+        "data.fold": 1 + seed % 3,
+        "runtime.seed": seed,
+        "runtime.threads": 1,
+        "training.epochs": study.epochs or recipe.training.epochs,
+        "objective.stages": str(study.out / study.profile / "stages"),
+    }
+    return Job(seed=seed, recipe=change_recipe(recipe, changes | dict(ARMS[arm])), folder=folder)
 
 
-def _recipe_of(study: Study, recipe: Recipe, profile: Profile, seed: int) -> Recipe:
-    units = "disfa-8" if profile == "disfa" else "bp4d"
-    place = study.profiles.index(profile)
-    return change_recipe(
-        recipe,
-        {
-            "data.manifest": str(_subset(study, profile, units)),
-            "data.action_units": units,
-            "data.loader.batch_size": study.batch_sizes[place],
-            "training.epochs": study.epochs[place],
-            "data.fold": 1 + seed % 3,
-            "runtime.seed": seed,
-            "runtime.threads": 1,
-            "objective.stages": str(_stages(study, profile)),
-        },
+def _test(study: Study, job: Job, arm: str, results: Results) -> None:
+    """Test a network, and with the first arm its teachers too, and add what they say."""
+    tests = _Tests(study, job)
+    networks = {arm: job.folder}
+    if arm == study.arms[0]:
+        results.rates[job.seed] = tests.rates
+        stages = study.out / study.profile / "stages"
+        networks = {name: stage_folder(job.recipe, stages, name) for name in _teachers(job.recipe)} | networks
+    for name, folder in networks.items():
+        for test in TESTS:
+            said = tests.of(folder, test)
+            results.tested.setdefault(test, {}).setdefault(name, []).append(said)
+            if name == "imbalanced":
+                shifted = results.tested[test].setdefault(POST_COMPENSATED, [])
+                shifted.append(_post_compensated(said, tests.rates))
+
+
+def _teachers(recipe: Recipe) -> tuple[str, ...]:
+    return recipe.objective.stage_names  # type: ignore[union-attr,no-any-return]  # the recipe's objective has stages
+
+
+class _Tests:
+    """The faces of the people whom a seed leaves out."""
+
+    def __init__(self, study: Study, job: Job) -> None:
+        self.study, self.job = study, job
+        manifest = assemble_manifest(job.recipe.data)
+        fold = assemble_folds(job.recipe.data, manifest)[job.recipe.data.fold - 1]
+        self.units: ActionUnitSet = manifest.action_units
+        self.people = fold.test_subjects
+        labels = manifest.labels[fold.train]
+        self.rates = (labels == 1).sum(axis=0) / (labels >= 0).sum(axis=0)
+
+    @cached_property
+    def other_rates(self) -> Path:
+        """The manifest of these people's pictures in which every action unit is frequent."""
+        path = self.study.out / self.study.profile / f"balanced-fold-{self.job.recipe.data.fold}.parquet"
+        if not path.is_file():
+            whole = read_manifest(self.study.data / "balanced" / "manifest.parquet", self.units)
+            write_manifest(whole.select(np.isin(whole.subjects, self.people)), path)
+        return path
+
+    def of(self, folder: Path, test: str) -> Predictions:
+        """Return what the network of a folder says in one of the tests.
+
+        Each seed leaves out another fold, so the seed's number stands for it: scores are means over the seeds.
+        """
+        own = Predictions.load(folder / PREDICTIONS)
+        said = own
+        if test != "same":
+            tested = folder / "other-rates"
+            if not (tested / "results.json").is_file():
+                evaluate(folder / "weights.safetensors", str(self.other_rates), tested)
+            rates = np.full(len(self.units), 0.5) if test == "balanced" else swap_rates(self.rates)
+            said = Predictions.load(tested / PREDICTIONS)
+            said = replace(said, labels=keep_rates(said.labels, rates), protocol=own.protocol)
+        return replace(said, folds=np.full(len(said), self.job.seed + 1), seeds=np.zeros(len(said), np.int64))
+
+
+def _post_compensated(said: Predictions, rates: np.ndarray) -> Predictions:
+    """Return what the imbalanced network would say if every action unit had been as often present as absent."""
+    shift = np.log((1 - rates) / rates)
+
+    def shifted(probabilities: np.ndarray) -> np.ndarray:
+        found: np.ndarray = (1 / (1 + np.exp(-logits_of(probabilities) - shift))).astype(np.float32)
+        return found
+
+    return replace(said, probabilities=shifted(said.probabilities), thresholds=shifted(said.thresholds))
+
+
+def _at_half(said: Predictions) -> Predictions:
+    return replace(said, thresholds=np.full_like(said.thresholds, 0.5))
+
+
+def _numbers(study: Study, results: Results) -> dict[str, Any]:
+    """Return everything that was measured, to be read by programs: each list has an entry per seed."""
+    found: dict[str, Any] = {"rates": {seed: rates.tolist() for seed, rates in results.rates.items()}}
+    for test, arms in results.tested.items():
+        found[test] = {}
+        for arm, seeds in arms.items():
+            scores: dict[str, Any] = {}
+            scores["roc_auc"] = [float(said.scores().macro("roc_auc").value) for said in seeds]
+            scores["f1_at_half"] = [_at_half(said).macro_f1() for said in seeds]
+            scores["f1_at_chosen"] = [said.macro_f1() for said in seeds]
+            scores["calibration_error"] = [float(said.scores().macro("calibration_error").value) for said in seeds]
+            scores |= _bias(study, results, test, arm)
+            found[test][arm] = scores
+    return found
+
+
+def _bias(study: Study, results: Results, test: str, arm: str) -> dict[str, Any]:
+    """Return the bias at 0.5 of an arm over all seeds, and how CIU differs from it; estimate, low and high of each."""
+    rates, groups = np.mean(list(results.rates.values()), axis=0), _groups(study, results)
+    said, bootstrap = concat([_at_half(each) for each in results.tested[test][arm]]), BootstrapConfig()
+    numbers = bias_numbers(said, rates, groups.head, groups.tail, bootstrap)
+    found = {name: _ends(getattr(numbers, name)) for name in ("head_f1", "tail_f1", "spread")}
+    ours = results.tested[test].get(CIU, [])
+    if arm != CIU and len(ours) == len(results.tested[test][arm]):
+        ciu = concat([_at_half(each) for each in ours])
+        gains = bias_difference(said, ciu, rates, groups.head, groups.tail, bootstrap)
+        found |= {f"ciu_minus_it_{name}": _ends(getattr(gains, name)) for name in ("macro_f1", "spread")}
+    return found
+
+
+def _ends(interval: Any) -> list[float]:  # noqa: ANN401 -- an interval of either kind
+    return [interval.estimate, interval.low, interval.high]
+
+
+def _groups(study: Study, results: Results) -> AUGroups:
+    units = results.tested["same"]["imbalanced"][0].action_units
+    groups = published_groups(study.profile, units)
+    assert groups is not None  # both profiles' papers name theirs
+    return groups
+
+
+def _table(study: Study, results: Results, test: str) -> TextTable:
+    """Return the table of one test."""
+    rows = []
+    for arm, scores in _numbers(study, results)[test].items():
+        row = [arm, str(len(scores["roc_auc"]))]
+        row += [_percent(scores[name]) for name in ("roc_auc", "f1_at_half", "f1_at_chosen")]
+        row += [f"{100 * scores[name][0]:.1f}" for name in ("head_f1", "tail_f1")]
+        row += [f"{scores['spread'][0]:.2f}", _percent(scores["calibration_error"])]
+        row += [_difference(scores, "macro_f1", 100, 1), _difference(scores, "spread", 1, 2)]
+        rows.append(tuple(row))
+    groups = _groups(study, results)
+    head, tail = (", ".join(unit.code for unit in units) for units in (groups.head, groups.tail))
+    return TextTable(
+        title=f"{study.profile.upper()}'s rates: {TESTS[test]}",
+        header=(
+            "network",
+            "seeds",
+            "ROC-AUC",
+            "F1 at 0.5",
+            "F1 at chosen",
+            "head F1",
+            "tail F1",
+            "spread",
+            "ECE",
+            "F1 of CIU minus it",
+            "spread of CIU minus it",
+        ),
+        rows=tuple(rows),
+        notes=(
+            _gate(results),
+            f"head {head}; tail {tail}; their F1 and the spread of log2(predicted / present) over AUs are at 0.5",
+            "in percent but for the spread; mean (lowest to highest seed); differences with 95 % intervals, people "
+            "resampled; chosen: for each AU on validation people, who act as in training",
+        ),
     )
 
 
-def _stages(study: Study, profile: Profile) -> Path:
-    return study.out / profile / "stages"
+def _gate(results: Results) -> str:
+    """Say whether the imbalanced network recognises enough to teach."""
+    mean = 100 * float(np.mean([_at_half(said).macro_f1() for said in results.tested["same"]["imbalanced"]]))
+    verdict = "passed" if mean > _GATE else "failed: the third network's teachers recognise too little"
+    found = f"the imbalanced network has {mean:.1f} macro F1 at 0.5 on new people"
+    return f"gate: {found}; more than {_GATE:g} asked: {verdict}"
 
 
-def _planned(study: Study, job: Job) -> PlannedRun:
-    shared = _stages(study, job.profile) / str(job.seed)  # only a name: runs of one seed wait for its teachers
-    return PlannedRun(name=f"{job.profile} {job.folder.name}", recipe=job.recipe, folder=job.folder, shared=shared)
+_GATE = 50.0
 
 
-def _subset(study: Study, profile: Profile, units: str) -> Path:
-    """Write the manifest with the first pictures of each person."""
-    frames = study.frames[study.profiles.index(profile)]
-    path = study.out / f"{profile}-{frames}.parquet"
-    if not path.is_file():
-        whole = read_manifest(study.data / profile / "manifest.parquet", ActionUnitSet.parse(units))
-        write_manifest(whole.select((whole.table["frame"] < frames).to_numpy()), path)
-    return path
+def _percent(values: Sequence[float]) -> str:
+    mean = f"{100 * np.mean(values):.1f}"
+    return mean if len(values) == 1 else f"{mean} ({100 * min(values):.1f} to {100 * max(values):.1f})"
 
 
-def _predictions(study: Study, jobs: list[Job], test: Test) -> dict[str, Predictions]:
-    """Return what each network said about the people left out, over all seeds."""
-    arms: dict[str, list[Predictions]] = {}
-    for job in jobs:
-        if job.arm == "CIU":
-            for name in TEACHERS:
-                folder = stage_folder(job.recipe, _stages(study, job.profile), name)
-                arms.setdefault(name, []).append(_tested(study, job, folder, test))
-        arms.setdefault(job.arm, []).append(_tested(study, job, job.folder, test))
-    return {arm: concat(parts) for arm, parts in sorted(arms.items(), key=lambda item: _ORDER.index(item[0]))}
-
-
-_ORDER = (*TEACHERS, *TRAINED, *VARIANTS)
-
-
-def _tested(study: Study, job: Job, folder: Path, test: Test) -> Predictions:
-    """Return predictions on the fold's people: of the run itself, or on balanced pictures of the same people.
-
-    Each seed tests one fold, so the seed's number stands for it: scores are means over the seeds.
-    """
-    tested = folder if test == "imbalanced" else folder / "balanced"
-    if test == "balanced" and not (tested / "results.json").is_file():
-        evaluate(folder / "weights.safetensors", str(_balanced(study, job)), tested, device="cpu")
-    protocol = Predictions.load(folder / "predictions.parquet").protocol  # of all tests: threshold 0.5
-    found = replace(Predictions.load(tested / "predictions.parquet"), protocol=protocol)
-    return replace(found, folds=np.full(len(found), job.seed + 1), seeds=np.zeros(len(found), np.int64))
-
-
-def _balanced(study: Study, job: Job) -> Path:
-    """Write the manifest of the balanced pictures of the fold's people."""
-    path = study.out / f"balanced-{job.profile}-fold-{job.recipe.data.fold}.parquet"
-    if not path.is_file():
-        manifest = assemble_manifest(job.recipe.data)
-        people = assemble_folds(job.recipe.data, manifest)[job.recipe.data.fold - 1].test_subjects
-        whole = read_manifest(study.data / "balanced" / "manifest.parquet", manifest.action_units)
-        write_manifest(whole.select(np.isin(whole.subjects, people)), path)
-    return path
-
-
-def _groups(profile: Profile, units: ActionUnitSet, frequencies: np.ndarray) -> AUGroups:
-    name = {"disfa": "disfa", "bp4d": "bp4d"}[profile]
-    return published_groups(name, units) or groups_by_frequency(units, frequencies)
-
-
-def _compare(
-    predictions: dict[str, Predictions], rates: np.ndarray, profile: Profile, test: Test
-) -> tuple[TextTable, dict[str, Any]]:
-    """Return the table of one test, and its numbers with the paired differences to CIU."""
-    ciu = predictions["CIU"]
-    groups = _groups(profile, ciu.action_units, rates)
-    bootstrap = BootstrapConfig()
-    rows: list[tuple[str, ...]] = []
-    found: dict[str, Any] = {}
-    for arm, said in predictions.items():
-        numbers = bias_numbers(said, rates, groups.head, groups.tail, bootstrap)
-        values = {name: getattr(numbers, name) for name in _SHOWN}
-        found[arm] = {name: [value.estimate, value.low, value.high] for name, value in values.items()}
-        rows.append((arm, *(_cell(name, values[name]) for name in _SHOWN)))
-        if arm != "CIU" and len(said) == len(ciu):
-            gains = bias_difference(said, ciu, rates, groups.head, groups.tail, bootstrap)
-            found[arm]["CIU minus it"] = {
-                name: [getattr(gains, name).estimate, getattr(gains, name).low, getattr(gains, name).high]
-                for name in _SHOWN
-            }
-    title = f"{'DISFA' if profile == 'disfa' else 'BP4D'} rates, {test} test"
-    header = ("network", "macro F1", "head AUs", "tail AUs", "spread", "correlation")
-    head, tail = (", ".join(unit.code for unit in units) for units in (groups.head, groups.tail))
-    notes = (f"Head {head}; tail {tail} ({groups.source}). In brackets 95 %, people resampled.",)
-    return TextTable(title=title, header=header, rows=tuple(rows), notes=notes), found
-
-
-_SHOWN = ("macro_f1", "head_f1", "tail_f1", "spread", "correlation")
-
-
-def _cell(name: str, value: Any) -> str:  # noqa: ANN401 -- an interval
-    scale, digits = (100, 1) if name.endswith("f1") else (1, 2)
-    low, high = scale * value.low, scale * value.high
-    return f"{scale * value.estimate:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
+def _difference(scores: Mapping[str, Any], name: str, scale: float, digits: int) -> str:
+    ends = scores.get(f"ciu_minus_it_{name}")
+    if ends is None:
+        return ""
+    estimate, low, high = (scale * end for end in ends)
+    return f"{estimate:+.{digits}f} ({low:+.{digits}f} to {high:+.{digits}f})"
 
 
 if __name__ == "__main__":
