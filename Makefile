@@ -9,7 +9,7 @@ DEV    := $(VENV)/.ready-dev
 DOCS   := $(VENV)/.ready-docs
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable
 
-.PHONY: help demo page synthesis test test-all check docs format ci clean
+.PHONY: help demo page synthesis test test-all bench check docs format ci clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -45,6 +45,9 @@ test: $(DEV)  ## run the tests
 
 test-all: $(DEV)  ## run the tests, the slow ones too
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto -m 'not gpu'
+
+bench: $(DEV)  ## time what is claimed to be fast, and compare with the figures kept (under 10 minutes)
+	@$(BIN)/python -m benchmarks.all
 
 check: $(DEV)  ## formatting, lint, types, direction of imports
 	@$(BIN)/ruff format --check .

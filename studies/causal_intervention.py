@@ -146,7 +146,9 @@ def _test(study: Study, job: Job, arm: str, results: Results) -> None:
     if arm == study.arms[0]:
         results.rates[job.seed] = tests.rates
         stages = study.out / study.profile / "stages"
-        networks = {name: stage_folder(job.recipe, stages, name) for name in _teachers(job.recipe)} | networks
+        networks = {
+            name: stage_folder(job.recipe, stages, name) for name in job.recipe.objective.stage_names
+        } | networks
     for name, folder in networks.items():
         for test in TESTS:
             said = tests.of(folder, test)
@@ -154,10 +156,6 @@ def _test(study: Study, job: Job, arm: str, results: Results) -> None:
             if name == "imbalanced":
                 shifted = results.tested[test].setdefault(POST_COMPENSATED, [])
                 shifted.append(_post_compensated(said, tests.rates))
-
-
-def _teachers(recipe: Recipe) -> tuple[str, ...]:
-    return recipe.objective.stage_names  # type: ignore[union-attr,no-any-return]  # the recipe's objective has stages
 
 
 class _Tests:

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from benchmarks.plain_pretraining import PlainAutoencoder, PlainFaces
-from benchmarks.pretraining_speed import TINY, Endless, Setting, measure, our_loader, report, write_images
+from benchmarks.pretraining_speed import TINY, Endless, Measured, Setting, measure, our_loader, report, write_images
 from facskit.experiments.pretraining_recipe import PretrainRecipe
 from facskit.experiments.recipe_files import read_recipe
 from facskit.faces.images import read_image
@@ -52,15 +52,16 @@ def test_both_read_the_same_images(tmp_path: Path) -> None:
 
 
 def test_rates_of_both_are_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    rates = measure(write_images(tmp_path, 8, 32), SETTING)
-    assert list(rates) == ["plain", "facskit"]
-    assert all(rate > 0 for pair in rates.values() for rate in pair)
+    measured = measure(write_images(tmp_path, 8, 32), SETTING)
+    assert list(measured) == ["plain", "facskit"]
+    assert all(each.input_alone > 0 and each.training > 0 for each in measured.values())
     known = replace(SETTING, runtime=replace(SETTING.runtime, peak_tflops=1.0))
     capsys.readouterr()
-    report({"plain": (100.0, 50.0), "facskit": (300.0, 100.0)}, known)
+    report({"plain": Measured(100.0, 50.0, 22.0), "facskit": Measured(300.0, 100.0, 0.0)}, known)
     shown = capsys.readouterr().out.splitlines()
     assert shown[-1].split() == ["ratio", "3.00x", "2.00x"]
     assert "%" in shown[2]
+    assert shown[1].endswith("22.0 GiB")
 
 
 def test_the_tiny_network_is_that_of_the_recipe() -> None:
