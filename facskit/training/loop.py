@@ -145,7 +145,7 @@ class _Trainer(Generic[BatchT]):
             except RuntimeError:
                 if interruption.signal is None:  # Ctrl-C also ends the loader's workers, mostly before this process
                     raise
-                self._stop()
+                self._stop(together=False)
             self._update(group)
             self.at.step += 1
             logged = self.at.step % self.config.log_steps == 0 or self.at.step == self.steps
@@ -166,9 +166,13 @@ class _Trainer(Generic[BatchT]):
         self.at = Position(epoch=self.at.epoch + 1)
         self.save()
 
-    def save(self) -> None:
-        """Take a snapshot, after a look at the losses: a broken run must not overwrite a good snapshot."""
-        self._read_losses()
+    def save(self, *, together: bool = True) -> None:
+        """Take a snapshot, after a look at the losses: a broken run must not overwrite a good snapshot.
+
+        Args:
+            together: Whether all processes do so after the same step; else only this one's losses are looked at.
+        """
+        self._read_losses(together=together)
         self.parts.save(self.run, self.at.epoch * self.steps + self.at.step, self.at)
         self.saved = time.monotonic()
 
@@ -202,13 +206,13 @@ class _Trainer(Generic[BatchT]):
         for group in (network, beside):
             nn.utils.clip_grad_norm_(group, longest)
 
-    def _read_losses(self) -> None:
-        """Read the waiting losses back, check them, and log their means."""
+    def _read_losses(self, *, together: bool = True) -> None:
+        """Read the waiting losses back, check them, and log their means, over all processes if they read together."""
         count = len(self.losses)
         if not count:
             return
         try:
-            totals = self.losses.read()
+            totals = self.losses.read(self._mean_over_processes if together and self.fabric.world_size > 1 else None)
         except NonFiniteLossError as error:
             step = self.at.step - error.batches_ago // self.config.accumulate
             raise FacskitError(
@@ -236,14 +240,19 @@ class _Trainer(Generic[BatchT]):
         if (due or late) and self.at.step < self.steps:
             self.save()
 
+    def _mean_over_processes(self, values: Tensor) -> Tensor:
+        mean = self.fabric.all_reduce(values, reduce_op="mean")
+        assert isinstance(mean, Tensor)
+        return mean
+
     def _agree(self, *wishes: bool) -> tuple[bool, ...]:
         """Ask all processes, and grant what any of them wishes."""
         asked = torch.tensor([float(wish) for wish in wishes], device=self.fabric.device)
         torch.distributed.all_reduce(asked, torch.distributed.ReduceOp.MAX)
         return tuple(wish > 0 for wish in asked.tolist())
 
-    def _stop(self) -> None:
-        self.save()
+    def _stop(self, *, together: bool = True) -> None:
+        self.save(together=together)
         raise FacskitError(
             f"The run stopped on request in epoch {self.at.epoch + 1} after step {self.at.step}, and everything is "
             f"saved in {self.run.path}; give the same command again to go on."

@@ -1,6 +1,7 @@
 """Losses that wait on the accelerator until somebody reads them, so that logging costs no waiting at every step."""
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -33,8 +34,12 @@ class LossLog:
         """Keep the losses of a batch, detached scalars of the same names every time."""
         self._waiting.append(terms)
 
-    def read(self) -> dict[str, float]:
+    def read(self, mean_over_processes: Callable[[Tensor], Tensor] | None = None) -> dict[str, float]:
         """Read all losses at once, forget them, and return their sums.
+
+        Args:
+            mean_over_processes: How to average a tensor over the processes that train together, each of which has lost
+                on its own share of every batch; all of them must call it. None for this process's losses alone.
 
         Raises:
             NonFiniteLossError: A loss is infinite or no number; it names the first.
@@ -42,6 +47,8 @@ class LossLog:
         names = list(self._waiting[0])
         table = torch.stack([torch.stack([terms[name].float() for name in names]) for terms in self._waiting])
         self._waiting = []
+        if mean_over_processes is not None:
+            table = mean_over_processes(table)
         rows: list[list[float]] = table.tolist()
         for place, row in enumerate(rows):
             if not all(math.isfinite(value) for value in row):

@@ -1,4 +1,8 @@
-"""Trains drawn faces on two processor processes; `python -m tests.experiments.two_processes MANIFEST FOLDER KIND`."""
+"""Trains drawn faces on several processes: `-m tests.experiments.several_processes MANIFEST FOLDER KIND NUMBER`.
+
+The global batch is the same whatever the number. The network is a transformer: batch normalisation would see other
+batches in each process.
+"""
 
 import sys
 from pathlib import Path
@@ -8,7 +12,7 @@ from facskit.datasets.loaders import LoaderConfig
 from facskit.experiments.recipe import DataConfig, Recipe
 from facskit.experiments.train import cross_validate
 from facskit.faces.alignment import WholeImage
-from facskit.models.compact_network import CompactConfig
+from facskit.models.vision_transformer import ViTConfig
 from facskit.objectives.attention_regression import AttentionRegressionConfig
 from facskit.objectives.causal_intervention import CausalInterventionConfig
 from facskit.objectives.identity_adversarial import IdentityAdversarialConfig
@@ -26,22 +30,23 @@ OBJECTIVES: dict[str, IdentityAdversarialConfig | CausalInterventionConfig] = {
 
 
 def main() -> None:
-    """Run the smallest cross-validation there is, as two processes."""
-    manifest, out, kind = sys.argv[1:]
+    """Run the smallest cross-validation there is, as so many processes."""
+    manifest, out, kind = sys.argv[1:4]
+    processes = int(sys.argv[4])
     recipe = Recipe(
-        name="two",
+        name="several",
         data=DataConfig(
             manifest=manifest,
             action_units="AU01,AU12",
             crop=WholeImage(size=32),
-            loader=LoaderConfig(batch_size=4),
+            loader=LoaderConfig(batch_size=8 // processes),
             folds=SubjectFolds(k=2, validation_fraction=0.2),
         ),
-        model=CompactConfig(image_size=32, widths=(8, 16), depths=(1, 1), places=4, place_dim=4),
+        model=ViTConfig(image_size=32, patch_size=16, dim=24, depth=2, heads=2, drop_path=0.0),
         objective=OBJECTIVES[kind],
         optimizer=OptimizerConfig(base_lr=0.05),
         training=TrainingConfig(epochs=2, accumulate=2, log_steps=2, checkpoint_steps=2, ema_decay=0.9),
-        runtime=RuntimeConfig(device="cpu", devices=2, threads=1),
+        runtime=RuntimeConfig(device="cpu", devices=processes, threads=1),
     )
     cross_validate(recipe, Path(out))
 
