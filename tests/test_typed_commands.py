@@ -70,7 +70,7 @@ def test_commands_in_running_text_exist_and_have_these_options() -> None:
 
 
 def test_options_named_without_their_command_belong_to_some_command() -> None:
-    others = {"--porcelain", "--data-binary", "--rm"}  # of git, curl and docker
+    others = {"--porcelain", "--data-binary", "--rm", "--nproc_per_node"}  # of git, curl, docker and torchrun
     known = {"--version", *others}.union(recipe_options(), *map(known_options, COMMANDS))
     for path in (*ROOT.glob("benchmarks/*.py"), *ROOT.glob("studies/*.py")):
         text = path.read_text(encoding="utf-8")
