@@ -135,10 +135,11 @@ def our_rate(manifest: Path, setting: Setting) -> float:
     return float(timed["images_per_second"])
 
 
-def input_rate(batches: Iterator[object], setting: Setting, warm_up: int = 2) -> float:
+def input_rate(batches: Iterator[object], setting: Setting) -> float:
     """Return images per second of the input alone."""
-    count = max(8, min(setting.steps, 4096 // setting.batch))
-    for _ in range(warm_up):
+    # Every worker has delivered twice before, so that their start isn't timed.
+    count = max(8, 4 * setting.workers, min(setting.steps, 4096 // setting.batch))
+    for _ in range(2 + 2 * setting.workers):
         next(batches)
     started = time.perf_counter()
     for _ in range(count):
