@@ -5,7 +5,7 @@ learn from teachers that recognise nothing. Every training is a run that can be 
 started again; what is finished is printed after each arm.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -31,9 +31,10 @@ from facskit.experiments.scoring import PREDICTIONS
 from facskit.experiments.sweep.grid import change_recipe
 from facskit.experiments.sweep.parallel_runs import PlannedRun, choose_slots, train_runs
 from facskit.interfaces.report_printing import table_console
-from facskit.tables import TextTable, write_results
+from facskit.tables import TextTable, markdown_page, write_results
 from studies.command import run_study
 from studies.rates import keep_rates, swap_rates
+from studies.spread import spread_cell
 
 Profile = Literal["disfa", "bp4d"]
 
@@ -115,10 +116,9 @@ def main(study: Study) -> None:
             raise FacskitError(f"{len(failures)} of {len(runs)} trainings failed: {failures}")
         for job in jobs:
             _test(study, job, arm, results)
-        tables = [_table(study, results, test) for test in TESTS]
-        write_results(
-            study.out / study.profile, "\n".join(table.to_markdown("#") for table in tables), _numbers(study, results)
-        )
+        numbers = _numbers(study, results)
+        tables = [_table(study, results, test, numbers[test]) for test in TESTS]
+        write_results(study.out / study.profile, markdown_page(tables), numbers)
         for table in tables:
             table_console().print(table.to_terminal())
     console.print(f"Results: {study.out / study.profile}/results.md and results.json")
@@ -252,14 +252,14 @@ def _groups(study: Study, results: Results) -> AUGroups:
     return groups
 
 
-def _table(study: Study, results: Results, test: str) -> TextTable:
-    """Return the table of one test."""
+def _table(study: Study, results: Results, test: str, numbers: Mapping[str, Any]) -> TextTable:
+    """Return the table of one test, of the numbers of its networks."""
     rows = []
-    for arm, scores in _numbers(study, results)[test].items():
+    for arm, scores in numbers.items():
         row = [arm, str(len(scores["roc_auc"]))]
-        row += [_percent(scores[name]) for name in ("roc_auc", "f1_at_half", "f1_at_chosen")]
+        row += [spread_cell(scores[name]) for name in ("roc_auc", "f1_at_half", "f1_at_chosen")]
         row += [f"{100 * scores[name][0]:.1f}" for name in ("head_f1", "tail_f1")]
-        row += [f"{scores['spread'][0]:.2f}", _percent(scores["calibration_error"])]
+        row += [f"{scores['spread'][0]:.2f}", spread_cell(scores["calibration_error"])]
         row += [_difference(scores, "macro_f1", 100, 1), _difference(scores, "spread", 1, 2)]
         rows.append(tuple(row))
     groups = _groups(study, results)
@@ -298,11 +298,6 @@ def _gate(results: Results) -> str:
 
 
 _GATE = 50.0
-
-
-def _percent(values: Sequence[float]) -> str:
-    mean = f"{100 * np.mean(values):.1f}"
-    return mean if len(values) == 1 else f"{mean} ({100 * min(values):.1f} to {100 * max(values):.1f})"
 
 
 def _difference(scores: Mapping[str, Any], name: str, scale: float, digits: int) -> str:

@@ -41,6 +41,7 @@ from facskit.training.metrics_file import read_metrics
 from studies.command import run_study
 from studies.habits import draw_signs, keep_habits
 from studies.people_bootstrap import auc_difference, macro_auc
+from studies.spread import spread_cell
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -298,8 +299,8 @@ def _table(study: Study, results: Results) -> TextTable:
     rows = []
     for arm, scores in _numbers(results).items():
         row = [arm if scores["strength"] is None else f"{arm} {scores['strength']:g}", str(len(scores["probe"]))]
-        row += [_spread(scores[name]) for name in ("roc_auc_new", "f1_at_half", "f1_at_chosen", "roc_auc_reversed")]
-        row += [_spread(scores["roc_auc_rooms"]), _spread(scores["probe"])]
+        row += [spread_cell(scores[name]) for name in ("roc_auc_new", "f1_at_half", "f1_at_chosen", "roc_auc_reversed")]
+        row += [spread_cell(scores["roc_auc_rooms"]), spread_cell(scores["probe"])]
         row += ["", ""] if arm == PLAIN else [_gain(results, arm, "new"), _gain(results, arm, "reversed")]
         rows.append(tuple(row))
     return TextTable(
@@ -344,11 +345,6 @@ def _gate(results: Results) -> str:
 
 
 _GATE = 8.0
-
-
-def _spread(values: Sequence[float]) -> str:
-    mean = f"{100 * np.mean(values):.1f}"
-    return mean if len(values) == 1 else f"{mean} ({100 * min(values):.1f} to {100 * max(values):.1f})"
 
 
 if __name__ == "__main__":

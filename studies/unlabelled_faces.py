@@ -25,6 +25,7 @@ from facskit.objectives.consistency import ConsistencyConfig
 from facskit.tables import TextTable, write_results
 from studies.command import run_study
 from studies.people_bootstrap import auc_difference, macro_auc
+from studies.spread import spread_cell
 
 BASE = "labels alone"
 ARMS = (
@@ -176,7 +177,7 @@ def _compare(study: Study, faces: dict[str, Path], jobs: list[Job]) -> tuple[Tex
         f1 = [float(one.scores().macro("f1").value) for one in each]
         results[arm] = {"roc_auc": auc, "f1": f1, "seeds": sorted({job.seed for job in jobs})}
         gain = "" if arm == BASE or BASE not in said else auc_difference(each, said[BASE]).in_points()
-        rows.append((arm, _spread(auc), _spread(f1), gain))
+        rows.append((arm, spread_cell(auc), spread_cell(f1), gain))
     seeds = len({job.seed for job in jobs})
     table = TextTable(
         title=f"{study.people} people with labels, {study.unlabelled} without",
@@ -195,10 +196,6 @@ def _tested(manifest: Path, job: Job) -> Predictions:
     if not (folder / "results.json").is_file():
         evaluate(job.folder / "weights.safetensors", str(manifest), folder, device="cpu")
     return Predictions.load(folder / "predictions.parquet")
-
-
-def _spread(values: list[float]) -> str:
-    return f"{100 * np.mean(values):.1f} ({100 * min(values):.1f} to {100 * max(values):.1f})"
 
 
 if __name__ == "__main__":
