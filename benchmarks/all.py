@@ -7,6 +7,7 @@ doesn't look like a change.
 """
 
 import argparse
+import itertools
 import json
 import os
 import platform
@@ -21,8 +22,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from rich.console import Console
-from rich.table import Table
+
+from facskit.files import write_text
+from facskit.interfaces.report_printing import table_console
+from facskit.tables import TextTable
 
 KEPT = Path(__file__).with_name("figures.json")
 SLOWER = 0.7
@@ -145,20 +148,20 @@ def run_all() -> dict[str, Any]:
 
 def compare(now: Mapping[str, Any], then: Mapping[str, Any] | None) -> list[str]:
     """Print each figure beside the kept one, and return the names of those that are slower."""
-    table = Table(title=f"{now['machine']}; fixed loop {now['calibration_ms']:.1f} ms")
-    for heading in ("figure", "now", "kept", "times as fast"):
-        table.add_column(heading, justify="left" if heading == "figure" else "right")
+    rows: list[tuple[str, ...]] = []
     slower = []
-    for figure in (figure for figures in BENCHMARKS.values() for figure in figures):
+    for figure in itertools.chain.from_iterable(BENCHMARKS.values()):
         unit = "x" if figure.kind == "ratio" else ""
-        row = [figure.name, f"{now['figures'][figure.name]:g}{unit}", "", ""]
+        before, times_as_fast = "", ""
         if then is not None and figure.name in then["figures"]:
             speed = speed_against(now, then, figure.name, figure.kind)
-            row[2:] = [f"{then['figures'][figure.name]:g}{unit}", f"{speed:.2f}"]
+            before, times_as_fast = f"{then['figures'][figure.name]:g}{unit}", f"{speed:.2f}"
             if speed < SLOWER:
                 slower.append(figure.name)
-        table.add_row(*row)
-    Console(width=110).print(table)
+        rows.append((figure.name, f"{now['figures'][figure.name]:g}{unit}", before, times_as_fast))
+    title = f"{now['machine']}; fixed loop {now['calibration_ms']:.1f} ms"
+    table = TextTable(title=title, header=("figure", "now", "kept", "times as fast"), rows=tuple(rows))
+    table_console().print(table.to_terminal())
     return slower
 
 
@@ -172,8 +175,7 @@ def main() -> None:
     then = json.loads(KEPT.read_text(encoding="utf-8")) if KEPT.is_file() else None
     slower = compare(now, then)
     for path in (options.out, KEPT) if options.keep else (options.out,):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(now, indent=2) + "\n", encoding="utf-8")
+        write_text(path, json.dumps(now, indent=2) + "\n")
     print(f"Figures: {options.out}")
     if slower:
         sys.exit(f"slower than {SLOWER:g} times what {KEPT} says: {', '.join(slower)}")
