@@ -1,7 +1,7 @@
 """Trains drawn faces on several processes: `-m tests.experiments.several_processes MANIFEST FOLDER KIND NUMBER`.
 
-The global batch is the same whatever the number. The network is a transformer: batch normalisation would see other
-batches in each process.
+The global batch is the same whatever the number. With `--batch-norm` behind it the network isn't a transformer but one
+whose normalisation sees another batch in each process.
 """
 
 import sys
@@ -12,6 +12,7 @@ from facskit.datasets.loaders import LoaderConfig
 from facskit.experiments.recipe import DataConfig, Recipe
 from facskit.experiments.train import cross_validate
 from facskit.faces.alignment import WholeImage
+from facskit.models.compact_network import CompactConfig
 from facskit.models.vision_transformer import ViTConfig
 from facskit.objectives.attention_regression import AttentionRegressionConfig
 from facskit.objectives.causal_intervention import CausalInterventionConfig
@@ -28,6 +29,9 @@ OBJECTIVES: dict[str, IdentityAdversarialConfig | CausalInterventionConfig] = {
     ),
 }
 
+TRANSFORMER = ViTConfig(image_size=32, patch_size=16, dim=24, depth=2, heads=2, drop_path=0.0)
+COMPACT = CompactConfig(image_size=32, widths=(8, 16), depths=(1, 1), places=4, place_dim=4)
+
 
 def main() -> None:
     """Run the smallest cross-validation there is, as so many processes."""
@@ -42,7 +46,7 @@ def main() -> None:
             loader=LoaderConfig(batch_size=8 // processes),
             folds=SubjectFolds(k=2, validation_fraction=0.2),
         ),
-        model=ViTConfig(image_size=32, patch_size=16, dim=24, depth=2, heads=2, drop_path=0.0),
+        model=COMPACT if "--batch-norm" in sys.argv else TRANSFORMER,
         objective=OBJECTIVES[kind],
         optimizer=OptimizerConfig(base_lr=0.05),
         training=TrainingConfig(epochs=2, accumulate=2, log_steps=2, checkpoint_steps=2, ema_decay=0.9),

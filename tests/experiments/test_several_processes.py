@@ -13,7 +13,7 @@ from tests.experiments.drawn_faces import write_drawn_faces
 ROOT = Path(__file__).parents[2]
 
 
-def _train(kind: str, out: Path, processes: int = 2) -> str:
+def _train(kind: str, out: Path, processes: int, *options: str) -> str:
     """Return what the main process said."""
     manifest = write_drawn_faces(out.with_name("faces.parquet"))
     command = [
@@ -24,6 +24,7 @@ def _train(kind: str, out: Path, processes: int = 2) -> str:
         str(out),
         kind,
         str(processes),
+        *options,
     ]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
@@ -66,7 +67,7 @@ def test_several_processes_learn_and_log_what_one_does(kind: str, processes: int
 
 @pytest.mark.slow
 def test_two_processes_train_together(tmp_path: Path) -> None:
-    said = _train("identity-adversarial", tmp_path / "out")
+    said = _train("identity-adversarial", tmp_path / "out", 2, "--batch-norm")
     assert said.count("learning rate 0.00313 = 0.05 x 16 / 256") == 2  # 4 images, 2 batches, 2 processes
     predictions = Predictions.load(tmp_path / "out" / "predictions.parquet")
     assert len(predictions) == 144
@@ -78,7 +79,7 @@ def test_two_processes_train_together(tmp_path: Path) -> None:
 @pytest.mark.timeout(400)
 def test_two_processes_train_all_networks_of_an_intervention(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    said = _train("causal-intervention", out)
+    said = _train("causal-intervention", out, 2, "--batch-norm")
     assert [said.count(f"Network {number} of 3") for number in (1, 2, 3)] == [2, 2, 2]  # each of two folds, once
     assert {path.parent.name for path in out.rglob("intervention_weights.json")} == {"fold-1-seed-0", "fold-2-seed-0"}
     assert len(list(out.rglob("weights.safetensors"))) == 6
